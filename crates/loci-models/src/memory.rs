@@ -1,0 +1,184 @@
+//! The seam between a model and its contextual memory.
+
+use std::io::{Read, Write};
+use std::ops::Range;
+
+use serde::Serialize;
+
+/// The numbers of a model that its memory needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AttentionShape {
+    /// Transformer layers.
+    pub layers: usize,
+    /// Query heads of a layer.
+    pub heads: usize,
+    /// Key-value heads of a layer; divides `heads`.
+    pub kv_heads: usize,
+    /// Numbers in one head's query, key or value.
+    pub head_dim: usize,
+}
+
+impl AttentionShape {
+    /// Query heads that share one key-value head.
+    pub const fn group(&self) -> usize {
+        self.heads / self.kv_heads
+    }
+}
+
+/// What a forward step found out about its tokens, given to [`ContextMemory::end_chunk`].
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Signals<'a> {
+    /// Per token of the chunk, how unexpected it was, in nats: `-ln p(token | all before it)`. Empty unless
+    /// [`ContextMemory::wants_signals`] said so. The very first token of a sequence has surprise 0.
+    pub surprise: &'a [f32],
+    /// Per token, entropy in nats of the distribution it was drawn against. Empty like `surprise`.
+    pub entropy: &'a [f32],
+}
+
+/// What became of the tokens, in numbers of tokens. `kept + compressed + dropped = read`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct ContextReport {
+    /// Tokens in the input.
+    pub given: usize,
+    /// Tokens that went through the model.
+    pub read: usize,
+    /// Of the read ones, those whose rows are still exact (16 or 32 bits).
+    pub kept: usize,
+    /// Of the read ones, those whose rows are held in a lossy form.
+    pub compressed: usize,
+    /// Distinct tokens outside the window that were read back while answering.
+    pub recalled: usize,
+    /// Of the read ones, those that no later query can reach.
+    pub dropped: usize,
+    /// Tokens that every query sees at their true distance.
+    pub window: usize,
+}
+
+/// Attention that a range of tokens received while answering.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct TokenEvidence {
+    /// Positions in the sequence.
+    pub tokens: Range<usize>,
+    /// Share of the attention mass, averaged over layers, heads and answer tokens; between 0 and 1.
+    pub mass: f32,
+}
+
+/// Why a memory could not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum MemoryError {
+    /// The budget does not hold what the method must keep.
+    #[error("{what} needs {needed} bytes but the budget is {limit} bytes; use --budget {remedy} or more, or a method that drops or spills rows")]
+    Budget {
+        /// What did not fit.
+        what: String,
+        /// Bytes it needs.
+        needed: usize,
+        /// The budget in bytes.
+        limit: usize,
+        /// A budget that would do, as one would type it.
+        remedy: String,
+    },
+    /// The file for cold blocks failed.
+    #[error("the file for cold blocks in {folder} failed: {source}; free space there or name another folder in TMPDIR")]
+    Cold {
+        /// Folder of the file.
+        folder: String,
+        /// The system's error.
+        source: std::io::Error,
+    },
+    /// Reading or writing a saved memory failed.
+    #[error("a saved memory could not be read or written: {0}")]
+    Saved(String),
+    /// The method cannot do this.
+    #[error("{0}")]
+    Unsupported(String),
+    /// The caller broke the order or shape of calls; a defect of this program.
+    #[error("internal error in the context memory: {0}")]
+    Misuse(String),
+}
+
+/// The contextual memory of one sequence.
+///
+/// The order of calls in a forward step of `m` tokens is [`begin_chunk`](Self::begin_chunk), then
+/// [`attend`](Self::attend) once for each layer in ascending order, then [`end_chunk`](Self::end_chunk).
+/// Queries and keys come **unrotated**: only the memory knows at which position a key will stand.
+pub trait ContextMemory: Send {
+    /// The shape this memory was made for.
+    fn shape(&self) -> AttentionShape;
+
+    /// Tokens read so far, dropped ones included: the position of the next token.
+    fn len(&self) -> usize;
+
+    /// Whether nothing has been read.
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Chunks that the session feeds should end at multiples of this many tokens (1: anywhere); otherwise the
+    /// method's result depends on how the input was cut. The end of the input may lie anywhere.
+    fn chunk_multiple(&self) -> usize {
+        1
+    }
+
+    /// Whether [`end_chunk`](Self::end_chunk) needs surprise and entropy, which cost logits of all tokens.
+    fn wants_signals(&self) -> bool {
+        false
+    }
+
+    /// Announces `tokens` new tokens. Refuses here, before anything is computed, what cannot be kept.
+    ///
+    /// # Errors
+    /// [`MemoryError::Budget`] when the rows of these tokens do not fit.
+    fn begin_chunk(&mut self, tokens: usize) -> Result<(), MemoryError>;
+
+    /// Writes the chunk's keys and values into `layer` and attends with its queries.
+    ///
+    /// `q` and `out` are `[m, heads, head_dim]`, `k` and `v` are `[m, kv_heads, head_dim]`.
+    ///
+    /// # Errors
+    /// [`MemoryError`] when a cold block cannot be read or written.
+    fn attend(&mut self, layer: usize, q: &[f32], k: &[f32], v: &[f32], out: &mut [f32]) -> Result<(), MemoryError>;
+
+    /// Ends the chunk: the memory may now cut blocks, drop or compress rows.
+    ///
+    /// # Errors
+    /// [`MemoryError`] when a cold block cannot be written.
+    fn end_chunk(&mut self, signals: Signals<'_>) -> Result<(), MemoryError>;
+
+    /// Forgets tokens from position `to` on. Returns the length it could restore exactly, which is at most
+    /// `to`; the caller reads the tokens between the two again.
+    ///
+    /// # Errors
+    /// [`MemoryError`] when a cold block cannot be read.
+    fn truncate(&mut self, to: usize) -> Result<usize, MemoryError>;
+
+    /// A second memory with the same content; both then go their own ways.
+    ///
+    /// # Errors
+    /// [`MemoryError::Budget`] or [`MemoryError::Cold`] when the copy has no room.
+    fn fork(&self) -> Result<Box<dyn ContextMemory>, MemoryError>;
+
+    /// Writes the whole state.
+    ///
+    /// # Errors
+    /// [`MemoryError::Saved`] when writing fails.
+    fn save(&self, out: &mut dyn Write) -> Result<(), MemoryError>;
+
+    /// Replaces the state by one that [`save`](Self::save) wrote for the same model, method and parameters.
+    ///
+    /// # Errors
+    /// [`MemoryError::Saved`] when it is damaged or was made by another method.
+    fn load(&mut self, from: &mut dyn Read) -> Result<(), MemoryError>;
+
+    /// From now on attention mass is recorded (`true`) or no longer (`false`). Switching it on clears the record.
+    fn record_evidence(&mut self, on: bool);
+
+    /// Where attention went while it was recorded, heaviest first; ranges do not overlap.
+    fn evidence(&self) -> Vec<TokenEvidence>;
+
+    /// What became of the tokens; `given` equals `read` here, the session sets it.
+    fn report(&self) -> ContextReport;
+
+    /// Bytes in RAM that grow with the input: rows, indexes, scratch.
+    fn bytes(&self) -> usize;
+}
