@@ -1,0 +1,102 @@
+//! By what is a block found again?
+
+mod representative;
+
+pub use representative::Representative;
+
+use std::ops::Range;
+
+use loci_models::memory::MemoryError;
+
+use crate::saved::{Reader, Writer};
+use crate::store::LayerRows;
+
+/// What an index learns about a new block.
+pub struct BlockView<'a> {
+    /// Layer.
+    pub layer: usize,
+    /// Positions of the block.
+    pub rows: Range<usize>,
+    /// The layer's rows, for its keys.
+    pub store: &'a LayerRows<'a>,
+    /// `mass[head][row]`: softmax weight that each row of the block received from the queries which saw it inside
+    /// the window; empty unless [`Index::wants_mass`].
+    pub mass: &'a [&'a [f32]],
+}
+
+/// Finds blocks by a probe.
+pub trait Index: Send {
+    /// Whether blocks are described by the attention their rows received.
+    fn wants_mass(&self) -> bool {
+        false
+    }
+
+    /// Whether unrotated keys are read.
+    fn reads_raw_keys(&self) -> bool {
+        false
+    }
+
+    /// Adds the next block of a layer.
+    ///
+    /// # Errors
+    /// When a cold block cannot be read.
+    fn add(&mut self, block: &BlockView<'_>) -> Result<(), MemoryError>;
+
+    /// Scores of the first `blocks` blocks of `layer` for a probe `[heads * head_dim]`; higher is better.
+    fn score(&self, layer: usize, probe: &[f32], blocks: usize, scores: &mut Vec<f32>);
+
+    /// Forgets all blocks of a layer but the first `blocks`.
+    fn truncate(&mut self, layer: usize, blocks: usize);
+
+    /// Bytes in RAM.
+    fn bytes(&self) -> usize;
+
+    /// Bytes in RAM for one block of one layer.
+    fn bytes_per_block(&self) -> usize;
+
+    /// Writes all blocks.
+    fn save(&self, out: &mut Writer<'_>) -> Result<(), MemoryError>;
+
+    /// Reads what [`save`](Self::save) wrote.
+    fn load(&mut self, from: &mut Reader<'_>) -> Result<(), MemoryError>;
+
+    /// The same state again.
+    fn clone_box(&self) -> Box<dyn Index>;
+}
+
+/// No index: nothing is looked up by block.
+#[derive(Clone, Debug)]
+pub struct NoIndex;
+
+impl Index for NoIndex {
+    fn add(&mut self, _block: &BlockView<'_>) -> Result<(), MemoryError> {
+        Ok(())
+    }
+
+    fn score(&self, _layer: usize, _probe: &[f32], blocks: usize, scores: &mut Vec<f32>) {
+        scores.clear();
+        scores.resize(blocks, 0.0);
+    }
+
+    fn truncate(&mut self, _layer: usize, _blocks: usize) {}
+
+    fn bytes(&self) -> usize {
+        0
+    }
+
+    fn bytes_per_block(&self) -> usize {
+        0
+    }
+
+    fn save(&self, _out: &mut Writer<'_>) -> Result<(), MemoryError> {
+        Ok(())
+    }
+
+    fn load(&mut self, _from: &mut Reader<'_>) -> Result<(), MemoryError> {
+        Ok(())
+    }
+
+    fn clone_box(&self) -> Box<dyn Index> {
+        Box::new(self.clone())
+    }
+}

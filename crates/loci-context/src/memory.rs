@@ -1,0 +1,450 @@
+//! [`RecipeMemory`] runs a recipe behind the seam between model and memory.
+
+mod budget;
+mod mass;
+
+use std::io::{Read, Write};
+use std::sync::Arc;
+
+use loci_kernels::tiles::RowType;
+use loci_kernels::{Isa, Pool};
+use loci_models::memory::{
+    AttentionShape, ContextMemory, ContextReport, MemoryError, Signals, TokenEvidence,
+};
+use loci_models::rope::RopeSchedule;
+
+use crate::attention::Call;
+use crate::evidence::Evidence;
+use crate::index::BlockView;
+use crate::recipes::Recipe;
+use crate::saved::{Reader, Writer};
+use crate::select::SelectView;
+use crate::store::{KvStore, Rotations};
+use mass::MassTrack;
+
+/// First bytes of a saved memory.
+const MAGIC: &[u8] = b"loci memory 1";
+
+/// The contextual memory of one sequence under one recipe.
+pub struct RecipeMemory {
+    /// The method as one would type it; a saved memory is only read back under the same.
+    spec: String,
+    recipe: Recipe,
+    shape: AttentionShape,
+    schedule: RopeSchedule,
+    store: KvStore,
+    pool: Arc<Pool>,
+    isa: Isa,
+    limit: Option<usize>,
+    /// Tokens whose forward step is complete.
+    read: usize,
+    /// Tokens of the step being done.
+    chunk: usize,
+    rotations: Rotations,
+    /// Per layer; empty when the index does not want mass.
+    mass: Vec<MassTrack>,
+    /// Per layer, blocks that the index knows.
+    indexed: Vec<usize>,
+    evidence: Option<Evidence>,
+    recording: bool,
+    mark: Option<Mark>,
+}
+
+/// A point to which [`RecipeMemory::truncate`] can go back although state depends on what came after it.
+#[derive(Clone)]
+struct Mark {
+    read: usize,
+    mass: Vec<MassTrack>,
+    indexed: Vec<usize>,
+}
+
+/// What a memory is made from, besides its recipe.
+pub(crate) struct Setting {
+    pub(crate) spec: String,
+    pub(crate) shape: AttentionShape,
+    pub(crate) schedule: RopeSchedule,
+    pub(crate) row_type: RowType,
+    pub(crate) limit: Option<usize>,
+    pub(crate) pool: Arc<Pool>,
+    pub(crate) isa: Isa,
+    pub(crate) cold_folder: std::path::PathBuf,
+}
+
+impl RecipeMemory {
+    pub(crate) fn new(recipe: Recipe, setting: Setting) -> Self {
+        let layout = budget::layout(&recipe, setting.shape, setting.row_type);
+        let wants_mass = recipe.index.wants_mass();
+        let layers = setting.shape.layers;
+        let track = || MassTrack::new(setting.shape.heads);
+        Self {
+            spec: setting.spec,
+            shape: setting.shape,
+            schedule: setting.schedule,
+            store: KvStore::new(layout, setting.isa, &setting.cold_folder),
+            pool: setting.pool,
+            isa: setting.isa,
+            limit: setting.limit,
+            read: 0,
+            chunk: 0,
+            rotations: Rotations::default(),
+            mass: if wants_mass { (0..layers).map(|_| track()).collect() } else { Vec::new() },
+            indexed: vec![0; layers],
+            evidence: None,
+            recording: false,
+            mark: None,
+            recipe,
+        }
+    }
+
+    /// Checks that `tokens` tokens can be read inside the budget, and spends what is left on far pages.
+    pub(crate) fn plan(&mut self, tokens: usize) -> Result<(), MemoryError> {
+        let Some(limit) = self.limit else { return Ok(()) };
+        let pages = budget::far_pages(&self.recipe, self.store.layout(), tokens, limit)?;
+        self.store.set_far_pages(pages);
+        Ok(())
+    }
+
+    /// One group of queries in one layer: write, select, attend, learn.
+    fn step(
+        &mut self,
+        layer: usize,
+        first: usize,
+        q: &[f32],
+        k: &[f32],
+        v: &[f32],
+        out: &mut [f32],
+    ) -> Result<(), MemoryError> {
+        let blocks = self.recipe.segment.count(first);
+        let count = q.len() / (self.shape.heads * self.shape.head_dim);
+        let end = first + count;
+        self.store.append(layer, k, v, &self.rotations, &self.pool);
+        let choice = self.recipe.select.select(&SelectView {
+            layer,
+            shape: self.shape,
+            queries: q,
+            first,
+            count,
+            blocks,
+            segment: &*self.recipe.segment,
+            index: &*self.recipe.index,
+            rows: &self.store.layer(layer),
+            schedule: &self.schedule,
+        })?;
+        for (number, selection) in choice.selections().iter().enumerate() {
+            let heads = match choice {
+                crate::select::Choice::AllHeads(_) => 0..self.shape.kv_heads,
+                crate::select::Choice::PerKvHead(_) => number..number + 1,
+                crate::select::Choice::PerHead(_) => {
+                    let head = number / self.shape.group();
+                    head..head + 1
+                }
+            };
+            for head in heads {
+                self.store.fetch(layer, head, selection.spans.iter().map(|span| span.rows.clone()))?;
+            }
+        }
+        let call = Call {
+            store: &self.store,
+            layer,
+            shape: self.shape,
+            queries: q,
+            first,
+            choice: &choice,
+            place: &*self.recipe.place,
+            schedule: &self.schedule,
+            rotations: &self.rotations,
+            pool: &self.pool,
+            isa: self.isa,
+        };
+        let mut track = self.mass.get_mut(layer);
+        let mut evidence = self.evidence.as_mut().filter(|_| self.recording);
+        if let Some(track) = track.as_deref_mut() {
+            track.grow(end);
+        }
+        if let Some(evidence) = evidence.as_deref_mut() {
+            evidence.grow(end);
+            evidence.count(count * self.shape.heads);
+        }
+        if track.is_none() && evidence.is_none() {
+            call.run(out, None)?;
+        } else {
+            call.run(
+                out,
+                Some(&mut |head, base, near, sums| {
+                    if let Some(track) = track.as_deref_mut().filter(|_| near) {
+                        track.add(head, base, sums);
+                    }
+                    if let Some(evidence) = evidence.as_deref_mut() {
+                        evidence.add(base, sums, !near);
+                    }
+                }),
+            )?;
+        }
+        self.learn(layer, end)?;
+        self.store.release(layer, &self.recipe.keep.unreachable(end));
+        Ok(())
+    }
+
+    /// Describes the blocks that exist now that `read` tokens are written to `layer`.
+    fn learn(&mut self, layer: usize, read: usize) -> Result<(), MemoryError> {
+        let blocks = self.recipe.segment.count(read);
+        for block in self.indexed[layer]..blocks {
+            let rows = self.recipe.segment.block(block);
+            let mass: Vec<&[f32]> = match self.mass.get(layer) {
+                Some(track) => track.rows(&rows),
+                None => Vec::new(),
+            };
+            let store = self.store.layer(layer);
+            self.recipe.index.add(&BlockView { layer, rows: rows.clone(), store: &store, mass: &mass })?;
+            if let Some(track) = self.mass.get_mut(layer) {
+                track.forget(rows.end);
+            }
+        }
+        self.indexed[layer] = blocks.max(self.indexed[layer]);
+        Ok(())
+    }
+
+    fn reset(&mut self) -> Result<usize, MemoryError> {
+        self.restore(&Mark {
+            read: 0,
+            mass: self.mass.iter().map(|_| MassTrack::new(self.shape.heads)).collect(),
+            indexed: vec![0; self.shape.layers],
+        })?;
+        self.mark = None;
+        Ok(0)
+    }
+
+    fn restore(&mut self, mark: &Mark) -> Result<(), MemoryError> {
+        self.store.truncate(mark.read)?;
+        self.mass.clone_from(&mark.mass);
+        self.indexed.clone_from(&mark.indexed);
+        for layer in 0..self.shape.layers {
+            self.recipe.index.truncate(layer, self.indexed[layer]);
+        }
+        self.read = mark.read;
+        Ok(())
+    }
+
+    /// Whether all rows that a query at `position` may read are still there in the forms it reads.
+    fn can_continue_at(&self, position: usize) -> bool {
+        let reach = self.recipe.place.rotated_reach();
+        let near_from = (position + 1).saturating_sub(reach);
+        let rotated = !self.store.layout().raw || self.store.rotated_from() <= near_from;
+        let gone = self.recipe.keep.unreachable(position);
+        rotated && (self.recipe.keep.unreachable(self.read).is_empty() || self.store.first_present(gone.end) == gone.end)
+    }
+}
+
+impl ContextMemory for RecipeMemory {
+    fn shape(&self) -> AttentionShape {
+        self.shape
+    }
+
+    fn len(&self) -> usize {
+        self.read
+    }
+
+    fn chunk_multiple(&self) -> usize {
+        self.recipe.chunk_multiple
+    }
+
+    fn wants_signals(&self) -> bool {
+        self.recipe.segment.wants_signals()
+    }
+
+    fn begin_chunk(&mut self, tokens: usize) -> Result<(), MemoryError> {
+        self.plan(self.read + tokens)?;
+        self.chunk = tokens;
+        self.rotations.fill(&self.schedule, self.read, tokens, self.shape.head_dim / 2);
+        Ok(())
+    }
+
+    fn attend(
+        &mut self,
+        layer: usize,
+        q: &[f32],
+        k: &[f32],
+        v: &[f32],
+        out: &mut [f32],
+    ) -> Result<(), MemoryError> {
+        let q_width = self.shape.heads * self.shape.head_dim;
+        let kv_width = self.shape.kv_heads * self.shape.head_dim;
+        let m = self.chunk;
+        if layer >= self.shape.layers
+            || [q.len(), k.len(), v.len(), out.len()] != [m * q_width, m * kv_width, m * kv_width, m * q_width]
+        {
+            return Err(MemoryError::Misuse(format!(
+                "attend got q {}, k {}, v {}, out {} numbers for {m} tokens in layer {layer}",
+                q.len(),
+                k.len(),
+                v.len(),
+                out.len()
+            )));
+        }
+        if self.store.len(layer) != self.read {
+            return Err(MemoryError::Misuse(format!("layer {layer} was written twice or left out")));
+        }
+        let group = self.recipe.queries;
+        let mut done = 0;
+        while done < m {
+            // Groups end at multiples of their size, counted from the start of the sequence: chunks do not matter.
+            let first = self.read + done;
+            let count = (group - first % group).min(m - done);
+            let rows = done..done + count;
+            self.step(
+                layer,
+                first,
+                &q[rows.start * q_width..rows.end * q_width],
+                &k[rows.start * kv_width..rows.end * kv_width],
+                &v[rows.start * kv_width..rows.end * kv_width],
+                &mut out[rows.start * q_width..rows.end * q_width],
+            )?;
+            done += count;
+        }
+        Ok(())
+    }
+
+    fn end_chunk(&mut self, signals: Signals<'_>) -> Result<(), MemoryError> {
+        self.read += self.chunk;
+        self.recipe.segment.observe(self.read, signals);
+        if self.chunk > 1 && !self.mass.is_empty() {
+            let mark = Mark { read: self.read, mass: self.mass.clone(), indexed: self.indexed.clone() };
+            self.mark = Some(mark);
+        }
+        self.chunk = 0;
+        Ok(())
+    }
+
+    fn truncate(&mut self, to: usize) -> Result<usize, MemoryError> {
+        if to >= self.read && self.store.len(0) == self.read {
+            return Ok(self.read);
+        }
+        // A step that failed half way left rows of some layers behind; they go with the rest.
+        if let Some(evidence) = &mut self.evidence {
+            *evidence = Evidence::default();
+        }
+        if self.mass.is_empty() {
+            let to = to.min(self.read);
+            if self.can_continue_at(to) {
+                self.store.truncate(to)?;
+                self.read = to;
+                return Ok(to);
+            }
+        } else if let Some(mark) = self.mark.clone().filter(|mark| mark.read <= to) {
+            if self.can_continue_at(mark.read) {
+                self.restore(&mark)?;
+                return Ok(self.read);
+            }
+        }
+        self.reset()
+    }
+
+    fn fork(&self) -> Result<Box<dyn ContextMemory>, MemoryError> {
+        Ok(Box::new(Self {
+            spec: self.spec.clone(),
+            recipe: self.recipe.fork(),
+            shape: self.shape,
+            schedule: self.schedule.clone(),
+            store: self.store.fork(),
+            pool: Arc::clone(&self.pool),
+            isa: self.isa,
+            limit: self.limit,
+            read: self.read,
+            chunk: self.chunk,
+            rotations: self.rotations.clone(),
+            mass: self.mass.clone(),
+            indexed: self.indexed.clone(),
+            evidence: self.evidence.clone(),
+            recording: self.recording,
+            mark: self.mark.clone(),
+        }))
+    }
+
+    fn save(&self, out: &mut dyn Write) -> Result<(), MemoryError> {
+        let mut out = Writer::new(out);
+        out.bytes(MAGIC)?;
+        out.bytes(self.identity().as_bytes())?;
+        out.number(self.read)?;
+        self.indexed.iter().try_for_each(|blocks| out.number(*blocks))?;
+        self.mass.iter().try_for_each(|track| track.save(&mut out))?;
+        self.recipe.index.save(&mut out)?;
+        self.store.save(&mut out)
+    }
+
+    fn load(&mut self, from: &mut dyn Read) -> Result<(), MemoryError> {
+        let mut from = Reader::new(from);
+        if from.bytes()? != MAGIC {
+            return Err(MemoryError::Saved("it does not begin like a saved memory of this version".into()));
+        }
+        let identity = String::from_utf8_lossy(&from.bytes()?).into_owned();
+        if identity != self.identity() {
+            return Err(MemoryError::Saved(format!(
+                "it was made by {identity} but would be read by {}",
+                self.identity()
+            )));
+        }
+        let read = from.number()?;
+        for blocks in &mut self.indexed {
+            *blocks = from.number()?;
+        }
+        for track in &mut self.mass {
+            *track = MassTrack::read(&mut from, self.shape.heads)?;
+        }
+        self.recipe.index.load(&mut from)?;
+        self.store.load(&mut from)?;
+        if (0..self.shape.layers).any(|layer| self.store.len(layer) != read) {
+            return Err(MemoryError::Saved("its layers hold different numbers of rows".into()));
+        }
+        (self.read, self.chunk, self.mark, self.evidence) = (read, 0, None, None);
+        self.plan(read)
+    }
+
+    fn record_evidence(&mut self, on: bool) {
+        if on {
+            self.evidence = Some(Evidence::default());
+        }
+        self.recording = on;
+    }
+
+    fn evidence(&self) -> Vec<TokenEvidence> {
+        self.evidence.as_ref().map(Evidence::ranges).unwrap_or_default()
+    }
+
+    fn report(&self) -> ContextReport {
+        let dropped = self.recipe.keep.unreachable(self.read).len();
+        let held = self.read - dropped;
+        let lossy = self.store.layout().row_type == RowType::I8;
+        ContextReport {
+            given: self.read,
+            read: self.read,
+            kept: if lossy { 0 } else { held },
+            compressed: if lossy { held } else { 0 },
+            recalled: self.evidence.as_ref().map_or(0, Evidence::recalled),
+            dropped,
+            window: self.recipe.place.rotated_reach().min(self.read),
+        }
+    }
+
+    fn bytes(&self) -> usize {
+        let mass = |tracks: &[MassTrack]| tracks.iter().map(MassTrack::bytes).sum::<usize>();
+        self.store.bytes()
+            + self.recipe.index.bytes()
+            + mass(&self.mass)
+            + self.mark.as_ref().map_or(0, |mark| mass(&mark.mass))
+            + self.evidence.as_ref().map_or(0, Evidence::bytes)
+    }
+}
+
+impl RecipeMemory {
+    /// What must agree between the memory that was saved and the one that reads it.
+    fn identity(&self) -> String {
+        let AttentionShape { layers, heads, kv_heads, head_dim } = self.shape;
+        format!(
+            "{} over {layers} layers, {heads} heads, {kv_heads} kv heads of {head_dim}, rows {}, positions {:?} x {}",
+            self.spec,
+            self.store.layout().row_type.name(),
+            self.schedule.frequencies.first().zip(self.schedule.frequencies.last()),
+            self.schedule.attention_scale
+        )
+    }
+}

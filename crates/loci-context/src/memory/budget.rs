@@ -1,0 +1,82 @@
+//! What a memory needs in RAM, and how many far pages fit beside it.
+
+use loci_kernels::tiles::RowType;
+use loci_models::memory::{AttentionShape, MemoryError};
+
+use crate::recipes::Recipe;
+use crate::store::{Layout, PAGE};
+
+/// Blocks for which an index may have made room in advance, per layer.
+const INDEX_SPARE: usize = 16;
+
+/// The store that a recipe reads from, without a bound on far pages.
+pub(super) fn layout(recipe: &Recipe, shape: AttentionShape, row_type: RowType) -> Layout {
+    Layout {
+        shape,
+        row_type,
+        raw: recipe.place.reads_raw_keys() || recipe.index.reads_raw_keys(),
+        rotated_reach: recipe.place.rotated_reach(),
+        far_pages: None,
+    }
+}
+
+/// Bytes that are needed whatever is cold: near pages, index, mass, evidence, scratch.
+fn fixed_bytes(recipe: &Recipe, layout: &Layout, tokens: usize) -> usize {
+    let shape = layout.shape;
+    let heads = shape.layers * shape.kv_heads;
+    let near_rows = tokens.min(layout.rotated_reach.saturating_add(recipe.queries.min(tokens)));
+    let near = (near_rows.div_ceil(PAGE) + 2) * layout.near_page_bytes() * heads;
+    let blocks = recipe.segment.count(tokens);
+    let index = match recipe.index.bytes_per_block() {
+        0 => 0,
+        bytes => (blocks + INDEX_SPARE) * bytes * shape.layers,
+    };
+    // The mark holds the mass a second time, and vectors may be half empty.
+    let mass_rows = if recipe.index.wants_mass() { near_rows + recipe.block_rows } else { 0 };
+    let mass = 4 * mass_rows * shape.heads * shape.layers * size_of::<f32>();
+    let evidence = 2 * tokens * (size_of::<f32>() + 1);
+    near + index + mass + evidence + scratch_bytes(recipe, shape, near_rows)
+}
+
+/// Bytes of the buffers of one attention call: rotated queries, outputs of tasks and of the layer, and, where mass is
+/// wanted, each task's sums and the weights a strip keeps until its sum is known.
+fn scratch_bytes(recipe: &Recipe, shape: AttentionShape, near_rows: usize) -> usize {
+    let queries = recipe.queries.min(512);
+    let outputs = 6 * queries * shape.heads * shape.head_dim * size_of::<f32>();
+    let mass = if recipe.index.wants_mass() {
+        (queries.div_ceil(16) * shape.heads * 2 + 96) * near_rows * size_of::<f32>()
+    } else {
+        0
+    };
+    outputs + mass
+}
+
+/// How many far pages a kv head may keep in RAM; `None`: as many as it likes.
+///
+/// # Errors
+/// [`MemoryError::Budget`] when not even those that one choice touches fit.
+pub(super) fn far_pages(
+    recipe: &Recipe,
+    layout: &Layout,
+    tokens: usize,
+    limit: usize,
+) -> Result<Option<usize>, MemoryError> {
+    let heads = layout.shape.layers * layout.shape.kv_heads;
+    let page = heads * layout.far_page_bytes();
+    let fixed = fixed_bytes(recipe, layout, tokens);
+    let near_rows = tokens.min(layout.rotated_reach);
+    let far_rows = if layout.rotated_reach >= tokens { 0 } else { tokens - near_rows };
+    let most = far_rows.div_ceil(PAGE);
+    let least = recipe.select.far_pages(tokens, PAGE).min(most);
+    let needed = fixed + least * page;
+    if needed > limit {
+        return Err(MemoryError::Budget {
+            what: format!("{tokens} tokens with this method"),
+            needed,
+            limit,
+            remedy: format!("{}MiB", needed.div_ceil(1 << 20)),
+        });
+    }
+    let room = (limit - fixed) / page.max(1);
+    Ok((room < most).then_some(room))
+}

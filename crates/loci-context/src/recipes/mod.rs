@@ -1,0 +1,80 @@
+//! One file for each published method: what it gives, its declaration, its five parts.
+
+pub mod full;
+pub mod inf_llm;
+pub mod lm_infinite;
+pub mod window;
+
+use std::sync::Arc;
+
+use loci_kernels::Isa;
+use loci_models::memory::AttentionShape;
+use loci_models::method::{MethodInfo, ParameterError, Values};
+
+use crate::index::Index;
+use crate::keep::Keep;
+use crate::place::Place;
+use crate::segment::Segment;
+use crate::select::Select;
+
+/// The five parts of a method, put together for one model.
+pub struct Recipe {
+    /// Where one block of history ends.
+    pub segment: Box<dyn Segment>,
+    /// By what a block is found again.
+    pub index: Box<dyn Index>,
+    /// Which rows a group of queries reads.
+    pub select: Box<dyn Select>,
+    /// At which distance the chosen keys stand.
+    pub place: Arc<dyn Place>,
+    /// What may be dropped.
+    pub keep: Arc<dyn Keep>,
+    /// Queries that make one choice together, counted from the start of the sequence; at least 1.
+    pub queries: usize,
+    /// Chunks should end at multiples of this; see
+    /// [`chunk_multiple`](loci_models::memory::ContextMemory::chunk_multiple).
+    pub chunk_multiple: usize,
+    /// Rows of the largest block, 0 without blocks.
+    pub block_rows: usize,
+}
+
+impl Recipe {
+    /// The same state again.
+    pub(crate) fn fork(&self) -> Self {
+        Self {
+            segment: self.segment.clone_box(),
+            index: self.index.clone_box(),
+            select: self.select.clone_box(),
+            place: Arc::clone(&self.place),
+            keep: Arc::clone(&self.keep),
+            queries: self.queries,
+            chunk_multiple: self.chunk_multiple,
+            block_rows: self.block_rows,
+        }
+    }
+}
+
+/// Queries that are served together by methods whose choice does not depend on the group.
+pub(crate) const GROUP: usize = 256;
+
+/// What a recipe may ask about the model.
+#[derive(Clone, Copy, Debug)]
+pub struct ModelFacts {
+    /// Shape.
+    pub shape: AttentionShape,
+    /// Tokens of the window it was trained for.
+    pub trained_window: usize,
+    /// Instruction set for the parts' own products.
+    pub isa: Isa,
+}
+
+/// A method of the registry.
+pub struct Entry {
+    /// Its declaration.
+    pub info: &'static MethodInfo,
+    /// Puts its parts together.
+    ///
+    /// # Errors
+    /// When parameters do not fit each other or the model.
+    pub build: fn(&Values, &ModelFacts) -> Result<Recipe, ParameterError>,
+}

@@ -1,0 +1,62 @@
+//! A sliding window without sinks: the control that shows what forgetting costs.
+//!
+//! Parts: select the last `window` rows, true distances, keep the window.
+
+use std::sync::Arc;
+
+use loci_models::method::{Domain, Exactness, MemoryKind, MethodInfo, Parameter, ParameterError, Parts, Phase, Value, Values};
+
+use super::{Entry, ModelFacts, Recipe};
+use crate::index::NoIndex;
+use crate::keep::SinksAndWindow;
+use crate::place::TrueDistance;
+use crate::segment::NoBlocks;
+use crate::select::SinksAndRecent;
+
+/// Registry entry.
+pub const ENTRY: Entry = Entry { info: &INFO, build };
+
+/// Declaration.
+pub const INFO: MethodInfo = MethodInfo {
+    id: "window",
+    title: "the last tokens only; a control",
+    paper: "",
+    family: "context",
+    kind: MemoryKind::Contextual,
+    parts: Parts {
+        segment: "",
+        index: "",
+        select: "last W rows",
+        place: "true distance",
+        keep: "last W rows",
+    },
+    needs: &[],
+    phases: &[Phase::Prefill, Phase::Decode],
+    exactness: Exactness::Heuristic,
+    parameters: &[Parameter {
+        name: "window",
+        meaning: "tokens that a query sees, itself included",
+        unit: "tokens",
+        default: Value::Integer(2048),
+        domain: Domain::Integers(1, 1 << 24),
+    }],
+    cost: "time n*W to read, W for each token written; W rows",
+    composes_with: &["rope"],
+    description: "Each token sees the last `window` tokens and nothing else; no first tokens are kept. Models lean \
+                  on their first tokens, so their text breaks once those have left the window: that is what this \
+                  control is for.",
+};
+
+fn build(values: &Values, _facts: &ModelFacts) -> Result<Recipe, ParameterError> {
+    let window = values.size("window");
+    Ok(Recipe {
+        segment: Box::new(NoBlocks),
+        index: Box::new(NoIndex),
+        select: Box::new(SinksAndRecent { sinks: 0, window }),
+        place: Arc::new(TrueDistance { reach: Some(window) }),
+        keep: Arc::new(SinksAndWindow { sinks: 0, window }),
+        queries: super::GROUP,
+        chunk_multiple: 1,
+        block_rows: 0,
+    })
+}

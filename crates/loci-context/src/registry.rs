@@ -1,0 +1,19 @@
+//! All context methods. A new one is a file in [`crate::recipes`] and a line here.
+
+use loci_models::method::MethodInfo;
+
+use crate::recipes::{Entry, full, inf_llm, lm_infinite, window};
+
+/// The methods with their builders.
+pub const ENTRIES: &[Entry] = &[full::ENTRY, window::ENTRY, lm_infinite::ENTRY, inf_llm::ENTRY];
+
+/// The declarations of [`ENTRIES`], in the same order.
+pub const METHODS: &[&MethodInfo] = &{
+    let mut infos = [ENTRIES[0].info; ENTRIES.len()];
+    let mut index = 1;
+    while index < ENTRIES.len() {
+        infos[index] = ENTRIES[index].info;
+        index += 1;
+    }
+    infos
+};

@@ -1,0 +1,126 @@
+//! From what a user typed to a memory.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use loci_kernels::tiles::RowType;
+use loci_kernels::{Isa, Pool};
+use loci_models::memory::{AttentionShape, ContextMemory, MemoryError};
+use loci_models::method::{MethodInfo, ParameterError, Values};
+use loci_models::rope::RopeSchedule;
+
+use crate::memory::{RecipeMemory, Setting};
+use crate::recipes::ModelFacts;
+use crate::registry::{ENTRIES, METHODS};
+
+/// A context method with its parameters.
+#[derive(Clone, Debug)]
+pub struct MethodSpec {
+    values: Values,
+}
+
+/// What a memory is built for.
+#[derive(Clone)]
+pub struct BuildContext {
+    /// Shape of the model.
+    pub shape: AttentionShape,
+    /// Tokens of the window it was trained for.
+    pub trained_window: usize,
+    /// Position schedule.
+    pub schedule: RopeSchedule,
+    /// Number format of stored rows.
+    pub row_type: RowType,
+    /// Bytes in RAM for everything that grows with the input; `None`: no bound.
+    pub budget: Option<usize>,
+    /// Threads.
+    pub pool: Arc<Pool>,
+    /// Instruction set.
+    pub isa: Isa,
+    /// Folder of the file for cold pages; `None`: the system's folder for temporary files.
+    pub cold_folder: Option<PathBuf>,
+    /// Tokens that will be read and written, as far as known: a budget that cannot hold them is refused at once.
+    pub planned_tokens: usize,
+}
+
+/// Why a memory could not be built.
+#[derive(Debug, thiserror::Error)]
+pub enum BuildError {
+    /// The parameters do not fit each other or the model.
+    #[error(transparent)]
+    Parameter(#[from] ParameterError),
+    /// The budget is too small.
+    #[error(transparent)]
+    Memory(#[from] MemoryError),
+}
+
+impl MethodSpec {
+    /// Reads `inf-llm:window=2048,top_k=16`.
+    ///
+    /// # Errors
+    /// [`ParameterError`] for an unknown method or parameter, or a value outside its domain.
+    pub fn parse(text: &str) -> Result<Self, ParameterError> {
+        Values::parse(text, "context", METHODS).map(Self::from_values)
+    }
+
+    /// A method whose values were put together elsewhere (a configuration file).
+    pub const fn from_values(values: Values) -> Self {
+        Self { values }
+    }
+
+    /// Its declaration.
+    pub const fn info(&self) -> &'static MethodInfo {
+        self.values.info()
+    }
+
+    /// Its parameters.
+    pub const fn values(&self) -> &Values {
+        &self.values
+    }
+
+    /// An empty memory that works by this method.
+    ///
+    /// # Errors
+    /// [`BuildError`] when the parameters do not fit the model or the budget does not hold the planned tokens.
+    pub fn build(&self, context: BuildContext) -> Result<Box<dyn ContextMemory>, BuildError> {
+        let facts =
+            ModelFacts { shape: context.shape, trained_window: context.trained_window, isa: context.isa };
+        let AttentionShape { layers, heads, kv_heads, head_dim } = facts.shape;
+        let divides = kv_heads > 0 && heads.is_multiple_of(kv_heads) && head_dim.is_multiple_of(2);
+        if layers == 0 || heads == 0 || head_dim == 0 || !divides {
+            return Err(ParameterError::Combination(format!(
+                "a model with {layers} layers, {heads} heads, {kv_heads} kv heads of {head_dim} cannot be read: \
+                 kv heads must divide heads and head_dim must be even"
+            ))
+            .into());
+        }
+        let entry = ENTRIES.iter().find(|entry| entry.info.id == self.info().id).ok_or_else(|| {
+            ParameterError::UnknownMethod {
+                name: self.info().id.to_owned(),
+                family: "context",
+                known: METHODS.iter().map(|info| info.id).collect::<Vec<_>>().join(", "),
+            }
+        })?;
+        let recipe = (entry.build)(&self.values, &facts)?;
+        let mut memory = RecipeMemory::new(
+            recipe,
+            Setting {
+                spec: self.to_string(),
+                shape: context.shape,
+                schedule: context.schedule,
+                row_type: context.row_type,
+                limit: context.budget,
+                pool: context.pool,
+                isa: context.isa,
+                cold_folder: context.cold_folder.unwrap_or_else(std::env::temp_dir),
+            },
+        );
+        memory.plan(context.planned_tokens)?;
+        Ok(Box::new(memory))
+    }
+}
+
+impl std::fmt::Display for MethodSpec {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.values.fmt(f)
+    }
+}

@@ -1,0 +1,204 @@
+//! The pages of one kv head of one layer.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use loci_kernels::Isa;
+use loci_models::memory::MemoryError;
+
+use super::cold::{ColdFile, ColdSlot};
+use super::{Layout, PAGE, Page, Rotations, missing};
+use crate::saved::{Reader, Writer};
+
+/// Where a page is. Both empty: it was dropped. Both set: the copy in the file is the same.
+#[derive(Clone, Default)]
+struct Slot {
+    hot: Option<Arc<Page>>,
+    cold: Option<Arc<ColdSlot>>,
+    /// When it was last read.
+    stamp: u64,
+}
+
+#[derive(Clone, Default)]
+pub(super) struct HeadRows {
+    slots: Vec<Slot>,
+    rows: usize,
+    /// Pages in front whose rotated keys are gone (where unrotated ones remain).
+    unrotated: usize,
+}
+
+impl HeadRows {
+    pub(super) fn len(&self) -> usize {
+        self.rows
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        self.slots.iter().filter_map(|slot| slot.hot.as_ref()).map(|page| page.bytes()).sum()
+    }
+
+    pub(super) fn append(
+        &mut self,
+        layout: &Layout,
+        isa: Isa,
+        head: usize,
+        k: &[f32],
+        v: &[f32],
+        rotations: &Rotations,
+    ) {
+        let head_dim = layout.shape.head_dim;
+        let width = layout.shape.kv_heads * head_dim;
+        let own = head * head_dim..(head + 1) * head_dim;
+        let mut rotated = vec![0.0; head_dim];
+        for (key, value) in k.chunks_exact(width).zip(v.chunks_exact(width)) {
+            if self.rows.is_multiple_of(PAGE) {
+                self.slots.push(Slot { hot: Some(Arc::new(Page::new(layout))), ..Slot::default() });
+            }
+            let position = self.rows;
+            self.rows += 1;
+            let Some(page) = self.slots.last_mut().and_then(|slot| slot.hot.as_mut()) else { return };
+            // A page shared with a fork is copied here, at its first own row.
+            let page = Arc::make_mut(page);
+            let key = &key[own.clone()];
+            if let Some(raw) = &mut page.raw {
+                raw.push(key);
+            }
+            if let Some(tiles) = &mut page.rotated {
+                rotated.copy_from_slice(key);
+                let (cos, sin) = rotations.at(position);
+                loci_kernels::vector::rotate(isa, &mut rotated, cos, sin);
+                tiles.push(&rotated);
+            }
+            page.values.push(&value[own.clone()]);
+        }
+    }
+
+    pub(super) fn page(&self, number: usize, layout: &Layout) -> Result<Arc<Page>, MemoryError> {
+        let slot = self.slots.get(number).ok_or_else(|| missing("rows", number * PAGE))?;
+        match (&slot.hot, &slot.cold) {
+            (Some(page), _) => Ok(Arc::clone(page)),
+            (None, Some(cold)) => Ok(Arc::new(Page::load_far(layout, &cold.read()?)?)),
+            (None, None) => Err(missing("dropped rows", number * PAGE)),
+        }
+    }
+
+    /// Brings the pages of `range` into RAM and marks them as read at `clock`.
+    pub(super) fn touch(&mut self, range: Range<usize>, clock: u64, layout: &Layout) -> Result<(), MemoryError> {
+        for number in range.start / PAGE..range.end.div_ceil(PAGE) {
+            if self.slots.get(number).is_some_and(|slot| slot.hot.is_none()) {
+                let page = self.page(number, layout)?;
+                self.slots[number].hot = Some(page);
+            }
+            if let Some(slot) = self.slots.get_mut(number) {
+                slot.stamp = clock;
+            }
+        }
+        Ok(())
+    }
+
+    /// Pages in RAM that lie wholly before `near_from`.
+    pub(super) fn far_hot(&self, near_from: usize) -> usize {
+        self.slots[..near_from / PAGE].iter().filter(|slot| slot.hot.is_some()).count()
+    }
+
+    /// Moves the pages read longest ago to the file, until `keep` far ones are left; those read at `clock` stay.
+    pub(super) fn evict(
+        &mut self,
+        near_from: usize,
+        keep: usize,
+        clock: u64,
+        file: &Arc<ColdFile>,
+    ) -> Result<(), MemoryError> {
+        let far = &mut self.slots[..near_from / PAGE];
+        let mut hot: Vec<usize> = (0..far.len()).filter(|number| far[*number].hot.is_some()).collect();
+        let surplus = hot.len().saturating_sub(keep);
+        hot.retain(|number| far[*number].stamp != clock);
+        hot.sort_by_key(|number| (far[*number].stamp, *number));
+        let mut bytes = Vec::new();
+        for number in hot.into_iter().take(surplus) {
+            let slot = &mut far[number];
+            if let (Some(page), None) = (&slot.hot, &slot.cold) {
+                bytes.clear();
+                page.store_far(&mut bytes);
+                slot.cold = Some(Arc::new(file.write(&bytes)?));
+            }
+            slot.hot = None;
+        }
+        Ok(())
+    }
+
+    pub(super) fn release(&mut self, unreachable: &Range<usize>, near_from: usize, raw: bool) {
+        let droppable = unreachable.start.div_ceil(PAGE)..unreachable.end / PAGE;
+        for slot in self.slots.iter_mut().take(droppable.end).skip(droppable.start).rev() {
+            // Pages in front of one that is gone already were dropped in earlier calls.
+            if slot.hot.is_none() && slot.cold.is_none() {
+                break;
+            }
+            *slot = Slot::default();
+        }
+        while raw && (self.unrotated + 1) * PAGE <= near_from {
+            if let Some(page) = self.slots[self.unrotated].hot.as_mut().filter(|page| page.rotated.is_some()) {
+                Arc::make_mut(page).rotated = None;
+            }
+            self.unrotated += 1;
+        }
+    }
+
+    pub(super) fn truncate(&mut self, to: usize, layout: &Layout) -> Result<(), MemoryError> {
+        if to >= self.rows {
+            return Ok(());
+        }
+        self.slots.truncate(to.div_ceil(PAGE));
+        self.unrotated = self.unrotated.min(self.slots.len());
+        self.rows = to;
+        if !to.is_multiple_of(PAGE) {
+            let mut page = self.page(to / PAGE, layout)?;
+            Arc::make_mut(&mut page).truncate(to % PAGE);
+            self.slots[to / PAGE] = Slot { hot: Some(page), cold: None, stamp: 0 };
+        }
+        Ok(())
+    }
+
+    /// The first position from `from` on whose row is there, and all behind it.
+    pub(super) fn first_present(&self, from: usize) -> usize {
+        let gone = self.slots.iter().rposition(|slot| slot.hot.is_none() && slot.cold.is_none());
+        gone.map_or(from, |number| from.max((number + 1) * PAGE))
+    }
+
+    pub(super) fn rotated_from(&self) -> usize {
+        self.unrotated * PAGE
+    }
+
+    pub(super) fn save(&self, out: &mut Writer<'_>, layout: &Layout) -> Result<(), MemoryError> {
+        out.number(self.rows)?;
+        out.number(self.unrotated)?;
+        for (number, slot) in self.slots.iter().enumerate() {
+            let page = match slot {
+                Slot { hot: None, cold: None, .. } => None,
+                _ => Some(self.page(number, layout)?),
+            };
+            out.number(usize::from(page.is_some()))?;
+            if let Some(page) = page {
+                page.save(out)?;
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn read(from: &mut Reader<'_>, layout: &Layout) -> Result<Self, MemoryError> {
+        let rows = from.number()?;
+        let unrotated = from.number()?;
+        let mut slots = Vec::new();
+        while slots.len() < rows.div_ceil(PAGE) {
+            let held = (rows - slots.len() * PAGE).min(PAGE);
+            let hot = match from.number()? {
+                0 => None,
+                _ => Some(Arc::new(Page::read(from, held, layout)?)),
+            };
+            slots.push(Slot { hot, ..Slot::default() });
+        }
+        if unrotated > slots.len() {
+            return Err(MemoryError::Saved("more pages are marked than there are".into()));
+        }
+        Ok(Self { slots, rows, unrotated })
+    }
+}

@@ -1,0 +1,143 @@
+//! Random inputs for context memories, and feeding them without a model.
+#![allow(dead_code)] // each test file uses its own part
+
+use std::sync::Arc;
+
+use loci_context::{BuildContext, MethodSpec};
+use loci_kernels::tiles::RowType;
+use loci_kernels::{Isa, Pool};
+use loci_models::memory::{AttentionShape, ContextMemory, MemoryError, Signals};
+use loci_models::rope::RopeSchedule;
+
+/// splitmix64, as in `scripts/golden/layer_stream.py`.
+pub struct Numbers(u64);
+
+impl Numbers {
+    pub fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        z ^ (z >> 31)
+    }
+
+    pub fn value(&mut self) -> f32 {
+        ((self.next() >> 53) as f32 - 1024.0) / 1024.0
+    }
+
+    pub fn below(&mut self, bound: usize) -> usize {
+        (self.next() % bound as u64) as usize
+    }
+}
+
+/// Queries, keys and values of `n` tokens for every layer: `[layers][n, heads, head_dim]`.
+pub struct Stream {
+    pub shape: AttentionShape,
+    pub n: usize,
+    pub q: Vec<Vec<f32>>,
+    pub k: Vec<Vec<f32>>,
+    pub v: Vec<Vec<f32>>,
+}
+
+impl Stream {
+    pub fn new(shape: AttentionShape, n: usize, seed: u64, query_scale: f32) -> Self {
+        let mut numbers = Numbers::new(seed);
+        let mut stream = Self { shape, n, q: vec![], k: vec![], v: vec![] };
+        for _ in 0..shape.layers {
+            let (mut q, mut k, mut v) = (vec![], vec![], vec![]);
+            for _ in 0..n {
+                q.extend((0..shape.heads * shape.head_dim).map(|_| numbers.value() * query_scale));
+                k.extend((0..shape.kv_heads * shape.head_dim).map(|_| numbers.value()));
+                v.extend((0..shape.kv_heads * shape.head_dim).map(|_| numbers.value()));
+            }
+            stream.q.push(q);
+            stream.k.push(k);
+            stream.v.push(v);
+        }
+        stream
+    }
+
+    /// Feeds the tokens `from..to` as one chunk; appends the outputs to `out[layer]`.
+    pub fn feed(
+        &self,
+        memory: &mut dyn ContextMemory,
+        from: usize,
+        to: usize,
+        out: &mut [Vec<f32>],
+    ) -> Result<(), MemoryError> {
+        let q_width = self.shape.heads * self.shape.head_dim;
+        let kv_width = self.shape.kv_heads * self.shape.head_dim;
+        memory.begin_chunk(to - from)?;
+        for (layer, out) in out.iter_mut().enumerate() {
+            let start = out.len();
+            out.resize(start + (to - from) * q_width, f32::NAN);
+            memory.attend(
+                layer,
+                &self.q[layer][from * q_width..to * q_width],
+                &self.k[layer][from * kv_width..to * kv_width],
+                &self.v[layer][from * kv_width..to * kv_width],
+                &mut out[start..],
+            )?;
+        }
+        memory.end_chunk(Signals::default())
+    }
+
+    /// Feeds everything, `cuts` being the ends of the chunks.
+    pub fn run(&self, memory: &mut dyn ContextMemory, cuts: &[usize]) -> Vec<Vec<f32>> {
+        let mut out = vec![Vec::new(); self.shape.layers];
+        let mut from = memory.len();
+        for to in cuts {
+            self.feed(memory, from, *to, &mut out).unwrap();
+            from = *to;
+        }
+        out
+    }
+
+    /// The outputs of token `token` in `layer`.
+    pub fn token<'a>(&self, out: &'a [Vec<f32>], layer: usize, token: usize) -> &'a [f32] {
+        let width = self.shape.heads * self.shape.head_dim;
+        &out[layer][token * width..(token + 1) * width]
+    }
+}
+
+pub fn context(shape: AttentionShape, threads: usize) -> BuildContext {
+    BuildContext {
+        shape,
+        trained_window: 128,
+        schedule: RopeSchedule::stock(10_000.0, shape.head_dim).unwrap(),
+        row_type: RowType::F32,
+        budget: None,
+        pool: Arc::new(Pool::new(threads)),
+        isa: Isa::active(),
+        cold_folder: None,
+        planned_tokens: 0,
+    }
+}
+
+pub fn build(spec: &str, context: BuildContext) -> Box<dyn ContextMemory> {
+    MethodSpec::parse(spec).unwrap().build(context).unwrap()
+}
+
+/// Chunk ends: the prompt but its last token in one chunk, then each token alone.
+pub fn prompt_then_singles(prompt: usize, n: usize) -> Vec<usize> {
+    let mut cuts = if prompt > 1 { vec![prompt - 1] } else { vec![] };
+    cuts.extend(prompt.max(1)..=n);
+    cuts
+}
+
+pub fn largest_difference(a: &[Vec<f32>], b: &[Vec<f32>]) -> f32 {
+    assert_eq!(a.len(), b.len());
+    let mut largest = 0.0_f32;
+    for (a, b) in a.iter().zip(b) {
+        assert_eq!(a.len(), b.len());
+        for (x, y) in a.iter().zip(b) {
+            assert!(x.is_finite() && y.is_finite(), "outputs must be finite");
+            largest = largest.max((x - y).abs());
+        }
+    }
+    largest
+}

@@ -1,0 +1,59 @@
+//! The budget against the allocator: nothing that grows with the input may escape the count.
+
+mod common;
+
+use common::{Stream, context, prompt_then_singles};
+use loci_context::registry::METHODS;
+use loci_context::{BuildError, MethodSpec};
+use loci_kernels::counting::Counting;
+use loci_kernels::tiles::RowType;
+use loci_models::memory::{AttentionShape, MemoryError};
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting::new();
+
+const SHAPE: AttentionShape = AttentionShape { layers: 4, heads: 4, kv_heads: 2, head_dim: 32 };
+const N: usize = 3000;
+
+/// Small buffers of fixed size that lie beside the counted bytes: tables of angles, lists of tasks.
+const SLACK: usize = 64 << 10;
+
+fn spec(id: &str) -> String {
+    match id {
+        "full" => "full".into(),
+        "inf-llm" => "inf-llm:window=256,sinks=16,block_size=32,top_k=8,queries=64".into(),
+        _ => format!("{id}:window=256"),
+    }
+}
+
+// The only test of this binary: others would allocate beside it.
+#[test]
+fn the_allocators_peak_stays_below_the_budget() {
+    let stream = Stream::new(SHAPE, N, 1, 3.0);
+    for info in METHODS {
+        let spec = MethodSpec::parse(&spec(info.id)).unwrap();
+        let mut probe = context(SHAPE, 2);
+        (probe.row_type, probe.budget, probe.planned_tokens) = (RowType::I8, Some(1), N);
+        let Err(BuildError::Memory(MemoryError::Budget { needed, .. })) = spec.build(probe.clone()) else {
+            panic!("{}: a budget of one byte was not refused", info.id)
+        };
+        probe.budget = Some(needed);
+        let mut outputs: Vec<Vec<f32>> =
+            (0..SHAPE.layers).map(|_| Vec::with_capacity(N * SHAPE.heads * SHAPE.head_dim)).collect();
+        let before = ALLOCATOR.live();
+        ALLOCATOR.reset_peak();
+        let mut memory = spec.build(probe).unwrap();
+        let mut from = 0;
+        for to in prompt_then_singles(N - 8, N).into_iter().flat_map(|to| {
+            let mut cuts: Vec<usize> = if to == N - 9 { (64..to).step_by(64).collect() } else { vec![] };
+            cuts.push(to);
+            cuts
+        }) {
+            stream.feed(&mut *memory, from, to, &mut outputs).unwrap();
+            from = to;
+        }
+        let used = ALLOCATOR.peak() - before;
+        assert!(used <= needed + SLACK, "{}: the peak is {used} bytes, the budget {needed}", info.id);
+        println!("{}: budget {needed}, peak {used}", info.id);
+    }
+}
