@@ -1,5 +1,7 @@
 //! The recipes against independent NumPy references of one layer (`scripts/golden/{inf_llm,lm_infinite}.py`).
 
+#![allow(clippy::unwrap_used, clippy::panic)]
+
 mod common;
 
 use common::{Stream, build, context, prompt_then_singles};
@@ -23,7 +25,8 @@ fn check(file: &str, spec: impl Fn(&Value) -> String) {
             head_dim: number(case, "head_dim"),
         };
         let n = number(case, "tokens");
-        let stream = Stream::new(shape, n, number(case, "seed") as u64, case["query_scale"].as_f64().unwrap() as f32);
+        let stream =
+            Stream::new(shape, n, number(case, "seed") as u64, case["query_scale"].as_f64().unwrap() as f32);
         let spec = spec(case);
         let mut memory = build(&spec, context(shape, 2));
         let out = stream.run(&mut *memory, &prompt_then_singles(number(case, "prompt"), n));
@@ -31,10 +34,16 @@ fn check(file: &str, spec: impl Fn(&Value) -> String) {
         for token in 0..n {
             let found = stream.token(&out, 0, token);
             for (head, row) in found.chunks(shape.head_dim).enumerate() {
-                let check: f64 =
-                    row.iter().enumerate().map(|(i, x)| f64::from(*x) * (i + 1) as f64 / shape.head_dim as f64).sum();
+                let check: f64 = row
+                    .iter()
+                    .enumerate()
+                    .map(|(i, x)| f64::from(*x) * (i + 1) as f64 / shape.head_dim as f64)
+                    .sum();
                 let expected = case["checks"][token][head].as_f64().unwrap();
-                assert!((check - expected).abs() < 2e-4, "{name} ({spec}), token {token}, head {head}: {check} for {expected}");
+                assert!(
+                    (check - expected).abs() < 2e-4,
+                    "{name} ({spec}), token {token}, head {head}: {check} for {expected}"
+                );
             }
         }
         for (token, expected) in case["outputs"].as_object().unwrap() {
@@ -52,7 +61,12 @@ fn inf_llm_equals_its_reference() {
     check("inf_llm.json", |case| {
         format!(
             "inf-llm:sinks={},window={},block_size={},top_k={},repr_top_k={},queries={}",
-            case["sinks"], case["window"], case["block_size"], case["top_k"], case["representatives"], case["exec_block"]
+            case["sinks"],
+            case["window"],
+            case["block_size"],
+            case["top_k"],
+            case["representatives"],
+            case["exec_block"]
         )
     });
 }

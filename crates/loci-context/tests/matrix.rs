@@ -1,5 +1,7 @@
 //! The automatic matrix: what every registered context method must satisfy. A new method is tested by existing.
 
+#![allow(clippy::unwrap_used, clippy::panic)]
+
 mod common;
 
 use common::{Numbers, Stream, build, context, largest_difference, prompt_then_singles};
@@ -201,7 +203,8 @@ fn truncating_equals_never_having_read_further() {
             assert_eq!(memory.len(), restored);
             let cuts: Vec<usize> = [304, 320, N].into_iter().filter(|cut| *cut > restored).collect();
             let rest = stream.run(&mut *memory, &cuts);
-            let expected: Vec<Vec<f32>> = whole.iter().map(|layer| layer[restored * width..].to_vec()).collect();
+            let expected: Vec<Vec<f32>> =
+                whole.iter().map(|layer| layer[restored * width..].to_vec()).collect();
             assert!(largest_difference(&expected, &rest) < 1e-4, "{spec} back to {to}, restored {restored}");
         }
     }
@@ -284,7 +287,11 @@ fn a_budget_holds_and_changes_nothing() {
         let mut from = 0;
         for to in &cuts {
             stream.feed(&mut *memory, from, *to, &mut out).unwrap();
-            assert!(memory.bytes() <= least, "{spec}: {} bytes after {to} tokens, budget {least}", memory.bytes());
+            assert!(
+                memory.bytes() <= least,
+                "{spec}: {} bytes after {to} tokens, budget {least}",
+                memory.bytes()
+            );
             from = *to;
         }
         assert_eq!(expected, out, "{spec}: cold pages changed the result");
@@ -335,7 +342,11 @@ fn declarations_are_complete_and_their_defaults_allowed() {
     let mut ids = std::collections::BTreeSet::new();
     for info in METHODS {
         assert!(ids.insert(info.id), "{} is declared twice", info.id);
-        assert!(!info.title.is_empty() && !info.cost.is_empty() && !info.description.is_empty(), "{}", info.id);
+        assert!(
+            !info.title.is_empty() && !info.cost.is_empty() && !info.description.is_empty(),
+            "{}",
+            info.id
+        );
         for parameter in info.parameters {
             assert!(!parameter.meaning.is_empty());
             let allowed = match (parameter.default, parameter.domain) {

@@ -1,5 +1,7 @@
 //! The budget against the allocator: nothing that grows with the input may escape the count.
 
+#![allow(clippy::unwrap_used, clippy::panic)]
+
 mod common;
 
 use common::{Stream, context, prompt_then_singles};

@@ -127,8 +127,7 @@ fn build(values: &Values, facts: &ModelFacts) -> Result<Recipe, ParameterError> 
         _ => Arc::new(Everything),
     };
     #[allow(clippy::cast_precision_loss)] // distances are small
-    let place =
-        Capped { window, sinks_at: limit as f64, recalled_at: insert_at as f64, leaving_at: None };
+    let place = Capped { window, sinks_at: limit as f64, recalled_at: insert_at as f64, leaving_at: None };
     Ok(Recipe {
         segment: Box::new(NoBlocks),
         index: Box::new(NoIndex),

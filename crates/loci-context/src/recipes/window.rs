@@ -4,7 +4,9 @@
 
 use std::sync::Arc;
 
-use loci_models::method::{Domain, Exactness, MemoryKind, MethodInfo, Parameter, ParameterError, Parts, Phase, Value, Values};
+use loci_models::method::{
+    Domain, Exactness, MemoryKind, MethodInfo, Parameter, ParameterError, Parts, Phase, Value, Values,
+};
 
 use super::{Entry, ModelFacts, Recipe};
 use crate::index::NoIndex;

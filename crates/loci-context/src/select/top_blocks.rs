@@ -26,13 +26,7 @@ pub struct TopBlocks {
 
 impl TopBlocks {
     /// Chooses `top_k` blocks of `block_size` tokens for every `queries` queries.
-    pub fn new(
-        sinks: usize,
-        block_size: usize,
-        top_k: usize,
-        probe_at: f64,
-        queries: usize,
-    ) -> Self {
+    pub fn new(sinks: usize, block_size: usize, top_k: usize, probe_at: f64, queries: usize) -> Self {
         Self { sinks, block_size, top_k, probe_at, queries, scores: Vec::new() }
     }
 

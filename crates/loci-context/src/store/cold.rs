@@ -135,6 +135,8 @@ mod tests {
     #[test]
     fn a_folder_that_is_missing_is_named() {
         let outcome = ColdFile::create(Path::new("/no/such/folder"), 4);
-        assert!(matches!(outcome, Err(MemoryError::Cold { folder, .. }) if folder.contains("/no/such/folder")));
+        assert!(
+            matches!(outcome, Err(MemoryError::Cold { folder, .. }) if folder.contains("/no/such/folder"))
+        );
     }
 }

@@ -82,7 +82,12 @@ impl HeadRows {
     }
 
     /// Brings the pages of `range` into RAM and marks them as read at `clock`.
-    pub(super) fn touch(&mut self, range: Range<usize>, clock: u64, layout: &Layout) -> Result<(), MemoryError> {
+    pub(super) fn touch(
+        &mut self,
+        range: Range<usize>,
+        clock: u64,
+        layout: &Layout,
+    ) -> Result<(), MemoryError> {
         for number in range.start / PAGE..range.end.div_ceil(PAGE) {
             if self.slots.get(number).is_some_and(|slot| slot.hot.is_none()) {
                 let page = self.page(number, layout)?;
@@ -136,7 +141,8 @@ impl HeadRows {
             *slot = Slot::default();
         }
         while raw && (self.unrotated + 1) * PAGE <= near_from {
-            if let Some(page) = self.slots[self.unrotated].hot.as_mut().filter(|page| page.rotated.is_some()) {
+            if let Some(page) = self.slots[self.unrotated].hot.as_mut().filter(|page| page.rotated.is_some())
+            {
                 Arc::make_mut(page).rotated = None;
             }
             self.unrotated += 1;

@@ -76,7 +76,13 @@ pub(crate) struct Rotations {
 
 impl Rotations {
     /// Rotations of the positions `first..first + count`.
-    pub(crate) fn fill(&mut self, schedule: &loci_models::rope::RopeSchedule, first: usize, count: usize, pairs: usize) {
+    pub(crate) fn fill(
+        &mut self,
+        schedule: &loci_models::rope::RopeSchedule,
+        first: usize,
+        count: usize,
+        pairs: usize,
+    ) {
         (self.first, self.pairs) = (first, pairs);
         self.cos.resize(count * pairs, 0.0);
         self.sin.resize(count * pairs, 0.0);
@@ -267,7 +273,10 @@ impl LayerRows<'_> {
                 Some((held, page)) if *held == number => page,
                 _ => &current.insert((number, self.heads[head].page(number, &self.store.layout)?)).1,
             };
-            page.raw.as_ref().ok_or_else(|| missing("unrotated keys", position))?.read(position % PAGE, &mut key);
+            page.raw
+                .as_ref()
+                .ok_or_else(|| missing("unrotated keys", position))?
+                .read(position % PAGE, &mut key);
             *score = loci_kernels::vector::dot(self.store.isa, &key, probe);
         }
         Ok(())

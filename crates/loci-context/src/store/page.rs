@@ -52,8 +52,12 @@ impl Page {
         let half = bytes.len() / 2;
         let (dim, kind) = (layout.shape.head_dim, layout.row_type);
         let damaged = || MemoryError::Saved("a cold page has an unexpected length".into());
-        let keys = bytes.get(..half).and_then(|bytes| KeyTiles::load(kind, dim, PAGE, bytes)).ok_or_else(damaged)?;
-        let values = bytes.get(half..).and_then(|bytes| ValueTiles::load(kind, dim, PAGE, bytes)).ok_or_else(damaged)?;
+        let keys =
+            bytes.get(..half).and_then(|bytes| KeyTiles::load(kind, dim, PAGE, bytes)).ok_or_else(damaged)?;
+        let values = bytes
+            .get(half..)
+            .and_then(|bytes| ValueTiles::load(kind, dim, PAGE, bytes))
+            .ok_or_else(damaged)?;
         let (raw, rotated) = if layout.raw { (Some(keys), None) } else { (None, Some(keys)) };
         Ok(Self { raw, rotated, values })
     }

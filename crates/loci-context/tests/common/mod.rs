@@ -1,5 +1,5 @@
 //! Random inputs for context memories, and feeding them without a model.
-#![allow(dead_code)] // each test file uses its own part
+#![allow(dead_code, unreachable_pub, clippy::unwrap_used)] // each test file uses its own part
 
 use std::sync::Arc;
 

@@ -1,8 +1,9 @@
 //! One attention call of a layer: from a choice of rows to the kernel's parts, cut into tasks for the pool.
 
+mod unit;
+
 use std::cell::RefCell;
 use std::ops::Range;
-use std::sync::Arc;
 
 use loci_kernels::attend::{self, Mass, Part, TilePair};
 use loci_kernels::pool::Parts;
@@ -12,8 +13,9 @@ use loci_models::memory::{AttentionShape, MemoryError};
 use loci_models::rope::RopeSchedule;
 
 use crate::place::Place;
-use crate::select::{Choice, Selection};
-use crate::store::{KvStore, PAGE, Page, Rotations, missing};
+use crate::select::Choice;
+use crate::store::{KvStore, Rotations};
+use unit::{Piece, Unit, UnitPart};
 
 /// Query rows of a task in prefill: enough to use each loaded tile many times.
 const STRIP_ROWS: usize = 48;
@@ -47,29 +49,6 @@ pub(crate) struct Call<'a> {
 
 /// Receives attention mass: `(head, first position of a tile, whether it was read as near, sums of its 16 rows)`.
 pub(crate) type MassVisitor<'a> = &'a mut dyn FnMut(usize, usize, bool, &[f32]);
-
-/// Heads that read the same rows of one kv head.
-struct Unit {
-    kv_head: usize,
-    heads: Range<usize>,
-    parts: Vec<UnitPart>,
-}
-
-struct UnitPart {
-    /// `None`: true distances; otherwise the distance at which all keys stand.
-    far: Option<f64>,
-    tiles: Vec<UnitTile>,
-    /// Keys at true distances below this are visible (near parts), or at this and beyond (far parts).
-    edge: usize,
-}
-
-#[derive(Clone)]
-struct UnitTile {
-    page: Arc<Page>,
-    /// Position of its first row.
-    base: usize,
-    present: u16,
-}
 
 impl Call<'_> {
     fn count(&self) -> usize {
@@ -144,7 +123,8 @@ impl Call<'_> {
         let mut begin = 0;
         while begin < tasks.len() {
             let end = begin + tasks[begin..].iter().position(|task| task.last).map_or(1, |last| last + 1);
-            let (own, others) = outs[begin * slot * head_dim..end * slot * head_dim].split_at_mut(slot * head_dim);
+            let (own, others) =
+                outs[begin * slot * head_dim..end * slot * head_dim].split_at_mut(slot * head_dim);
             let (own_lse, other_lses) = lses[begin * slot..end * slot].split_at_mut(slot);
             for (other, lse) in others.chunks_exact(slot * head_dim).zip(other_lses.chunks_exact(slot)) {
                 attend::merge(own, own_lse, other, lse, head_dim);
@@ -174,7 +154,11 @@ impl Call<'_> {
             }
             let queries: Vec<&[f32]> = rotated.chunks_exact(rows * head_dim).collect();
             let parts: Vec<Part<'_>> = (0..task.piece.len())
-                .map(|part| Part { queries: queries[part], tiles: &tiles[part], bounds: bounds[part].as_deref() })
+                .map(|part| Part {
+                    queries: queries[part],
+                    tiles: &tiles[part],
+                    bounds: bounds[part].as_deref(),
+                })
                 .collect();
             let key_rows = task.key_rows();
             let mass = mass.map(|sums| Mass { heads, sums: &mut sums[..heads * key_rows] });
@@ -251,92 +235,17 @@ impl Call<'_> {
         }
         Some(bounds)
     }
-
-    fn units(&self) -> Result<Vec<Unit>, MemoryError> {
-        let group = self.shape.group();
-        let heads_of = |kv_head: usize| kv_head * group..(kv_head + 1) * group;
-        match self.choice {
-            Choice::AllHeads(selection) => (0..self.shape.kv_heads)
-                .map(|kv_head| self.unit(kv_head, heads_of(kv_head), selection))
-                .collect(),
-            Choice::PerKvHead(selections) => selections
-                .iter()
-                .enumerate()
-                .map(|(kv_head, selection)| self.unit(kv_head, heads_of(kv_head), selection))
-                .collect(),
-            Choice::PerHead(selections) => selections
-                .iter()
-                .enumerate()
-                .map(|(head, selection)| self.unit(head / group, head..head + 1, selection))
-                .collect(),
-        }
-    }
-
-    /// Sorts the rows of a selection into parts by the distance at which they stand.
-    fn unit(&self, kv_head: usize, heads: Range<usize>, selection: &Selection) -> Result<Unit, MemoryError> {
-        debug_assert!(selection.is_sorted(), "spans must ascend and not overlap");
-        let end = self.first + self.count();
-        let mut unit = Unit { kv_head, heads, parts: Vec::new() };
-        for span in &selection.spans {
-            let stand = self.place.stand(span.role);
-            // Rows that some query sees near, and rows that some query sees far: both, for those in between.
-            let near_from = (self.first + 1).saturating_sub(stand.near);
-            let near = span.rows.start.max(near_from)..span.rows.end.min(end);
-            self.add(&mut unit, None, stand.near, near)?;
-            if let Some(far) = stand.far {
-                let far_to = end.saturating_sub(stand.near);
-                let rows = span.rows.start..span.rows.end.min(far_to);
-                self.add(&mut unit, Some(far), stand.near, rows)?;
-            }
-        }
-        Ok(unit)
-    }
-
-    fn add(&self, unit: &mut Unit, far: Option<f64>, edge: usize, rows: Range<usize>) -> Result<(), MemoryError> {
-        if rows.is_empty() {
-            return Ok(());
-        }
-        let same = |part: &UnitPart| part.far == far && part.edge == edge;
-        let part = match unit.parts.iter().position(same) {
-            Some(part) => part,
-            None => {
-                unit.parts.push(UnitPart { far, tiles: Vec::new(), edge });
-                unit.parts.len() - 1
-            }
-        };
-        let tiles = &mut unit.parts[part].tiles;
-        let layer = self.store.layer(self.layer);
-        let mut page: Option<(usize, Arc<Page>)> = None;
-        for tile in rows.start / TILE..rows.end.div_ceil(TILE) {
-            let base = tile * TILE;
-            let from = rows.start.saturating_sub(base);
-            let to = (rows.end - base).min(TILE);
-            let present = (u16::MAX >> (TILE - (to - from))) << from;
-            if let Some(last) = tiles.last_mut().filter(|last| last.base == base) {
-                last.present |= present;
-                continue;
-            }
-            let number = base / PAGE;
-            let page = match &page {
-                Some((held, page)) if *held == number => Arc::clone(page),
-                _ => {
-                    let read = layer.page(unit.kv_head, number)?;
-                    let held = if far.is_some() { &read.raw } else { &read.rotated };
-                    if held.is_none() {
-                        return Err(missing(if far.is_some() { "unrotated keys" } else { "rotated keys" }, base));
-                    }
-                    page = Some((number, Arc::clone(&read)));
-                    read
-                }
-            };
-            tiles.push(UnitTile { page, base, present });
-        }
-        Ok(())
-    }
 }
 
 /// Brings the mass of pieces, each relative to its own softmax, to the softmax over all pieces of the query.
-fn rescale(tasks: &[Task], slot: usize, piece_lses: &[f32], lses: &[f32], masses: &mut [f32], mass_slot: usize) {
+fn rescale(
+    tasks: &[Task],
+    slot: usize,
+    piece_lses: &[f32],
+    lses: &[f32],
+    masses: &mut [f32],
+    mass_slot: usize,
+) {
     let mut begin = 0;
     for (index, task) in tasks.iter().enumerate() {
         let rows = task.key_rows();
@@ -348,31 +257,6 @@ fn rescale(tasks: &[Task], slot: usize, piece_lses: &[f32], lses: &[f32], masses
         if task.last {
             begin = index + 1;
         }
-    }
-}
-
-/// Some tiles of one part of a unit.
-#[derive(Clone)]
-struct Piece {
-    part: usize,
-    tiles: Range<usize>,
-}
-
-impl Piece {
-    fn pairs<'a>(&self, unit: &'a Unit) -> Vec<TilePair<'a>> {
-        let part = &unit.parts[self.part];
-        part.tiles[self.tiles.clone()]
-            .iter()
-            .filter_map(|tile| {
-                let keys = if part.far.is_some() { tile.page.raw.as_ref() } else { tile.page.rotated.as_ref() }?;
-                let number = tile.base % PAGE / TILE;
-                Some(TilePair {
-                    keys: keys.tile(number),
-                    values: tile.page.values.tile(number),
-                    present: tile.present,
-                })
-            })
-            .collect()
     }
 }
 
@@ -392,29 +276,7 @@ impl Task {
 }
 
 impl Unit {
-    fn whole(&self) -> Vec<Piece> {
-        self.parts
-            .iter()
-            .enumerate()
-            .map(|(part, plan)| Piece { part, tiles: 0..plan.tiles.len() })
-            .collect()
-    }
-
-    /// Pieces of at most [`PIECE_TILES`] tiles, each a task of its own.
-    fn pieces(&self) -> Vec<Vec<Piece>> {
-        let mut pieces = Vec::new();
-        for (part, plan) in self.parts.iter().enumerate() {
-            let mut begin = 0;
-            while begin < plan.tiles.len() {
-                let end = (begin + PIECE_TILES).min(plan.tiles.len());
-                pieces.push(vec![Piece { part, tiles: begin..end }]);
-                begin = end;
-            }
-        }
-        pieces
-    }
-
-    fn report_mass(&self, task: &Task, sums: &[f32], visit: &mut dyn FnMut(usize, usize, bool, &[f32])) {
+    fn report_mass(&self, task: &Task, sums: &[f32], visit: MassVisitor<'_>) {
         let total = task.key_rows();
         for (offset, head) in self.heads.clone().enumerate() {
             let mut at = offset * total;

@@ -2,6 +2,7 @@
 
 mod budget;
 mod mass;
+mod state;
 
 use std::io::{Read, Write};
 use std::sync::Arc;
@@ -21,9 +22,6 @@ use crate::saved::{Reader, Writer};
 use crate::select::SelectView;
 use crate::store::{KvStore, Rotations};
 use mass::MassTrack;
-
-/// First bytes of a saved memory.
-const MAGIC: &[u8] = b"loci memory 1";
 
 /// The contextual memory of one sequence under one recipe.
 pub struct RecipeMemory {
@@ -203,36 +201,6 @@ impl RecipeMemory {
         self.indexed[layer] = blocks.max(self.indexed[layer]);
         Ok(())
     }
-
-    fn reset(&mut self) -> Result<usize, MemoryError> {
-        self.restore(&Mark {
-            read: 0,
-            mass: self.mass.iter().map(|_| MassTrack::new(self.shape.heads)).collect(),
-            indexed: vec![0; self.shape.layers],
-        })?;
-        self.mark = None;
-        Ok(0)
-    }
-
-    fn restore(&mut self, mark: &Mark) -> Result<(), MemoryError> {
-        self.store.truncate(mark.read)?;
-        self.mass.clone_from(&mark.mass);
-        self.indexed.clone_from(&mark.indexed);
-        for layer in 0..self.shape.layers {
-            self.recipe.index.truncate(layer, self.indexed[layer]);
-        }
-        self.read = mark.read;
-        Ok(())
-    }
-
-    /// Whether all rows that a query at `position` may read are still there in the forms it reads.
-    fn can_continue_at(&self, position: usize) -> bool {
-        let reach = self.recipe.place.rotated_reach();
-        let near_from = (position + 1).saturating_sub(reach);
-        let rotated = !self.store.layout().raw || self.store.rotated_from() <= near_from;
-        let gone = self.recipe.keep.unreachable(position);
-        rotated && (self.recipe.keep.unreachable(self.read).is_empty() || self.store.first_present(gone.end) == gone.end)
-    }
 }
 
 impl ContextMemory for RecipeMemory {
@@ -271,7 +239,8 @@ impl ContextMemory for RecipeMemory {
         let kv_width = self.shape.kv_heads * self.shape.head_dim;
         let m = self.chunk;
         if layer >= self.shape.layers
-            || [q.len(), k.len(), v.len(), out.len()] != [m * q_width, m * kv_width, m * kv_width, m * q_width]
+            || [q.len(), k.len(), v.len(), out.len()]
+                != [m * q_width, m * kv_width, m * kv_width, m * q_width]
         {
             return Err(MemoryError::Misuse(format!(
                 "attend got q {}, k {}, v {}, out {} numbers for {m} tokens in layer {layer}",
@@ -316,27 +285,7 @@ impl ContextMemory for RecipeMemory {
     }
 
     fn truncate(&mut self, to: usize) -> Result<usize, MemoryError> {
-        if to >= self.read && self.store.len(0) == self.read {
-            return Ok(self.read);
-        }
-        // A step that failed half way left rows of some layers behind; they go with the rest.
-        if let Some(evidence) = &mut self.evidence {
-            *evidence = Evidence::default();
-        }
-        if self.mass.is_empty() {
-            let to = to.min(self.read);
-            if self.can_continue_at(to) {
-                self.store.truncate(to)?;
-                self.read = to;
-                return Ok(to);
-            }
-        } else if let Some(mark) = self.mark.clone().filter(|mark| mark.read <= to) {
-            if self.can_continue_at(mark.read) {
-                self.restore(&mark)?;
-                return Ok(self.read);
-            }
-        }
-        self.reset()
+        self.go_back(to)
     }
 
     fn fork(&self) -> Result<Box<dyn ContextMemory>, MemoryError> {
@@ -361,42 +310,11 @@ impl ContextMemory for RecipeMemory {
     }
 
     fn save(&self, out: &mut dyn Write) -> Result<(), MemoryError> {
-        let mut out = Writer::new(out);
-        out.bytes(MAGIC)?;
-        out.bytes(self.identity().as_bytes())?;
-        out.number(self.read)?;
-        self.indexed.iter().try_for_each(|blocks| out.number(*blocks))?;
-        self.mass.iter().try_for_each(|track| track.save(&mut out))?;
-        self.recipe.index.save(&mut out)?;
-        self.store.save(&mut out)
+        self.write_state(&mut Writer::new(out))
     }
 
     fn load(&mut self, from: &mut dyn Read) -> Result<(), MemoryError> {
-        let mut from = Reader::new(from);
-        if from.bytes()? != MAGIC {
-            return Err(MemoryError::Saved("it does not begin like a saved memory of this version".into()));
-        }
-        let identity = String::from_utf8_lossy(&from.bytes()?).into_owned();
-        if identity != self.identity() {
-            return Err(MemoryError::Saved(format!(
-                "it was made by {identity} but would be read by {}",
-                self.identity()
-            )));
-        }
-        let read = from.number()?;
-        for blocks in &mut self.indexed {
-            *blocks = from.number()?;
-        }
-        for track in &mut self.mass {
-            *track = MassTrack::read(&mut from, self.shape.heads)?;
-        }
-        self.recipe.index.load(&mut from)?;
-        self.store.load(&mut from)?;
-        if (0..self.shape.layers).any(|layer| self.store.len(layer) != read) {
-            return Err(MemoryError::Saved("its layers hold different numbers of rows".into()));
-        }
-        (self.read, self.chunk, self.mark, self.evidence) = (read, 0, None, None);
-        self.plan(read)
+        self.read_state(&mut Reader::new(from))
     }
 
     fn record_evidence(&mut self, on: bool) {
@@ -432,19 +350,5 @@ impl ContextMemory for RecipeMemory {
             + mass(&self.mass)
             + self.mark.as_ref().map_or(0, |mark| mass(&mark.mass))
             + self.evidence.as_ref().map_or(0, Evidence::bytes)
-    }
-}
-
-impl RecipeMemory {
-    /// What must agree between the memory that was saved and the one that reads it.
-    fn identity(&self) -> String {
-        let AttentionShape { layers, heads, kv_heads, head_dim } = self.shape;
-        format!(
-            "{} over {layers} layers, {heads} heads, {kv_heads} kv heads of {head_dim}, rows {}, positions {:?} x {}",
-            self.spec,
-            self.store.layout().row_type.name(),
-            self.schedule.frequencies.first().zip(self.schedule.frequencies.last()),
-            self.schedule.attention_scale
-        )
     }
 }

@@ -1,0 +1,120 @@
+//! Going back, saving and restoring.
+
+use loci_models::memory::{AttentionShape, MemoryError};
+
+use super::mass::MassTrack;
+use super::{Mark, RecipeMemory};
+use crate::evidence::Evidence;
+use crate::saved::{Reader, Writer};
+
+/// First bytes of a saved memory.
+const MAGIC: &[u8] = b"loci memory 1";
+
+impl RecipeMemory {
+    /// See [`truncate`](loci_models::memory::ContextMemory::truncate).
+    pub(super) fn go_back(&mut self, to: usize) -> Result<usize, MemoryError> {
+        if to >= self.read && self.store.len(0) == self.read {
+            return Ok(self.read);
+        }
+        // A step that failed half way left rows of some layers behind; they go with the rest.
+        if let Some(evidence) = &mut self.evidence {
+            *evidence = Evidence::default();
+        }
+        if self.mass.is_empty() {
+            let to = to.min(self.read);
+            if self.can_continue_at(to) {
+                self.store.truncate(to)?;
+                self.read = to;
+                return Ok(to);
+            }
+        } else if let Some(mark) = self.mark.clone()
+            && mark.read <= to
+            && self.can_continue_at(mark.read)
+        {
+            self.restore(&mark)?;
+            return Ok(self.read);
+        }
+        self.reset()
+    }
+
+    fn reset(&mut self) -> Result<usize, MemoryError> {
+        self.restore(&Mark {
+            read: 0,
+            mass: self.mass.iter().map(|_| MassTrack::new(self.shape.heads)).collect(),
+            indexed: vec![0; self.shape.layers],
+        })?;
+        self.mark = None;
+        Ok(0)
+    }
+
+    fn restore(&mut self, mark: &Mark) -> Result<(), MemoryError> {
+        self.store.truncate(mark.read)?;
+        self.mass.clone_from(&mark.mass);
+        self.indexed.clone_from(&mark.indexed);
+        for layer in 0..self.shape.layers {
+            self.recipe.index.truncate(layer, self.indexed[layer]);
+        }
+        self.read = mark.read;
+        Ok(())
+    }
+
+    /// Whether all rows that a query at `position` may read are still there in the forms it reads.
+    fn can_continue_at(&self, position: usize) -> bool {
+        let reach = self.recipe.place.rotated_reach();
+        let near_from = (position + 1).saturating_sub(reach);
+        let rotated = !self.store.layout().raw || self.store.rotated_from() <= near_from;
+        let gone = self.recipe.keep.unreachable(position);
+        rotated
+            && (self.recipe.keep.unreachable(self.read).is_empty()
+                || self.store.first_present(gone.end) == gone.end)
+    }
+
+    pub(super) fn write_state(&self, out: &mut Writer<'_>) -> Result<(), MemoryError> {
+        out.bytes(MAGIC)?;
+        out.bytes(self.identity().as_bytes())?;
+        out.number(self.read)?;
+        self.indexed.iter().try_for_each(|blocks| out.number(*blocks))?;
+        self.mass.iter().try_for_each(|track| track.save(out))?;
+        self.recipe.index.save(out)?;
+        self.store.save(out)
+    }
+
+    pub(super) fn read_state(&mut self, from: &mut Reader<'_>) -> Result<(), MemoryError> {
+        if from.bytes()? != MAGIC {
+            return Err(MemoryError::Saved("it does not begin like a saved memory of this version".into()));
+        }
+        let identity = String::from_utf8_lossy(&from.bytes()?).into_owned();
+        if identity != self.identity() {
+            return Err(MemoryError::Saved(format!(
+                "it was made by {identity} but would be read by {}",
+                self.identity()
+            )));
+        }
+        let read = from.number()?;
+        for blocks in &mut self.indexed {
+            *blocks = from.number()?;
+        }
+        for track in &mut self.mass {
+            *track = MassTrack::read(from, self.shape.heads)?;
+        }
+        self.recipe.index.load(from)?;
+        self.store.load(from)?;
+        if (0..self.shape.layers).any(|layer| self.store.len(layer) != read) {
+            return Err(MemoryError::Saved("its layers hold different numbers of rows".into()));
+        }
+        (self.read, self.chunk, self.mark, self.evidence) = (read, 0, None, None);
+        self.plan(read)
+    }
+
+    /// What must agree between the memory that was saved and the one that reads it.
+    fn identity(&self) -> String {
+        let AttentionShape { layers, heads, kv_heads, head_dim } = self.shape;
+        format!(
+            "{} over {layers} layers, {heads} heads, {kv_heads} kv heads of {head_dim}, rows {}, positions {:?} x {}",
+            self.spec,
+            self.store.layout().row_type.name(),
+            self.schedule.frequencies.first().zip(self.schedule.frequencies.last()),
+            self.schedule.attention_scale
+        )
+    }
+}
