@@ -1,1 +1,34 @@
-//! placeholder
+//! Sessions, generation, evidence, and the [`LanguageModel`] seam.
+//!
+//! An [`Engine`] is a loaded model with its threads. A [`Session`] is one sequence on it: it reads tokens in
+//! chunks into a contextual memory, writes an answer token by token, forgets back to a position and forks.
+//! [`ask`] is the main job: documents and a question in, an answer with its [`evidence`] and a report of what
+//! became of every token out. Nothing is lost silently: what was given is read, or the request is refused.
+//!
+//! [`model_store`] finds and fetches model files; [`documents`] turns files into text.
+
+pub mod ask;
+pub mod chat;
+pub mod context;
+pub mod documents;
+pub mod engine;
+pub mod error;
+pub mod evidence;
+pub mod generate;
+pub mod language_model;
+pub mod layout;
+pub mod method_file;
+pub mod model_store;
+pub mod score;
+pub mod session;
+pub mod size;
+pub mod system;
+
+pub use ask::{Answer, AskRequest, ask};
+pub use chat::Conversation;
+pub use context::{ContextOptions, ContextPlan};
+pub use engine::Engine;
+pub use error::EngineError;
+pub use generate::{Finish, GenerateOptions, Generation};
+pub use language_model::{LanguageModel, LocalModel};
+pub use session::{Control, Progress, Session};

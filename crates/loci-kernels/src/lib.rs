@@ -9,6 +9,7 @@
 //! exists in a plain scalar form, which is its definition, and is tested against it on every instruction set.
 
 pub mod attend;
+pub mod counting;
 pub mod isa;
 pub mod linear;
 pub mod map;

@@ -1,10 +1,12 @@
 //! A small pool of threads that start in a microsecond.
 //!
 //! One token of a small model is a hundred short products in a row; waking sleeping threads for each would
-//! cost more than the products. The workers therefore spin for a short while before they sleep. Work is cut
+//! cost more than the products. The workers therefore spin for a short while before they sleep, and a job is
+//! over when its tasks are: a worker that sleeps or waits for a processor is not waited for. Work is cut
 //! into numbered tasks by the caller, never by the pool, and each task writes its own part of the output:
 //! results do not depend on the number of threads.
 
+use std::cell::UnsafeCell;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
@@ -15,6 +17,11 @@ const SPINS: u32 = 4_000;
 /// A task function as the workers see it: its lifetime is erased while [`Pool::run`] waits.
 type Job = *const (dyn Fn(usize) + Sync);
 
+/// [`Shared::state`]: workers inside the job, whether it may be joined, and above these its number.
+const INSIDE: usize = OPEN - 1;
+const OPEN: usize = 1 << 15;
+const JOB_STEP: usize = 1 << 16;
+
 /// A pool of worker threads; see the [module documentation](self).
 pub struct Pool {
     shared: Arc<Shared>,
@@ -24,23 +31,26 @@ pub struct Pool {
 }
 
 struct Shared {
-    /// Number of the job being run; changes tell workers that there is one.
-    generation: AtomicUsize,
-    job: Mutex<Option<SendJob>>,
+    /// Number of the job, [`OPEN`] while it has tasks, and how many workers are [`INSIDE`]; all in one word so
+    /// that joining a job and finding it closed exclude each other.
+    state: AtomicUsize,
+    /// Written by [`Pool::run`] while the job is closed and nobody is inside; read only by those inside.
+    job: UnsafeCell<Option<Job>>,
     tasks: AtomicUsize,
     next: AtomicUsize,
-    /// Workers that have not yet finished the current job.
-    busy: AtomicUsize,
     panicked: AtomicBool,
     stop: AtomicBool,
-    sleepers: Mutex<usize>,
+    /// Workers that sleep or are about to.
+    sleepers: AtomicUsize,
+    bed: Mutex<()>,
     wake: Condvar,
 }
 
-#[derive(Clone, Copy)]
-struct SendJob(Job);
-// SAFETY: the pointer is only used while `Pool::run`, which owns the borrow, waits for all workers.
-unsafe impl Send for SendJob {}
+// SAFETY: `job` is written and read under the rule of `state` that its documentation names; the function it
+// leads to is `Sync`, and `Pool::run`, which owns the borrow, waits until nobody is inside.
+unsafe impl Send for Shared {}
+// SAFETY: as above.
+unsafe impl Sync for Shared {}
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
@@ -50,24 +60,21 @@ impl Pool {
     /// A pool that computes on `threads` threads, the calling one included; at least one.
     pub fn new(threads: usize) -> Self {
         let shared = Arc::new(Shared {
-            generation: AtomicUsize::new(0),
-            job: Mutex::new(None),
+            state: AtomicUsize::new(0),
+            job: UnsafeCell::new(None),
             tasks: AtomicUsize::new(0),
             next: AtomicUsize::new(0),
-            busy: AtomicUsize::new(0),
             panicked: AtomicBool::new(false),
             stop: AtomicBool::new(false),
-            sleepers: Mutex::new(0),
+            sleepers: AtomicUsize::new(0),
+            bed: Mutex::new(()),
             wake: Condvar::new(),
         });
-        let workers = (1..threads.max(1))
+        let workers = (1..threads.clamp(1, INSIDE))
             .filter_map(|index| {
                 let shared = Arc::clone(&shared);
                 // A thread the system refuses is a thread fewer: results stay the same.
-                std::thread::Builder::new()
-                    .name(format!("loci-{index}"))
-                    .spawn(move || work(&shared))
-                    .ok()
+                std::thread::Builder::new().name(format!("loci-{index}")).spawn(move || work(&shared)).ok()
             })
             .collect();
         Self { shared, workers, entry: Mutex::new(()) }
@@ -100,25 +107,35 @@ impl Pool {
         let _one_job = lock(&self.entry);
         let shared = &*self.shared;
         let raw: *const (dyn Fn(usize) + Sync + '_) = task;
-        // SAFETY: only the lifetime of the trait object changes. The pointer is dropped from `job` and no
-        // worker uses it after `busy` has reached zero, for which this function waits before it returns.
+        // SAFETY: only the lifetime of the trait object changes. Workers use the pointer only while they are
+        // inside the job, and this function returns when it is closed and nobody is inside any more.
         let job: Job = unsafe { std::mem::transmute(raw) };
-        *lock(&shared.job) = Some(SendJob(job));
+        // SAFETY: the job before this one is closed and nobody is inside, so that no worker reads this now.
+        unsafe { *shared.job.get() = Some(job) };
         shared.tasks.store(tasks, Ordering::Relaxed);
         shared.next.store(0, Ordering::Relaxed);
-        shared.busy.store(self.workers.len(), Ordering::Relaxed);
-        shared.generation.fetch_add(1, Ordering::SeqCst);
-        if *lock(&shared.sleepers) > 0 {
+        let number = shared.state.load(Ordering::Relaxed) & !(JOB_STEP - 1);
+        shared.state.store(number.wrapping_add(JOB_STEP) | OPEN, Ordering::SeqCst);
+        // Either this sees a worker on its way to bed, or the worker sees the new job before it lies down.
+        if shared.sleepers.load(Ordering::SeqCst) > 0 {
+            let _bed = lock(&shared.bed);
             shared.wake.notify_all();
         }
         let own = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| take_tasks(shared, task)));
         if own.is_err() {
             shared.next.store(tasks, Ordering::Relaxed);
         }
-        while shared.busy.load(Ordering::Acquire) > 0 {
-            std::hint::spin_loop();
+        shared.state.fetch_and(!OPEN, Ordering::AcqRel);
+        let mut spins = 0_u32;
+        while shared.state.load(Ordering::Acquire) & INSIDE > 0 {
+            spins += 1;
+            if spins < SPINS {
+                std::hint::spin_loop();
+            } else {
+                // The worker may be waiting for this very processor.
+                std::thread::yield_now();
+            }
         }
-        *lock(&shared.job) = None;
         let worker_panicked = shared.panicked.swap(false, Ordering::Relaxed);
         if let Err(panic) = own {
             std::panic::resume_unwind(panic);
@@ -140,44 +157,62 @@ fn take_tasks(shared: &Shared, task: &(dyn Fn(usize) + Sync)) {
 
 fn work(shared: &Shared) {
     let mut seen = 0;
+    let mut spins = 0;
     loop {
-        let mut spins = 0;
-        while shared.generation.load(Ordering::Acquire) == seen {
-            spins += 1;
-            if spins < SPINS {
-                std::hint::spin_loop();
-                continue;
-            }
-            let mut sleepers = lock(&shared.sleepers);
-            *sleepers += 1;
-            while shared.generation.load(Ordering::SeqCst) == seen {
-                sleepers = shared.wake.wait(sleepers).unwrap_or_else(PoisonError::into_inner);
-            }
-            *sleepers -= 1;
-        }
-        seen = shared.generation.load(Ordering::Acquire);
+        let state = shared.state.load(Ordering::Acquire);
         if shared.stop.load(Ordering::Relaxed) {
             return;
         }
-        let job = *lock(&shared.job);
-        if let Some(SendJob(job)) = job {
-            // SAFETY: `Pool::run` keeps the closure alive until `busy` is zero, which is after this call.
+        let number = state & !(JOB_STEP - 1);
+        if number == seen {
+            spins += 1;
+            if spins < SPINS {
+                std::hint::spin_loop();
+            } else {
+                sleep(shared, seen);
+                spins = 0;
+            }
+            continue;
+        }
+        if state & OPEN == 0 {
+            seen = number; // over before this thread came to it
+            continue;
+        }
+        if shared.state.compare_exchange_weak(state, state + 1, Ordering::AcqRel, Ordering::Relaxed).is_err()
+        {
+            continue;
+        }
+        seen = number;
+        spins = 0;
+        // SAFETY: this thread is inside the job, so that nobody writes the pointer and the closure lives.
+        if let Some(job) = unsafe { *shared.job.get() } {
+            // SAFETY: as above.
             let task = unsafe { &*job };
             let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| take_tasks(shared, task)));
             if done.is_err() {
                 shared.panicked.store(true, Ordering::Relaxed);
             }
         }
-        shared.busy.fetch_sub(1, Ordering::Release);
+        shared.state.fetch_sub(1, Ordering::Release);
     }
+}
+
+/// Waits until there is another job than `seen`, or the pool ends.
+fn sleep(shared: &Shared, seen: usize) {
+    let mut bed = lock(&shared.bed);
+    shared.sleepers.fetch_add(1, Ordering::SeqCst);
+    while shared.state.load(Ordering::SeqCst) & !(JOB_STEP - 1) == seen && !shared.stop.load(Ordering::SeqCst)
+    {
+        bed = shared.wake.wait(bed).unwrap_or_else(PoisonError::into_inner);
+    }
+    shared.sleepers.fetch_sub(1, Ordering::SeqCst);
 }
 
 impl Drop for Pool {
     fn drop(&mut self) {
-        self.shared.stop.store(true, Ordering::Relaxed);
         {
-            let _sleepers = lock(&self.shared.sleepers);
-            self.shared.generation.fetch_add(1, Ordering::SeqCst);
+            let _bed = lock(&self.shared.bed);
+            self.shared.stop.store(true, Ordering::SeqCst);
             self.shared.wake.notify_all();
         }
         for worker in self.workers.drain(..) {
@@ -263,6 +298,21 @@ mod tests {
             assert_eq!(sum.into_inner(), 45);
             std::thread::sleep(std::time::Duration::from_millis(5));
         }
+    }
+
+    #[test]
+    fn a_job_does_not_wait_for_workers_that_never_came() {
+        // Far more threads than processors: most workers miss most of these short jobs.
+        let pool = Pool::new(40);
+        let start = std::time::Instant::now();
+        let sum = AtomicUsize::new(0);
+        for _ in 0..2_000 {
+            pool.run(2, &|index| {
+                sum.fetch_add(index, Ordering::Relaxed);
+            });
+        }
+        assert_eq!(sum.into_inner(), 2_000);
+        assert!(start.elapsed().as_secs() < 20);
     }
 
     #[test]

@@ -1,17 +1,55 @@
-//! RoPE schedules. stub: signatures only
-use crate::method::MethodInfo;
+//! RoPE schedules: at which angle a pair of a head stands at a position.
+//!
+//! Every schedule is a pure function in f64 from the model's base, head size and trained window, and for a few
+//! of them the planned length, to a [`RopeSchedule`]. One file a schedule, each with its declaration; a new one
+//! adds its file and its line in the list below.
 
-/// A position schedule: from (pair, position) to an angle, in f64, plus the attention scale.
-#[derive(Clone, Debug, PartialEq)]
-pub struct RopeSchedule {
-    /// Radians per position of each pair, fastest first; `head_dim / 2` of them.
-    pub frequencies: Vec<f64>,
-    /// Rotated queries and keys are multiplied by this (YaRN's temperature); 1 for the others.
-    pub attention_scale: f64,
-}
-impl RopeSchedule {
-    /// cos and sin of all pairs at a real-valued position, each times `attention_scale`; both `[pairs]`.
-    pub fn rotation(&self, _position: f64, _cos: &mut [f32], _sin: &mut [f32]) { unimplemented!() }
-}
+mod abf;
+mod config;
+mod dynamic_ntk;
+mod e2;
+mod giraffe;
+mod linear;
+mod llama3;
+mod none;
+mod ntk;
+mod power;
+mod rule;
+mod schedule;
+mod spec;
+mod truncated;
+mod yarn;
+
+#[cfg(test)]
+mod tests;
+
+pub use config::{RopeConfig, RopeScaling};
+pub use schedule::RopeSchedule;
+pub use spec::RopeSpec;
+
+use crate::method::MethodInfo;
+use rule::Rule;
+
+const RULES: [Rule; 10] = [
+    none::RULE,
+    linear::RULE,
+    ntk::RULE,
+    dynamic_ntk::RULE,
+    yarn::RULE,
+    llama3::RULE,
+    abf::RULE,
+    truncated::RULE,
+    power::RULE,
+    e2::RULE,
+];
+
 /// The declared schedules.
-pub const SCHEDULES: &[&MethodInfo] = &[];
+pub const SCHEDULES: &[&MethodInfo] = &{
+    let mut infos = [RULES[0].info; RULES.len()];
+    let mut i = 0;
+    while i < RULES.len() {
+        infos[i] = RULES[i].info;
+        i += 1;
+    }
+    infos
+};

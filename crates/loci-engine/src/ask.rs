@@ -1,0 +1,156 @@
+//! The main job: documents and a question in; an answer, its evidence and a full account of the context out.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use loci_models::memory::ContextReport;
+use serde::Serialize;
+
+use crate::context::{ContextOptions, ContextPlan};
+use crate::documents::Document;
+use crate::engine::Engine;
+use crate::error::EngineError;
+use crate::evidence::{Evidence, passages};
+use crate::generate::{Finish, GenerateOptions, OnText, generate};
+use crate::layout::{Headings, question_about};
+use crate::session::{Control, DEFAULT_CHUNK, Session, per_second};
+use crate::system;
+
+/// A question about documents.
+#[derive(Clone, Debug)]
+pub struct AskRequest<'a> {
+    /// What to read, in this order.
+    pub documents: &'a [Document],
+    /// What to answer; the model reads it last.
+    pub question: &'a str,
+    /// A system message; `None` leaves it to the model's template.
+    pub system: Option<&'a str>,
+    /// Whether documents are preceded by their names.
+    pub headings: Headings,
+    /// How the context is held.
+    pub context: ContextOptions,
+    /// How the answer is written.
+    pub generate: GenerateOptions,
+    /// Tokens read in one step.
+    pub chunk: usize,
+    /// At most this many ranges of evidence.
+    pub evidence: usize,
+}
+
+impl<'a> AskRequest<'a> {
+    /// A request with everything else at its default.
+    pub fn new(documents: &'a [Document], question: &'a str) -> Self {
+        Self {
+            documents,
+            question,
+            system: None,
+            headings: Headings::default(),
+            context: ContextOptions::default(),
+            generate: GenerateOptions::default(),
+            chunk: DEFAULT_CHUNK,
+            evidence: 5,
+        }
+    }
+}
+
+/// How long it took.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Timing {
+    /// Tokens read.
+    pub prefill_tokens: usize,
+    /// Tokens read per second.
+    pub prefill_tokens_per_s: f64,
+    /// Tokens written.
+    pub decode_tokens: usize,
+    /// Tokens written per second.
+    pub decode_tokens_per_s: f64,
+    /// The process's largest resident size so far; `None` where the system does not say.
+    pub peak_rss_bytes: Option<u64>,
+}
+
+/// An answer with its account. Serialises to the one JSON object of `loci ask --json`.
+#[derive(Clone, Debug, Serialize)]
+pub struct Answer {
+    /// The answer.
+    #[serde(rename = "answer")]
+    pub text: String,
+    /// Passages that the answer attended to, heaviest first.
+    pub evidence: Vec<Evidence>,
+    /// What became of the prompt's tokens. `recalled` counts while the answer was written.
+    pub context: ContextReport,
+    /// How long it took.
+    pub timing: Timing,
+    /// The method with all its parameters.
+    pub method: String,
+    /// The model.
+    pub model: String,
+    /// The seed of the sampling.
+    pub seed: u64,
+    /// Why the answer ended.
+    pub finish: Finish,
+}
+
+/// What a caller hears while a question is answered.
+pub struct Listener<'a> {
+    /// Stop signal, and progress of the reading.
+    pub control: Control<'a>,
+    /// Called once, before anything is read, with the plan and the number of prompt tokens.
+    pub on_plan: &'a mut dyn FnMut(&ContextPlan, usize),
+    /// Receives the answer as it is written.
+    pub on_text: &'a mut OnText<'a>,
+}
+
+/// Reads the documents and answers the question.
+///
+/// # Errors
+/// [`EngineError::Nothing`] when all documents or the question are empty, [`EngineError::Interrupted`] when
+/// the user stopped the reading, and what model, method and memory refuse. An answer that was begun and then
+/// stopped is an answer with [`Finish::Interrupted`].
+pub fn ask(engine: &Arc<Engine>, request: &AskRequest<'_>, listener: Listener<'_>) -> Result<Answer, EngineError> {
+    let Listener { mut control, on_plan, on_text } = listener;
+    if request.question.trim().is_empty() {
+        return Err(EngineError::Nothing { what: "the question".to_owned(), purpose: "answer" });
+    }
+    if request.documents.iter().all(|document| document.text.trim().is_empty()) {
+        return Err(EngineError::Nothing { what: "the input".to_owned(), purpose: "answer from" });
+    }
+    let prompt =
+        question_about(engine, request.documents, request.question, request.system, request.headings)?;
+    let plan = request.context.plan(engine, prompt.len(), request.generate.max_tokens)?;
+    on_plan(&plan, prompt.len());
+    let memory = request.context.memory(engine, &plan)?;
+    let mut session = Session::new(Arc::clone(engine), memory).with_chunk(request.chunk);
+
+    let started = Instant::now();
+    let Some((last, body)) = prompt.tokens.split_last() else {
+        return Err(EngineError::Nothing { what: "the prompt".to_owned(), purpose: "read" });
+    };
+    session.read_on(body, &mut control)?;
+    // Evidence is what the answer attended to: from the token that the first word of it is drawn after.
+    session.record_evidence(true);
+    session.read(&[*last], &mut Control { stop: control.stop, progress: None })?;
+    let prefill = started.elapsed();
+    let read = session.report()?;
+    if read.read != prompt.len() {
+        return Err(EngineError::Internal(format!("{} of {} tokens were read", read.read, prompt.len())));
+    }
+
+    let generation = generate(&mut session, &request.generate, &mut control, on_text)?;
+    let recalled = session.report()?.recalled;
+    Ok(Answer {
+        evidence: passages(&session.evidence(), &prompt, request.documents, request.evidence),
+        context: ContextReport { recalled, ..read },
+        timing: Timing {
+            prefill_tokens: prompt.len(),
+            prefill_tokens_per_s: per_second(prompt.len(), prefill),
+            decode_tokens: generation.tokens.len(),
+            decode_tokens_per_s: generation.tokens_per_second(),
+            peak_rss_bytes: system::peak_resident_bytes(),
+        },
+        method: plan.method.to_string(),
+        model: engine.name().to_owned(),
+        seed: request.generate.sampler.seed,
+        text: generation.text,
+        finish: generation.finish,
+    })
+}

@@ -1,0 +1,114 @@
+//! Which contextual memory a request gets: the user's choice, or the one that loses nothing.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use loci_context::{BuildContext, MethodSpec};
+use loci_kernels::tiles::RowType;
+use loci_models::memory::ContextMemory;
+use loci_models::rope::RopeSpec;
+
+use crate::engine::Engine;
+use crate::error::EngineError;
+
+/// The method for inputs that fit the trained window.
+const SHORT: &str = "full";
+/// The method for longer inputs.
+const LONG: &str = "inf-llm";
+/// Methods that see true distances, and so meet positions the model has never seen beyond its window.
+const TRUE_DISTANCE: [&str; 2] = ["full", "window"];
+
+/// How the context of a sequence is held. The default chooses a method by the input's length.
+#[derive(Clone, Debug)]
+pub struct ContextOptions {
+    /// The method; `None` chooses `full` or `inf-llm` by length.
+    pub method: Option<MethodSpec>,
+    /// The position schedule; `None` takes the model's own.
+    pub rope: Option<RopeSpec>,
+    /// Number format of keys and values.
+    pub row_type: RowType,
+    /// Bytes of RAM that what grows with the input may take.
+    pub budget: Option<usize>,
+    /// Folder of the file for cold blocks; `None` takes the system's temporary folder.
+    pub cold_folder: Option<PathBuf>,
+}
+
+impl Default for ContextOptions {
+    fn default() -> Self {
+        Self { method: None, rope: None, row_type: RowType::I8, budget: None, cold_folder: None }
+    }
+}
+
+/// What was chosen for one input, before anything is read.
+#[derive(Clone, Debug)]
+pub struct ContextPlan {
+    /// The method with all its parameters.
+    pub method: MethodSpec,
+    /// Why this method, in one line.
+    pub reason: String,
+    /// What the user should know before waiting.
+    pub warnings: Vec<String>,
+    /// Tokens of input and answer together.
+    pub planned_tokens: usize,
+}
+
+impl ContextOptions {
+    /// Chooses the method for `prompt` tokens of input and room for `answer` tokens.
+    ///
+    /// # Errors
+    /// [`EngineError::Parameter`] when a method of the default choice is not registered.
+    pub fn plan(&self, engine: &Engine, prompt: usize, answer: usize) -> Result<ContextPlan, EngineError> {
+        let window = engine.trained_window();
+        let planned_tokens = prompt.saturating_add(answer);
+        let beyond = planned_tokens > window;
+        let (method, reason) = match &self.method {
+            Some(method) => (method.clone(), "as asked".to_owned()),
+            None => {
+                let id = if beyond { LONG } else { SHORT };
+                let side = if beyond { "do not fit" } else { "fit" };
+                let reason = format!(
+                    "{prompt} tokens and room for {answer} more {side} the window of {window} tokens the model was trained with"
+                );
+                (MethodSpec::parse(id)?, reason)
+            }
+        };
+        let mut warnings = Vec::new();
+        let id = method.info().id;
+        if beyond && TRUE_DISTANCE.contains(&id) && self.rope.is_none() {
+            warnings.push(format!(
+                "{id} reads {planned_tokens} tokens with a model trained on {window}: expect poor answers; --method inf-llm, or a --rope schedule, reaches further"
+            ));
+        }
+        if let Some(rope) = &self.rope {
+            warnings.extend(rope.warning(&engine.model().config().rope));
+        }
+        Ok(ContextPlan { method, reason, warnings, planned_tokens })
+    }
+
+    /// Makes the memory of a plan.
+    ///
+    /// # Errors
+    /// [`EngineError::Parameter`] or [`EngineError::Build`] when schedule or method do not fit the model or
+    /// the budget.
+    pub fn memory(&self, engine: &Engine, plan: &ContextPlan) -> Result<Box<dyn ContextMemory>, EngineError> {
+        let config = engine.model().config();
+        let shape = engine.model().shape();
+        let trained_window = engine.trained_window();
+        let rope = match &self.rope {
+            Some(rope) => rope.clone(),
+            None => RopeSpec::from_config(&config.rope)?,
+        };
+        let schedule = rope.schedule(config.rope.base, shape.head_dim, trained_window, plan.planned_tokens)?;
+        Ok(plan.method.build(BuildContext {
+            shape,
+            trained_window,
+            schedule,
+            row_type: self.row_type,
+            budget: self.budget,
+            pool: Arc::clone(engine.pool()),
+            isa: engine.isa(),
+            cold_folder: self.cold_folder.clone(),
+            planned_tokens: plan.planned_tokens,
+        })?)
+    }
+}

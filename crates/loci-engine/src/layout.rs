@@ -1,0 +1,230 @@
+//! From documents and messages to tokens that remember where they come from.
+//!
+//! What the user or a file wrote is always text: a `<|im_end|>` inside a document becomes ordinary characters.
+//! Only the chat template's own parts may become special tokens.
+
+use std::ops::Range;
+
+use loci_models::template::{Message, Segment};
+use loci_models::tokenizer::{Part, SpecialTokens};
+
+use crate::documents::Document;
+use crate::engine::Engine;
+use crate::error::EngineError;
+
+/// Whether each document is preceded by a line with its name.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Headings {
+    /// When there is more than one document.
+    #[default]
+    Several,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// Where a token of the prompt comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Source {
+    /// Index of the document.
+    pub document: usize,
+    /// Bytes of the document's text.
+    pub bytes: Range<usize>,
+}
+
+/// A prompt in tokens.
+#[derive(Clone, Debug, Default)]
+pub struct Prompt {
+    /// Token ids in reading order.
+    pub tokens: Vec<u32>,
+    /// Of each token, where it comes from; `None` for template, headings and question.
+    pub sources: Vec<Option<Source>>,
+}
+
+/// Documents and a question as one message: the documents first, the question at the end, where a method that
+/// recalls by the newest query can use it.
+struct Body {
+    text: String,
+    /// Of each document, its bytes in `text`.
+    documents: Vec<Range<usize>>,
+}
+
+impl Body {
+    fn new(documents: &[Document], question: &str, headings: Headings) -> Self {
+        let with_heading = match headings {
+            Headings::Several => documents.len() > 1,
+            Headings::Always => true,
+            Headings::Never => false,
+        };
+        let mut text = String::with_capacity(
+            documents.iter().map(|document| document.text.len() + document.name.len() + 8).sum::<usize>()
+                + question.len(),
+        );
+        let mut ranges = Vec::with_capacity(documents.len());
+        for document in documents {
+            if with_heading {
+                text.push_str("# ");
+                text.push_str(&document.name);
+                text.push_str("\n\n");
+            }
+            let start = text.len();
+            text.push_str(&document.text);
+            ranges.push(start..text.len());
+            text.push_str("\n\n");
+        }
+        text.push_str(question);
+        Self { text, documents: ranges }
+    }
+
+    /// The document that holds most of `bytes`, which may reach over a document's border.
+    fn source(&self, bytes: Range<usize>) -> Option<Source> {
+        let after = self.documents.partition_point(|range| range.end <= bytes.start);
+        let range = self.documents.get(after)?;
+        let start = bytes.start.max(range.start);
+        let end = bytes.end.min(range.end);
+        (start < end).then(|| Source { document: after, bytes: start - range.start..end - range.start })
+    }
+}
+
+/// The prompt of a question about documents.
+///
+/// # Errors
+/// [`EngineError::Template`] when the model's chat template refuses the messages.
+pub fn question_about(
+    engine: &Engine,
+    documents: &[Document],
+    question: &str,
+    system: Option<&str>,
+    headings: Headings,
+) -> Result<Prompt, EngineError> {
+    if engine.chat_template().is_none() {
+        let body = Body::new(documents, &format!("Question: {question}\nAnswer:"), headings);
+        let parts = [Part { text: &body.text, special: SpecialTokens::AsText }];
+        return encode(engine, &parts, true, |bytes| body.source(bytes));
+    }
+    let body = Body::new(documents, question, headings);
+    let mut messages: Vec<Message> = system.map(|text| Message::new("system", text)).into_iter().collect();
+    let place = messages.len();
+    messages.push(Message::new("user", body.text.as_str()));
+    render(engine, &messages, |index, bytes| if index == place { body.source(bytes) } else { None })
+}
+
+/// The prompt of a conversation: every message, then the opening of the model's next one.
+///
+/// # Errors
+/// [`EngineError::Unsupported`] when the model has no chat template, [`EngineError::Template`] when it refuses
+/// the messages.
+pub fn conversation(engine: &Engine, messages: &[Message]) -> Result<Prompt, EngineError> {
+    render(engine, messages, |_, _| None)
+}
+
+/// The prompt of plain text that the model continues; special-token texts in it are ordinary characters.
+///
+/// # Errors
+/// [`EngineError::Tokenizer`] above 2 GiB.
+pub fn plain(engine: &Engine, text: &str) -> Result<Prompt, EngineError> {
+    encode(engine, &[Part { text, special: SpecialTokens::AsText }], true, |_| None)
+}
+
+/// Runs the chat template. `source` gets the index of a message and bytes of its content.
+fn render(
+    engine: &Engine,
+    messages: &[Message],
+    source: impl Fn(usize, Range<usize>) -> Option<Source>,
+) -> Result<Prompt, EngineError> {
+    let template = engine.chat_template().ok_or_else(|| {
+        EngineError::Unsupported(format!(
+            "{} has no chat template; use a model tuned for instructions, or continue plain text with loci run --raw",
+            engine.name()
+        ))
+    })?;
+    let segments = template.render_parts(messages, true)?;
+    // Of each content, its bytes in the whole prompt, the message, and the first byte within the message.
+    let mut contents: Vec<(Range<usize>, usize, usize)> = Vec::new();
+    let mut parts = Vec::with_capacity(segments.len());
+    let mut start = 0;
+    for segment in &segments {
+        let text = segment.text();
+        let special = match segment {
+            Segment::Template(_) => SpecialTokens::Parse,
+            Segment::Content { index, .. } => {
+                // A template may trim a message, so the piece can begin behind the message's own beginning.
+                let offset = messages.get(*index).and_then(|message| message.content.find(text)).unwrap_or(0);
+                contents.push((start..start + text.len(), *index, offset));
+                SpecialTokens::AsText
+            }
+        };
+        parts.push(Part { text, special });
+        start += text.len();
+    }
+    // Templates write the beginning-of-sequence token themselves where the model was trained with one.
+    encode(engine, &parts, engine.tokenizer()?.adds_bos(), |bytes| {
+        let after = contents.partition_point(|(range, ..)| range.end <= bytes.start);
+        let (range, message, offset) = contents.get(after)?;
+        let start = bytes.start.max(range.start);
+        let end = bytes.end.min(range.end);
+        if start >= end {
+            return None;
+        }
+        source(*message, start - range.start + offset..end - range.start + offset)
+    })
+}
+
+/// Encodes `parts` as one text. `source` gets bytes of the whole.
+fn encode(
+    engine: &Engine,
+    parts: &[Part<'_>],
+    add_bos: bool,
+    source: impl Fn(Range<usize>) -> Option<Source>,
+) -> Result<Prompt, EngineError> {
+    let tokenizer = engine.tokenizer()?;
+    let tokens = tokenizer.encode_parts(parts, add_bos && tokenizer.adds_bos())?;
+    let sources = tokens.iter().map(|token| source(token.start..token.end)).collect();
+    Ok(Prompt { tokens: tokens.into_iter().map(|token| token.id).collect(), sources })
+}
+
+impl Prompt {
+    /// Number of tokens.
+    pub fn len(&self) -> usize {
+        self.tokens.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.tokens.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn documents() -> Vec<Document> {
+        [("a.txt", "alpha"), ("empty", ""), ("b.txt", "beta")]
+            .map(|(name, text)| Document { name: name.to_owned(), text: text.to_owned() })
+            .to_vec()
+    }
+
+    #[test]
+    fn the_question_stands_at_the_end_and_documents_are_found_again() {
+        let documents = documents();
+        let body = Body::new(&documents, "Why?", Headings::Several);
+        assert!(body.text.starts_with("# a.txt\n\nalpha\n\n"));
+        assert!(body.text.ends_with("beta\n\nWhy?"));
+        let beta = body.text.find("beta").unwrap();
+        assert_eq!(body.source(beta..beta + 2), Some(Source { document: 2, bytes: 0..2 }));
+        assert_eq!(body.source(beta + 3..beta + 6), Some(Source { document: 2, bytes: 3..4 }));
+        assert_eq!(body.source(0..3), None, "a heading belongs to no document");
+        let question = body.text.find("Why").unwrap();
+        assert_eq!(body.source(question..question + 3), None);
+    }
+
+    #[test]
+    fn headings_can_be_left_out() {
+        let documents = documents();
+        assert!(Body::new(&documents, "?", Headings::Never).text.starts_with("alpha"));
+        assert!(Body::new(&documents[..1], "?", Headings::Several).text.starts_with("alpha"));
+        assert!(Body::new(&documents[..1], "?", Headings::Always).text.starts_with("# a.txt"));
+    }
+}

@@ -1,0 +1,372 @@
+//! One sequence on a model: reading in chunks, stepping token by token, forgetting back, forking.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use loci_models::memory::{ContextMemory, ContextReport, MemoryError, TokenEvidence};
+use loci_models::sampling::Sampler;
+use loci_models::signals::SignalState;
+use loci_models::wiring::{Logits, LogitsFor, Span};
+
+use crate::engine::Engine;
+use crate::error::EngineError;
+
+/// Tokens a session reads in one forward step unless told otherwise: large enough for the products to run
+/// at full speed, small enough that activations and the reaction to an interruption stay small.
+pub const DEFAULT_CHUNK: usize = 512;
+
+/// How far a read has come.
+#[derive(Clone, Copy, Debug)]
+pub struct Progress {
+    /// Tokens read by this call.
+    pub done: usize,
+    /// Tokens this call will read.
+    pub total: usize,
+    /// Time since the call began.
+    pub elapsed: Duration,
+}
+
+impl Progress {
+    /// Tokens per second so far.
+    pub fn tokens_per_second(&self) -> f64 {
+        per_second(self.done, self.elapsed)
+    }
+}
+
+/// `count` per second of `elapsed`; 0 when no time has passed.
+pub fn per_second(count: usize, elapsed: Duration) -> f64 {
+    let seconds = elapsed.as_secs_f64();
+    if seconds > 0.0 { count as f64 / seconds } else { 0.0 }
+}
+
+/// How a caller watches and stops long work.
+#[derive(Default)]
+pub struct Control<'a> {
+    /// Work ends between two chunks or tokens once this is true.
+    pub stop: Option<&'a AtomicBool>,
+    /// Called after each chunk.
+    pub progress: Option<&'a mut dyn FnMut(Progress)>,
+}
+
+impl Control<'_> {
+    /// Whether the caller asked to stop.
+    pub fn stopped(&self) -> bool {
+        self.stop.is_some_and(|stop| stop.load(Ordering::Relaxed))
+    }
+
+    fn report(&mut self, done: usize, total: usize, started: Instant) {
+        if let Some(progress) = &mut self.progress {
+            progress(Progress { done, total, elapsed: started.elapsed() });
+        }
+    }
+}
+
+impl std::fmt::Debug for Control<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Control").field("stopped", &self.stopped()).finish_non_exhaustive()
+    }
+}
+
+/// One sequence; see the [module documentation](self).
+pub struct Session {
+    engine: Arc<Engine>,
+    memory: Box<dyn ContextMemory>,
+    signals: SignalState,
+    tokens: Vec<u32>,
+    /// Logits behind the last token, when it was read alone or by [`Session::step`].
+    logits: Option<Vec<f32>>,
+    chunk: usize,
+    /// A forward step failed half way, so the memory's content is unknown.
+    broken: bool,
+}
+
+impl Session {
+    /// An empty sequence whose context lives in `memory`.
+    pub fn new(engine: Arc<Engine>, memory: Box<dyn ContextMemory>) -> Self {
+        Self {
+            engine,
+            memory,
+            signals: SignalState::default(),
+            tokens: Vec::new(),
+            logits: None,
+            chunk: DEFAULT_CHUNK,
+            broken: false,
+        }
+    }
+
+    /// Reads at most `tokens` tokens in one step (at least 1). Smaller chunks need less memory and are slower.
+    #[must_use]
+    pub fn with_chunk(mut self, tokens: usize) -> Self {
+        self.chunk = tokens.max(1);
+        self
+    }
+
+    /// The model this session runs on.
+    pub const fn engine(&self) -> &Arc<Engine> {
+        &self.engine
+    }
+
+    /// All tokens read and not forgotten.
+    pub fn tokens(&self) -> &[u32] {
+        &self.tokens
+    }
+
+    /// Tokens read and not forgotten.
+    pub fn len(&self) -> usize {
+        self.tokens.len()
+    }
+
+    /// Whether nothing has been read.
+    pub fn is_empty(&self) -> bool {
+        self.tokens.is_empty()
+    }
+
+    /// Logits `[vocab]` of the token that follows the last one; `None` when nothing was read since the
+    /// beginning or since [`Session::truncate`].
+    pub fn logits(&self) -> Option<&[f32]> {
+        self.logits.as_deref()
+    }
+
+    /// Reads `tokens`, the last of them alone: methods that choose what to recall by the newest query then
+    /// choose for exactly the token the answer begins after.
+    ///
+    /// # Errors
+    /// [`EngineError::Interrupted`] when `control` says so, what the memory refuses, and what the model fails
+    /// with. Tokens of the finished chunks stay read.
+    pub fn read(&mut self, tokens: &[u32], control: &mut Control<'_>) -> Result<(), EngineError> {
+        let Some((&last, body)) = tokens.split_last() else { return Ok(()) };
+        let started = Instant::now();
+        self.read_chunks(body, tokens.len(), control, started)?;
+        self.step(last)?;
+        control.report(tokens.len(), tokens.len(), started);
+        Ok(())
+    }
+
+    /// Reads `tokens` in chunks and asks for no logits; more tokens must follow before anything is generated.
+    ///
+    /// # Errors
+    /// As [`Session::read`].
+    pub fn read_on(&mut self, tokens: &[u32], control: &mut Control<'_>) -> Result<(), EngineError> {
+        self.read_chunks(tokens, tokens.len(), control, Instant::now())
+    }
+
+    fn read_chunks(
+        &mut self,
+        tokens: &[u32],
+        total: usize,
+        control: &mut Control<'_>,
+        started: Instant,
+    ) -> Result<(), EngineError> {
+        let mut rest = tokens;
+        while !rest.is_empty() {
+            let done = tokens.len() - rest.len();
+            if control.stopped() {
+                return Err(EngineError::Interrupted { done, total });
+            }
+            let (chunk, behind) = rest.split_at(self.next_chunk().min(rest.len()));
+            self.forward(chunk, LogitsFor::None)?;
+            rest = behind;
+            control.report(tokens.len() - rest.len(), total, started);
+        }
+        Ok(())
+    }
+
+    /// Tokens up to the next place where a chunk should end.
+    ///
+    /// Ends are counted from the beginning of the sequence, not of the call: so a text read in two calls is
+    /// cut as if it had been read in one, as far as the calls' border allows.
+    fn next_chunk(&self) -> usize {
+        let step = chunk_step(self.chunk, self.memory.chunk_multiple());
+        step - self.len() % step
+    }
+
+    /// Reads one token and makes its logits.
+    ///
+    /// # Errors
+    /// What the memory refuses and what the model fails with.
+    pub fn step(&mut self, token: u32) -> Result<&[f32], EngineError> {
+        let logits = self.forward(&[token], LogitsFor::Last)?;
+        Ok(self.logits.insert(logits))
+    }
+
+    /// Reads `tokens` in one forward step and returns how unexpected each was: its negative log-likelihood given
+    /// all before it, in nats, `[tokens]`. The first of a sequence has nothing before it and gets 0.
+    ///
+    /// # Errors
+    /// What the memory refuses and what the model fails with.
+    pub fn read_with_surprise(&mut self, tokens: &[u32]) -> Result<&[f32], EngineError> {
+        self.signals.record(true);
+        let outcome = self.forward(tokens, LogitsFor::None);
+        self.signals.record(false);
+        outcome?;
+        Ok(self.signals.surprise())
+    }
+
+    fn forward(&mut self, tokens: &[u32], logits: LogitsFor) -> Result<Logits, EngineError> {
+        if self.broken {
+            return Err(EngineError::Internal("the session was used after a failed step".to_owned()));
+        }
+        self.logits = None;
+        let mut spans = [Span { memory: self.memory.as_mut(), state: &mut self.signals, tokens, logits }];
+        let outcome = self.engine.model().forward(&mut spans).map_err(EngineError::from);
+        match outcome {
+            Ok(mut all) => {
+                self.tokens.extend_from_slice(tokens);
+                all.pop().ok_or_else(|| EngineError::Internal("a forward step returned no span".to_owned()))
+            }
+            Err(error) => {
+                // A budget is refused before anything is computed; behind other failures layers may differ.
+                self.broken = !matches!(error, EngineError::Memory(MemoryError::Budget { .. }));
+                Err(error)
+            }
+        }
+    }
+
+    /// Draws the token that follows. The logits are used up: the drawn token must be read before the next draw.
+    ///
+    /// # Errors
+    /// [`EngineError::Sampling`] when the logits are no numbers, [`EngineError::Internal`] without logits.
+    pub fn draw(&mut self, sampler: &mut Sampler) -> Result<u32, EngineError> {
+        let logits = self.logits.as_mut();
+        let logits =
+            logits.ok_or_else(|| EngineError::Internal("no logits to draw the next token from".to_owned()))?;
+        // The penalty is written into the logits, so a second draw must not start from them.
+        let token = sampler.sample(logits, &self.tokens);
+        self.logits = None;
+        Ok(token?)
+    }
+
+    /// Forgets the tokens from position `to` on. Where the method cannot go back that far exactly, the session
+    /// goes back further and reads the difference again; returns how many tokens that were.
+    ///
+    /// # Errors
+    /// As [`Session::read`].
+    pub fn truncate(&mut self, to: usize, control: &mut Control<'_>) -> Result<usize, EngineError> {
+        if to >= self.len() {
+            return Ok(0);
+        }
+        self.logits = None;
+        // A memory that needs the surprise of the next token needs the logits behind the last one.
+        let target = if self.memory.wants_signals() { to.saturating_sub(1) } else { to };
+        let restored = self.memory.truncate(target)?;
+        self.signals.clear();
+        if restored > target || self.memory.len() != restored {
+            self.broken = true;
+            return Err(EngineError::Internal(format!(
+                "the memory went back to {} tokens and reported {restored}, asked for {target}",
+                self.memory.len()
+            )));
+        }
+        let again: Vec<u32> = self.tokens.get(restored..to).unwrap_or(&[]).to_vec();
+        self.tokens.truncate(restored);
+        self.read_on(&again, control)?;
+        Ok(again.len())
+    }
+
+    /// Makes sure that there are logits to continue from, by reading the last token again if need be.
+    ///
+    /// # Errors
+    /// [`EngineError::Nothing`] when nothing has been read, otherwise as [`Session::read`].
+    pub fn ensure_logits(&mut self, control: &mut Control<'_>) -> Result<(), EngineError> {
+        if self.logits.is_some() {
+            return Ok(());
+        }
+        let Some(&last) = self.tokens.last() else {
+            return Err(EngineError::Nothing { what: "the prompt".to_owned(), purpose: "continue" });
+        };
+        self.truncate(self.len() - 1, control)?;
+        self.step(last)?;
+        Ok(())
+    }
+
+    /// Makes the session hold exactly `tokens`, reading as few of them as possible; returns how many were read.
+    /// The last token is read in any case: its logits are what an answer begins with.
+    ///
+    /// # Errors
+    /// As [`Session::read`].
+    pub fn change_to(&mut self, tokens: &[u32], control: &mut Control<'_>) -> Result<usize, EngineError> {
+        let same = self.tokens.iter().zip(tokens).take_while(|(held, wanted)| held == wanted).count();
+        let keep = same.min(tokens.len().saturating_sub(1));
+        let again = self.truncate(keep, control)?;
+        let new = tokens.get(keep..).unwrap_or(&[]);
+        self.read(new, control)?;
+        Ok(again + new.len())
+    }
+
+    /// A second session with the same content; both then go their own ways.
+    ///
+    /// # Errors
+    /// [`EngineError::Memory`] when the copy has no room.
+    pub fn fork(&self) -> Result<Self, EngineError> {
+        Ok(Self {
+            engine: Arc::clone(&self.engine),
+            memory: self.memory.fork()?,
+            signals: self.signals.clone(),
+            tokens: self.tokens.clone(),
+            logits: self.logits.clone(),
+            chunk: self.chunk,
+            broken: self.broken,
+        })
+    }
+
+    /// From now on attention is recorded as evidence (`true`) or no longer (`false`).
+    pub fn record_evidence(&mut self, on: bool) {
+        self.memory.record_evidence(on);
+    }
+
+    /// Where attention went while it was recorded, heaviest first.
+    pub fn evidence(&self) -> Vec<TokenEvidence> {
+        self.memory.evidence()
+    }
+
+    /// What became of the tokens read so far; `given` equals `read`.
+    ///
+    /// # Errors
+    /// [`EngineError::Internal`] when the memory's counts do not add up: a wrong report would hide a loss.
+    pub fn report(&self) -> Result<ContextReport, EngineError> {
+        let report = self.memory.report();
+        if report.kept + report.compressed + report.dropped != report.read || report.read != self.len() {
+            return Err(EngineError::Internal(format!(
+                "the context report does not add up after {} tokens: {report:?}",
+                self.len()
+            )));
+        }
+        Ok(ContextReport { given: report.read, ..report })
+    }
+
+    /// Bytes in RAM that the memory's rows, indexes and scratch take.
+    pub fn memory_bytes(&self) -> usize {
+        self.memory.bytes()
+    }
+
+    /// Chunk ends that keep the result independent of how the input is cut.
+    pub fn chunk_multiple(&self) -> usize {
+        self.memory.chunk_multiple().max(1)
+    }
+}
+
+/// The largest chunk of at most `chunk` tokens that is a multiple of `multiple`, or `multiple` itself.
+pub(crate) fn chunk_step(chunk: usize, multiple: usize) -> usize {
+    let multiple = multiple.max(1);
+    (chunk / multiple).max(1) * multiple
+}
+
+impl std::fmt::Debug for Session {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Session").field("tokens", &self.len()).field("chunk", &self.chunk).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::chunk_step;
+
+    #[test]
+    fn chunks_are_multiples_of_what_the_memory_asks_for() {
+        assert_eq!(chunk_step(512, 1), 512);
+        assert_eq!(chunk_step(512, 192), 384);
+        assert_eq!(chunk_step(512, 768), 768);
+        assert_eq!(chunk_step(1, 0), 1);
+    }
+}

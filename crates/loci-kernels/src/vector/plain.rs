@@ -1,0 +1,85 @@
+//! Loops without sums, written once in plain Rust and compiled for each instruction set.
+//!
+//! Rust neither reorders nor fuses their operations, so all instruction sets give the same bits.
+
+use crate::Isa;
+
+/// Declares a function that runs the same inlined body, compiled with the features of an instruction set.
+macro_rules! compiled {
+    ($(#[$doc:meta])* fn $name:ident($($argument:ident: $ty:ty),*) $(-> $result:ty)? $body:block) => {
+        $(#[$doc])*
+        pub(super) fn $name(isa: Isa, $($argument: $ty),*) $(-> $result)? {
+            #[inline(always)]
+            fn body($($argument: $ty),*) $(-> $result)? $body
+            #[cfg(target_arch = "x86_64")]
+            #[target_feature(enable = "avx2")]
+            fn avx2($($argument: $ty),*) $(-> $result)? {
+                body($($argument),*)
+            }
+            #[cfg(target_arch = "x86_64")]
+            #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq")]
+            fn avx512($($argument: $ty),*) $(-> $result)? {
+                body($($argument),*)
+            }
+            match isa {
+                // SAFETY: the caller names an instruction set that this processor has.
+                #[cfg(target_arch = "x86_64")]
+                Isa::Avx512 => unsafe { avx512($($argument),*) },
+                // SAFETY: the caller names an instruction set that this processor has.
+                #[cfg(target_arch = "x86_64")]
+                Isa::Avx2 => unsafe { avx2($($argument),*) },
+                _ => body($($argument),*),
+            }
+        }
+    };
+}
+
+compiled! {
+    /// `out = input * factor * weight`; the lengths are equal.
+    fn scale(input: &[f32], factor: f32, weight: &[f32], out: &mut [f32]) {
+        for ((out, number), weight) in out.iter_mut().zip(input).zip(weight) {
+            *out = number * factor * weight;
+        }
+    }
+}
+
+compiled! {
+    /// `row *= factor`.
+    fn multiply(row: &mut [f32], factor: f32) {
+        for number in row {
+            *number *= factor;
+        }
+    }
+}
+
+compiled! {
+    /// Rotates pairs; the lengths are equal.
+    fn rotate(first: &mut [f32], second: &mut [f32], cos: &[f32], sin: &[f32]) {
+        for (((x, y), cos), sin) in first.iter_mut().zip(second).zip(cos).zip(sin) {
+            (*x, *y) = (*x * cos - *y * sin, *y * cos + *x * sin);
+        }
+    }
+}
+
+compiled! {
+    /// `a += b`; the lengths are equal.
+    fn add(a: &mut [f32], b: &[f32]) {
+        for (a, b) in a.iter_mut().zip(b) {
+            *a += b;
+        }
+    }
+}
+
+compiled! {
+    /// The largest number; `-inf` for an empty row. NaN is passed over.
+    fn max(row: &[f32]) -> f32 {
+        let mut largest = [f32::NEG_INFINITY; 32];
+        let (chunks, rest) = row.as_chunks::<32>();
+        for chunk in chunks {
+            for (largest, number) in largest.iter_mut().zip(chunk) {
+                *largest = if *number > *largest { *number } else { *largest };
+            }
+        }
+        largest.iter().chain(rest).fold(f32::NEG_INFINITY, |a, b| if *b > a { *b } else { a })
+    }
+}

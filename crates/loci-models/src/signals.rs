@@ -1,0 +1,85 @@
+//! Surprise and entropy of the tokens a model reads.
+
+/// What the softmax of one row of logits looks like.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Distribution {
+    /// `ln(sum(exp(logits)))`.
+    pub log_sum_exp: f32,
+    /// Entropy in nats.
+    pub entropy: f32,
+}
+
+/// What a sequence carries from one forward step to the next so that the first token of a chunk, too, has a
+/// surprise: the logits behind the newest token. A session keeps one beside each memory.
+///
+/// It is filled only by steps that compute signals, which are those whose memory wants them or whose state was
+/// told to [`record`](SignalState::record). After the memory was truncated, [`clear`](SignalState::clear) it and
+/// read again from one token earlier; otherwise the next token's surprise counts as 0, like the very first's.
+#[derive(Clone, Debug, Default)]
+pub struct SignalState {
+    previous: Vec<f32>,
+    distribution: Distribution,
+    recording: bool,
+    surprise: Vec<f32>,
+    entropy: Vec<f32>,
+}
+
+impl SignalState {
+    /// Computes signals from now on even if the memory does not want them; they cost logits of all tokens.
+    pub fn record(&mut self, on: bool) {
+        self.recording = on;
+    }
+
+    /// Whether signals are computed in any case.
+    pub const fn is_recording(&self) -> bool {
+        self.recording
+    }
+
+    /// Forgets the logits behind the newest token.
+    pub fn clear(&mut self) {
+        self.previous.clear();
+    }
+
+    /// Surprise in nats of each token of the last step, `-ln p(token | all before it)`: its negative
+    /// log-likelihood. 0 for a token before which nothing is known. Empty unless signals were computed.
+    pub fn surprise(&self) -> &[f32] {
+        &self.surprise
+    }
+
+    /// Entropy in nats of the distribution each token of the last step was drawn against.
+    pub fn entropy(&self) -> &[f32] {
+        &self.entropy
+    }
+
+    /// A step without signals: what was known before it says nothing about the token after it.
+    pub(crate) fn skip(&mut self) {
+        self.begin(0);
+        self.clear();
+    }
+
+    /// Starts a step with signals.
+    pub(crate) fn begin(&mut self, tokens: usize) {
+        self.surprise.clear();
+        self.entropy.clear();
+        self.surprise.reserve(tokens);
+        self.entropy.reserve(tokens);
+    }
+
+    /// Takes in the next token and the logits behind it.
+    pub(crate) fn push(&mut self, token: u32, logits: &[f32], distribution: Distribution) {
+        let index = usize::try_from(token).unwrap_or(usize::MAX);
+        match self.previous.get(index) {
+            Some(logit) => {
+                self.surprise.push((self.distribution.log_sum_exp - logit).max(0.0));
+                self.entropy.push(self.distribution.entropy);
+            }
+            None => {
+                self.surprise.push(0.0);
+                self.entropy.push(0.0);
+            }
+        }
+        self.previous.clear();
+        self.previous.extend_from_slice(logits);
+        self.distribution = distribution;
+    }
+}

@@ -1,0 +1,160 @@
+//! Flags that several commands share, and what they mean.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use clap::ValueEnum;
+use loci_context::MethodSpec;
+use loci_engine::model_store::{DEFAULT_MODEL, resolve};
+use loci_engine::{ContextOptions, Engine, GenerateOptions, method_file, size};
+use loci_kernels::tiles::RowType;
+use loci_kernels::{Pool, isa};
+use loci_models::rope::RopeSpec;
+use loci_models::sampling::SamplerConfig;
+
+use crate::error::CliError;
+
+/// Which model, on how many threads.
+#[derive(Debug, clap::Args)]
+pub(crate) struct ModelArgs {
+    /// A name of the catalogue (see `loci pull --list`), a GGUF file, or a folder with safetensors.
+    #[arg(short, long, value_name = "MODEL", default_value = DEFAULT_MODEL)]
+    pub(crate) model: String,
+    /// Threads that compute [default: all processors].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub(crate) threads: Option<u16>,
+}
+
+impl ModelArgs {
+    /// Loads the model.
+    pub(crate) fn open(&self) -> Result<Arc<Engine>, CliError> {
+        isa::requested().map_err(CliError::usage)?;
+        let path = resolve(&self.model)?;
+        let pool = match self.threads {
+            Some(threads) => Pool::new(usize::from(threads)),
+            None => Pool::with_all_processors(),
+        };
+        Ok(Arc::new(Engine::open(&path, &self.model, Arc::new(pool))?))
+    }
+}
+
+/// Number format of keys and values.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Kv {
+    /// 32-bit float.
+    F32,
+    /// 16-bit float.
+    F16,
+    /// 8-bit integer with a scale for each row; counted as compressed.
+    #[value(alias = "int8")]
+    I8,
+}
+
+impl From<Kv> for RowType {
+    fn from(kv: Kv) -> Self {
+        match kv {
+            Kv::F32 => Self::F32,
+            Kv::F16 => Self::F16,
+            Kv::I8 => Self::I8,
+        }
+    }
+}
+
+/// How the context is held.
+#[derive(Debug, clap::Args)]
+pub(crate) struct ContextArgs {
+    /// Method with its parameters, such as inf-llm:window=2048,top_k=16, or @FILE.toml [default: full where
+    /// the input fits the model's window, else inf-llm]. `loci methods` lists them.
+    #[arg(long, value_name = "METHOD", conflicts_with = "method_file")]
+    pub(crate) method: Option<String>,
+    /// TOML file with a table [method]: id and parameters.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) method_file: Option<PathBuf>,
+    /// Position schedule, such as yarn:factor=4 [default: the model's own].
+    #[arg(long, value_name = "SCHEDULE")]
+    pub(crate) rope: Option<String>,
+    /// RAM for everything that grows with the input, such as 256MiB [default: no bound].
+    #[arg(long, value_name = "SIZE", value_parser = size::parse_bytes)]
+    pub(crate) budget: Option<usize>,
+    /// Number format of keys and values.
+    #[arg(long, value_enum, default_value = "i8")]
+    pub(crate) kv: Kv,
+    /// Folder for the file with what does not fit the budget [default: the system's temporary folder].
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) cold_folder: Option<PathBuf>,
+}
+
+impl ContextArgs {
+    /// What was asked for, checked as far as it can be without a model.
+    pub(crate) fn options(&self) -> Result<ContextOptions, CliError> {
+        let method = match (&self.method, &self.method_file) {
+            (_, Some(file)) => Some(method_file::read(file)?),
+            (Some(text), None) => Some(method(text)?),
+            (None, None) => None,
+        };
+        Ok(ContextOptions {
+            method,
+            rope: self.rope.as_deref().map(RopeSpec::parse).transpose()?,
+            row_type: self.kv.into(),
+            budget: self.budget,
+            cold_folder: self.cold_folder.clone(),
+        })
+    }
+}
+
+/// Reads a method as typed: `id:name=value,…` or `@file.toml`.
+pub(crate) fn method(text: &str) -> Result<MethodSpec, CliError> {
+    match text.strip_prefix('@') {
+        Some(file) => Ok(method_file::read(Path::new(file))?),
+        None => Ok(MethodSpec::parse(text)?),
+    }
+}
+
+/// How text is written. Without a temperature the most probable token is always taken.
+#[derive(Debug, clap::Args)]
+pub(crate) struct SamplingArgs {
+    /// Write at most this many tokens.
+    #[arg(short = 'n', long = "max-tokens", value_name = "N", default_value_t = 256)]
+    pub(crate) max_tokens: usize,
+    /// 0 always takes the most probable token; higher is more varied [default: 0].
+    #[arg(long, value_name = "T")]
+    temperature: Option<f32>,
+    /// Draw from the K most probable tokens only; 0 for all.
+    #[arg(long, value_name = "K", default_value_t = 0)]
+    top_k: usize,
+    /// Draw from the most probable tokens that together reach probability P.
+    #[arg(long, value_name = "P", default_value_t = 1.0)]
+    top_p: f32,
+    /// Draw from tokens at least P times as probable as the most probable one.
+    #[arg(long, value_name = "P", default_value_t = 0.0)]
+    min_p: f32,
+    /// Make recent tokens less probable; 1 for not at all.
+    #[arg(long, value_name = "R", default_value_t = 1.0)]
+    repetition_penalty: f32,
+    /// Seed of the drawing: same seed, same text.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) seed: u64,
+    /// End the text before this string; may be given several times.
+    #[arg(long, value_name = "TEXT")]
+    stop: Vec<String>,
+}
+
+impl SamplingArgs {
+    /// What was asked for; `temperature` where none was.
+    pub(crate) fn options(&self, temperature: f32) -> Result<GenerateOptions, CliError> {
+        let sampler = SamplerConfig {
+            temperature: self.temperature.unwrap_or(temperature),
+            top_k: self.top_k,
+            top_p: self.top_p,
+            min_p: self.min_p,
+            repetition_penalty: self.repetition_penalty,
+            seed: self.seed,
+            ..SamplerConfig::default()
+        };
+        sampler.validate().map_err(CliError::usage)?;
+        if self.stop.iter().any(String::is_empty) {
+            return Err(CliError::usage("--stop \"\" would end every text at once; leave it out"));
+        }
+        Ok(GenerateOptions { max_tokens: self.max_tokens, sampler, stop: self.stop.clone(), ignore_end: false })
+    }
+}

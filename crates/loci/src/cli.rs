@@ -1,0 +1,59 @@
+//! The commands and their flags. Names are stable: scripts rely on them.
+
+use clap::{Parser, Subcommand};
+
+use crate::commands::{ask, bench, chat, completions, doctor, man, methods, pull, run, score, tokenize};
+
+/// Ask texts far longer than the model's window, inside a fixed budget.
+#[derive(Debug, Parser)]
+#[command(
+    name = "loci",
+    version,
+    about,
+    arg_required_else_help = true,
+    after_help = "Exit codes: 0 done, 1 failed, 2 wrong usage, 130 stopped by Ctrl-C.\n\
+                  Start with: loci pull smollm2, then: loci ask book.txt -q \"Who is Ishmael?\""
+)]
+pub(crate) struct Cli {
+    /// Print nothing on standard error but errors.
+    #[arg(long, global = true)]
+    pub(crate) quiet: bool,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Fetch a model of the catalogue.
+    Pull(pull::Args),
+    /// Continue a prompt.
+    Run(run::Args),
+    /// Read files and answer a question about them.
+    Ask(ask::Args),
+    /// Talk with a model.
+    Chat(chat::Args),
+    /// List the methods, or show one.
+    Methods(methods::Args),
+    /// Measure how well a model predicts a text.
+    Score(score::Args),
+    /// Show the tokens of a text.
+    Tokenize(tokenize::Args),
+    /// Show what this machine offers and what is missing.
+    Doctor(doctor::Args),
+    /// Measure speed.
+    Bench(bench::Args),
+    /// Print a completion script for a shell.
+    Completions(completions::Args),
+    /// Print the manual page.
+    Man(man::Args),
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_declared_flags_do_not_contradict_each_other() {
+        super::Cli::command().debug_assert();
+    }
+}

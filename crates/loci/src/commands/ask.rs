@@ -1,0 +1,175 @@
+//! `loci ask FILE… -q QUESTION`: the main job.
+
+use std::ops::ControlFlow;
+use std::path::PathBuf;
+
+use clap::ValueEnum;
+use loci_engine::ask::{Answer, AskRequest, Listener, ask};
+use loci_engine::documents::{self, Document, STANDARD_INPUT};
+use loci_engine::generate::OnText;
+use loci_engine::layout::Headings;
+use loci_engine::size::show_bytes;
+use loci_engine::{ContextPlan, Control, Finish};
+
+use crate::args::{ContextArgs, ModelArgs, SamplingArgs};
+use crate::error::CliError;
+use crate::ui::{Ui, print, print_json, stop_flag, stream};
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Files to read, in this order: text, Markdown, HTML, EPUB, PDF; - is standard input.
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// What to answer.
+    #[arg(short, long)]
+    question: String,
+    /// Print one JSON object.
+    #[arg(long)]
+    json: bool,
+    /// A system message [default: what the model's template says].
+    #[arg(long, value_name = "TEXT")]
+    system: Option<String>,
+    /// Put each file's name before its text.
+    #[arg(long, value_enum, default_value = "several")]
+    headings: WhichHeadings,
+    /// Show at most this many passages that the answer attended to.
+    #[arg(long, value_name = "N", default_value_t = 5)]
+    evidence: usize,
+    /// Tokens read in one step: fewer need less memory and are slower.
+    #[arg(long, value_name = "N", default_value_t = loci_engine::session::DEFAULT_CHUNK)]
+    chunk: usize,
+    #[command(flatten)]
+    model: ModelArgs,
+    #[command(flatten)]
+    context: ContextArgs,
+    #[command(flatten)]
+    sampling: SamplingArgs,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum WhichHeadings {
+    /// When there are several files.
+    Several,
+    Always,
+    Never,
+}
+
+pub(crate) fn run(args: &Args, ui: &Ui) -> Result<(), CliError> {
+    let context = args.context.options()?;
+    let generate = args.sampling.options(0.0)?;
+    let inputs = read_all(&args.files)?;
+    let engine = args.model.open()?;
+    let request = AskRequest {
+        documents: &inputs,
+        question: &args.question,
+        system: args.system.as_deref(),
+        headings: match args.headings {
+            WhichHeadings::Several => Headings::Several,
+            WhichHeadings::Always => Headings::Always,
+            WhichHeadings::Never => Headings::Never,
+        },
+        context,
+        generate,
+        chunk: args.chunk,
+        evidence: args.evidence,
+    };
+    let mut bar = ui.reading("reading");
+    let mut update = |progress| bar.update(progress);
+    let mut on_plan = |plan: &ContextPlan, tokens: usize| announce(ui, plan, tokens);
+    let mut failure = None;
+    let answer = {
+        let mut silent = |_: &str| ControlFlow::Continue(());
+        let mut streaming = stream(&mut failure);
+        let on_text: &mut OnText<'_> = if args.json { &mut silent } else { &mut streaming };
+        let control = Control { stop: Some(stop_flag()), progress: Some(&mut update) };
+        ask(&engine, &request, Listener { control, on_plan: &mut on_plan, on_text })?
+    };
+    if let Some(failure) = failure {
+        return Err(failure);
+    }
+    if args.json {
+        print_json(&answer)?;
+    } else {
+        print("\n")?;
+        report(ui, &answer);
+    }
+    if answer.finish == Finish::Interrupted {
+        return Err(CliError::Interrupted("stopped while answering; the answer is incomplete".to_owned()));
+    }
+    Ok(())
+}
+
+/// Reads the files. Standard input can be read only once.
+fn read_all(files: &[PathBuf]) -> Result<Vec<Document>, CliError> {
+    if files.iter().filter(|file| file.as_os_str() == STANDARD_INPUT).count() > 1 {
+        return Err(CliError::usage("- (standard input) can be given only once"));
+    }
+    files.iter().map(|file| documents::read(file).map_err(CliError::from)).collect()
+}
+
+/// Says before a long read what will be done, and what the user may want to know first.
+fn announce(ui: &Ui, plan: &ContextPlan, tokens: usize) {
+    ui.say(&format!("{tokens} tokens; method {} ({})", plan.method.info().id, plan.reason));
+    for warning in &plan.warnings {
+        ui.say(&format!("warning: {warning}"));
+    }
+}
+
+fn report(ui: &Ui, answer: &Answer) {
+    ui.say("");
+    if !answer.evidence.is_empty() {
+        ui.say("passages the answer attended to:");
+    }
+    for found in &answer.evidence {
+        ui.say(&format!(
+            "  {:5.1}%  {} bytes {}..{}: {}",
+            100.0 * found.mass,
+            found.file,
+            found.start,
+            found.end,
+            one_line(&found.text)
+        ));
+    }
+    let context = answer.context;
+    ui.say(&format!(
+        "context: {} tokens given, {} read, {} kept exactly, {} compressed, {} dropped; {} recalled while answering; window {}",
+        context.given, context.read, context.kept, context.compressed, context.dropped, context.recalled, context.window
+    ));
+    let timing = answer.timing;
+    let peak = timing.peak_rss_bytes.map(|bytes| format!("; peak memory {}", show_bytes(bytes))).unwrap_or_default();
+    ui.say(&format!(
+        "read {:.0} tokens/s, wrote {} tokens at {:.1} tokens/s{peak}",
+        timing.prefill_tokens_per_s, timing.decode_tokens, timing.decode_tokens_per_s
+    ));
+    ui.say(&format!("method: {}", answer.method));
+    if answer.finish == Finish::Length {
+        ui.say("the answer was cut at the limit of tokens; -n sets a higher one");
+    }
+}
+
+/// The passage on one line, cut in the middle when it is long. Control characters are left out: what a file
+/// says must not steer the terminal.
+fn one_line(text: &str) -> String {
+    const SHOWN: usize = 240;
+    let words: Vec<&str> = text.split_whitespace().collect();
+    let line: String = words.join(" ").chars().filter(|symbol| !symbol.is_control()).collect();
+    let count = line.chars().count();
+    if count <= SHOWN {
+        return line;
+    }
+    let head: String = line.chars().take(SHOWN / 2).collect();
+    let tail: String = line.chars().skip(count - SHOWN / 2).collect();
+    format!("{head} … {tail}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::one_line;
+
+    #[test]
+    fn passages_are_shown_on_one_line_without_control_characters() {
+        assert_eq!(one_line("a\n\tb\u{1b}[31m c"), "a b[31m c");
+        let long = one_line(&"word ".repeat(500));
+        assert!(long.contains(" … ") && long.chars().count() < 250);
+    }
+}

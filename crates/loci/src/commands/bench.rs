@@ -1,0 +1,285 @@
+//! `loci bench speed`: reading and writing speed of methods at several lengths.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use loci_context::registry::METHODS;
+use loci_context::MethodSpec;
+use loci_engine::session::per_second;
+use loci_engine::{ContextOptions, ContextPlan, Control, Engine, EngineError, Session};
+use loci_models::sampling::{Sampler, SamplerConfig};
+use serde::Serialize;
+
+use crate::args::{Kv, ModelArgs, method};
+use crate::error::CliError;
+use crate::ui::{Ui, print, print_json, stop_flag};
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum What {
+    /// Tokens per second while reading, and while writing after it.
+    Speed(SpeedArgs),
+}
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Every measurement starts from an empty memory on the loaded model and reads pseudo-random \
+tokens, the same ones each time, in chunks as `ask` does, the last token alone. Writing feeds back the most probable \
+token and never stops early. Shown are medians; ratios are to the first method at the same length.")]
+struct SpeedArgs {
+    /// Prompt lengths in tokens.
+    #[arg(long, value_delimiter = ',', default_value = "512,2048,8192", value_name = "N,N,…")]
+    lengths: Vec<usize>,
+    /// Methods, with parameters if wanted: full,inf-llm:window=2048,top_k=16,window.
+    #[arg(long, default_value = "full,inf-llm", value_name = "METHOD,METHOD,…")]
+    methods: String,
+    /// Measurements of each.
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..))]
+    repeats: u16,
+    /// Tokens written after each read; 0 for none.
+    #[arg(long, default_value_t = 32)]
+    decode: usize,
+    /// Number format of keys and values.
+    #[arg(long, value_enum, default_value = "i8")]
+    kv: Kv,
+    /// RAM for everything that grows with the input, such as 256MiB.
+    #[arg(long, value_name = "SIZE", value_parser = loci_engine::size::parse_bytes)]
+    budget: Option<usize>,
+    /// Print one JSON object.
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    model: ModelArgs,
+}
+
+#[derive(Serialize)]
+struct Output<'a> {
+    model: &'a str,
+    threads: usize,
+    isa: &'static str,
+    kv: &'static str,
+    load_seconds: f64,
+    results: Vec<Measured>,
+}
+
+/// All repeats of one method at one length.
+#[derive(Serialize)]
+struct Measured {
+    method: String,
+    requested: String,
+    length: usize,
+    prefill_tokens_per_s: Vec<f64>,
+    decode_tokens: usize,
+    decode_tokens_per_s: Vec<f64>,
+    memory_bytes: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
+}
+
+pub(crate) fn run(args: &Args, ui: &Ui) -> Result<(), CliError> {
+    let What::Speed(args) = &args.what;
+    let requested = split_methods(&args.methods);
+    let specs: Vec<(String, MethodSpec)> =
+        requested.into_iter().map(|text| method(&text).map(|spec| (text, spec))).collect::<Result<_, _>>()?;
+    if specs.is_empty() || args.lengths.is_empty() || args.lengths.contains(&0) {
+        return Err(CliError::usage("give at least one method and lengths of at least 1"));
+    }
+    let started = Instant::now();
+    let engine = args.model.open()?;
+    let load_seconds = started.elapsed().as_secs_f64();
+    let mut results = Vec::new();
+    for &length in &args.lengths {
+        for (text, spec) in &specs {
+            ui.say(&format!("{text}, {length} tokens"));
+            results.push(measure(&engine, args, text, spec, length)?);
+        }
+    }
+    let output = Output {
+        model: engine.name(),
+        threads: engine.pool().threads(),
+        isa: engine.isa().name(),
+        kv: loci_kernels::tiles::RowType::from(args.kv).name(),
+        load_seconds,
+        results,
+    };
+    if args.json { print_json(&output) } else { print(&table(&output)) }
+}
+
+fn measure(
+    engine: &Arc<Engine>,
+    args: &SpeedArgs,
+    requested: &str,
+    spec: &MethodSpec,
+    length: usize,
+) -> Result<Measured, CliError> {
+    let mut measured = Measured {
+        method: spec.to_string(),
+        requested: requested.to_owned(),
+        length,
+        prefill_tokens_per_s: Vec::new(),
+        decode_tokens: args.decode,
+        decode_tokens_per_s: Vec::new(),
+        memory_bytes: 0,
+        error: None,
+    };
+    let tokens = pseudo_random(engine.model().config().vocab, length);
+    for _ in 0..args.repeats {
+        match once(engine, args, spec, &tokens) {
+            Ok(round) => {
+                measured.prefill_tokens_per_s.push(per_second(length, round.prefill));
+                if args.decode > 0 {
+                    measured.decode_tokens_per_s.push(per_second(args.decode, round.decode));
+                }
+                measured.memory_bytes = round.memory_bytes;
+            }
+            Err(error @ EngineError::Interrupted { .. }) => return Err(error.into()),
+            // A method that refuses a length is a result, not the end of the measurement.
+            Err(error) => {
+                measured.error = Some(error.to_string());
+                measured.prefill_tokens_per_s.clear();
+                measured.decode_tokens_per_s.clear();
+                break;
+            }
+        }
+    }
+    Ok(measured)
+}
+
+struct Round {
+    prefill: Duration,
+    decode: Duration,
+    memory_bytes: usize,
+}
+
+fn once(
+    engine: &Arc<Engine>,
+    args: &SpeedArgs,
+    spec: &MethodSpec,
+    tokens: &[u32],
+) -> Result<Round, EngineError> {
+    let options = ContextOptions {
+        method: Some(spec.clone()),
+        row_type: args.kv.into(),
+        budget: args.budget,
+        ..ContextOptions::default()
+    };
+    let plan: ContextPlan = options.plan(engine, tokens.len(), args.decode)?;
+    let mut session = Session::new(Arc::clone(engine), options.memory(engine, &plan)?);
+    let mut control = Control { stop: Some(stop_flag()), progress: None };
+    let started = Instant::now();
+    session.read(tokens, &mut control)?;
+    let prefill = started.elapsed();
+    let memory_bytes = session.memory_bytes();
+    let mut sampler = Sampler::new(SamplerConfig::default())?;
+    let started = Instant::now();
+    for done in 0..args.decode {
+        if control.stopped() {
+            return Err(EngineError::Interrupted { done, total: args.decode });
+        }
+        let token = session.draw(&mut sampler)?;
+        session.step(token)?;
+    }
+    Ok(Round { prefill, decode: started.elapsed(), memory_bytes })
+}
+
+/// Token ids below `vocab` from a linear congruential generator: speed does not depend on what they say.
+fn pseudo_random(vocab: usize, length: usize) -> Vec<u32> {
+    let mut state = 0x2545_f491_4f6c_dd1d_u64;
+    (0..length)
+        .map(|_| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            u32::try_from((state >> 33) % vocab.max(1) as u64).unwrap_or(0)
+        })
+        .collect()
+}
+
+/// Splits at commas that a method's id follows; other commas stand between parameters.
+fn split_methods(text: &str) -> Vec<String> {
+    let mut methods: Vec<String> = Vec::new();
+    for item in text.split(',').map(str::trim).filter(|item| !item.is_empty()) {
+        let id = item.split(':').next().unwrap_or(item);
+        let begins = item.starts_with('@') || METHODS.iter().any(|info| info.id == id) || !item.contains('=');
+        match methods.last_mut() {
+            Some(last) if !begins => {
+                last.push(',');
+                last.push_str(item);
+            }
+            _ => methods.push(item.to_owned()),
+        }
+    }
+    methods
+}
+
+fn table(output: &Output<'_>) -> String {
+    let mut text = format!(
+        "{}, {} threads, {}, keys and values in {}; medians, tokens/s (ratio to the first method)\n",
+        output.model, output.threads, output.isa, output.kv
+    );
+    let width = output.results.iter().map(|result| result.requested.len()).max().unwrap_or(0);
+    let mut first: Option<&Measured> = None;
+    for result in &output.results {
+        if first.is_none_or(|first| first.length != result.length) {
+            first = Some(result);
+        }
+        text.push_str(&format!("{:>8}  {:width$}  ", result.length, result.requested));
+        match &result.error {
+            Some(error) => text.push_str(&format!("refused: {error}\n")),
+            None => text.push_str(&format!(
+                "prefill {}  decode {}  memory {}\n",
+                cell(&result.prefill_tokens_per_s, first.map(|first| first.prefill_tokens_per_s.as_slice())),
+                cell(&result.decode_tokens_per_s, first.map(|first| first.decode_tokens_per_s.as_slice())),
+                loci_engine::size::show_bytes(result.memory_bytes as u64),
+            )),
+        }
+    }
+    text
+}
+
+fn cell(values: &[f64], first: Option<&[f64]>) -> String {
+    let Some(own) = median(values) else { return format!("{:>15}", "-") };
+    let ratio = first.and_then(median).filter(|base| *base > 0.0).map(|base| own / base);
+    format!("{own:>8.1} ({})", ratio.map_or("-".to_owned(), |ratio| format!("{ratio:.2}x")))
+}
+
+fn median(values: &[f64]) -> Option<f64> {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let middle = sorted.len() / 2;
+    let upper = *sorted.get(middle)?;
+    if sorted.len() % 2 == 1 { Some(upper) } else { Some((sorted.get(middle.checked_sub(1)?)? + upper) / 2.0) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commas_between_parameters_do_not_split_methods() {
+        assert_eq!(
+            split_methods("full,inf-llm:window=2048,top_k=16,window:window=64, lm-infinite"),
+            ["full", "inf-llm:window=2048,top_k=16", "window:window=64", "lm-infinite"]
+        );
+        // A misspelt id stays an item of its own, so that the error names it.
+        assert_eq!(split_methods("full,nonsense"), ["full", "nonsense"]);
+        assert!(split_methods(" , ").is_empty());
+    }
+
+    #[test]
+    fn medians_of_odd_even_and_no_values() {
+        assert_eq!(median(&[3.0, 1.0, 2.0]), Some(2.0));
+        assert_eq!(median(&[4.0, 1.0, 2.0, 3.0]), Some(2.5));
+        assert_eq!(median(&[]), None);
+    }
+
+    #[test]
+    fn tokens_are_the_same_each_time_and_in_the_vocabulary() {
+        let tokens = pseudo_random(100, 1000);
+        assert_eq!(tokens, pseudo_random(100, 1000));
+        assert!(tokens.iter().all(|token| *token < 100));
+        assert!(tokens.iter().collect::<std::collections::BTreeSet<_>>().len() > 90);
+    }
+}

@@ -1,0 +1,35 @@
+//! One file for each command.
+
+pub(crate) mod ask;
+pub(crate) mod bench;
+pub(crate) mod chat;
+pub(crate) mod completions;
+pub(crate) mod doctor;
+pub(crate) mod man;
+pub(crate) mod methods;
+pub(crate) mod pull;
+pub(crate) mod run;
+pub(crate) mod score;
+pub(crate) mod tokenize;
+
+use crate::cli::{Cli, Command};
+use crate::error::CliError;
+use crate::ui::Ui;
+
+/// Runs the command that was typed.
+pub(crate) fn run(cli: &Cli) -> Result<(), CliError> {
+    let ui = Ui::new(cli.quiet);
+    match &cli.command {
+        Command::Pull(args) => pull::run(args, &ui),
+        Command::Run(args) => run::run(args, &ui),
+        Command::Ask(args) => ask::run(args, &ui),
+        Command::Chat(args) => chat::run(args, &ui),
+        Command::Methods(args) => methods::run(args),
+        Command::Score(args) => score::run(args, &ui),
+        Command::Tokenize(args) => tokenize::run(args),
+        Command::Doctor(args) => doctor::run(args),
+        Command::Bench(args) => bench::run(args, &ui),
+        Command::Completions(args) => completions::run(args),
+        Command::Man(args) => man::run(args),
+    }
+}

@@ -1,0 +1,182 @@
+"""Far beyond the window: does the answer hold the five digits that stand somewhere in a long text?
+
+    python scripts/passkey.py --model smollm2 --out docs/results/passkey.jsonl
+
+The text is the usual filler with one sentence that gives the key; the question comes last. Every item is a fresh
+`loci ask`. Lengths are tokens, depths the share of the filler before the key, trials are seeds. An item that the
+output file already has is not run again, so the script may be interrupted. Needs nothing but Python.
+"""
+
+import argparse
+import json
+import math
+import random
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+FILLER = "The grass is green. The sky is blue. The sun is yellow. Here we go. There and back again."
+NEEDLE = "The pass key is {key}. Remember it. {key} is the pass key."
+QUESTION = "What is the pass key?"
+METHODS = ["inf-llm:window=2048,top_k=16,block_size=64", "full", "window:window=2048"]
+FOLDER = Path(__file__).parents[1]
+
+
+def loci(binary, *arguments):
+    """Standard output of the binary; ends the script when it fails."""
+    command = [str(binary), *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    if done.returncode:
+        sys.exit(f"{' '.join(command)}: exit code {done.returncode}\n{done.stderr[-1500:]}")
+    return done.stdout
+
+
+def count_tokens(arguments, text, folder):
+    """Tokens of a text by the model's own tokenizer."""
+    path = Path(folder) / "count.txt"
+    path.write_text(text)
+    return int(loci(arguments.loci, "tokenize", path, "-m", arguments.model, "--count").strip())
+
+
+def document(repetitions, depth, key):
+    """The text, and the number of filler repetitions before the key."""
+    before = round(repetitions * depth)
+    parts = [FILLER] * before + [NEEDLE.format(key=key)] + [FILLER] * (repetitions - before)
+    return " ".join(parts), before
+
+
+def is_right(answer, key):
+    """Whether the digits stand in the answer as a number of their own."""
+    return str(key) in re.findall(r"\d+", answer)
+
+
+def wilson(right, n, z=1.959964):
+    """95 % interval of a share."""
+    if n == 0:
+        return 0.0, 1.0
+    share, spread = right / n, z * z / n
+    middle = (share + spread / 2) / (1 + spread)
+    half = z * math.sqrt(share * (1 - share) / n + spread / (4 * n)) / (1 + spread)
+    return max(0.0, middle - half), min(1.0, middle + half)
+
+
+def items(arguments):
+    """Everything to run: the shortest lengths of all methods first."""
+    for length in arguments.lengths:
+        for seed in range(arguments.trials):
+            for depth in arguments.depths:
+                for method in arguments.methods:
+                    if seed < arguments.trials_of.get(method.split(":")[0], arguments.trials):
+                        yield {"method": method, "tokens": length, "depth": depth, "seed": seed}
+
+
+def identity(item):
+    """What makes two items the same."""
+    return item["method"], item["tokens"], item["depth"], item["seed"]
+
+
+def run_item(arguments, item, sizes, folder):
+    """Asks once; the item with its result."""
+    # The key depends on length, depth and seed only, so that methods are compared on the same items.
+    key = random.Random(f"{item['tokens']} {item['depth']} {item['seed']}").randrange(10_000, 100_000)
+    per_filler, fixed = sizes
+    repetitions = max(1, (item["tokens"] - fixed) // per_filler)
+    text, before = document(repetitions, item["depth"], key)
+    path = Path(folder) / "text.txt"
+    path.write_text(text)
+    began = time.monotonic()
+    answer = json.loads(loci(
+        arguments.loci, "ask", path, "-q", arguments.question, "-m", arguments.model, "--method", item["method"],
+        "--json", *arguments.extra,
+    ))  # fmt: skip
+    return {
+        **item, "key": key, "right": is_right(answer["answer"], key), "answer": answer["answer"],
+        "tokens_behind_key": (repetitions - before) * per_filler, "context": answer["context"],
+        "timing": answer["timing"], "seconds": round(time.monotonic() - began, 2),
+        "evidence_holds_key": any(str(key) in passage["text"] for passage in answer.get("evidence", [])),
+    }  # fmt: skip
+
+
+def table(results, lengths, depths):
+    """Markdown: shares with intervals, then right answers by depth."""
+    lines = ["| method | tokens | right | n | share | 95 % interval | key among the evidence |",
+             "|---|---|---|---|---|---|---|"]  # fmt: skip
+    by_depth = ["| method | tokens | " + " | ".join(f"{depth:g}" for depth in depths) + " |",
+                "|---|---|" + "---|" * len(depths)]  # fmt: skip
+    for method in dict.fromkeys(result["method"] for result in results):
+        for length in lengths:
+            group = [r for r in results if r["method"] == method and r["tokens"] == length]
+            if not group:
+                continue
+            right = sum(r["right"] for r in group)
+            low, high = wilson(right, len(group))
+            evidence = sum(r["evidence_holds_key"] for r in group)
+            lines.append(f"| {method} | {length} | {right} | {len(group)} | {right / len(group):.1%} | "
+                         f"{low:.1%} to {high:.1%} | {evidence} |")  # fmt: skip
+            cells = []
+            for depth in depths:
+                at = [r["right"] for r in group if r["depth"] == depth]
+                cells.append(f"{sum(at)}/{len(at)}" if at else "")
+            by_depth.append(f"| {method} | {length} | " + " | ".join(cells) + " |")
+    return "\n".join([*lines, "", "By depth:", "", *by_depth])
+
+
+def numbers(kind):
+    """A comma-separated list of `kind`."""
+    return lambda text: [kind(part) for part in text.split(",")]
+
+
+def main():
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--loci", default=FOLDER / "target/release/loci", help="the binary")
+    parser.add_argument("--model", default="smollm2")
+    parser.add_argument("--method", dest="methods", action="append", help=f"may be given more than once; {METHODS}")
+    parser.add_argument("--lengths", type=numbers(int), default=[12_000, 16_000, 32_000])
+    parser.add_argument("--depths", type=numbers(float), default=[d / 10 for d in range(1, 10)])
+    parser.add_argument("--trials", type=int, default=3, help="seeds for each length and depth")
+    parser.add_argument("--trials-of", action="append", default=[], metavar="ID=N", help="fewer for one method: full=1")
+    parser.add_argument("--question", default=QUESTION)
+    parser.add_argument("--out", type=Path, default=FOLDER / "docs/results/passkey.jsonl", help="continued if it exists")
+    parser.add_argument("--require", action="append", default=[], metavar="ID=SHARE",
+                        help="exit code 1 when a method's share at any length is lower: inf-llm=0.95")  # fmt: skip
+    parser.add_argument("extra", nargs="*", help="options for `loci ask`, behind --")
+    arguments = parser.parse_args()
+    arguments.methods = arguments.methods or METHODS
+    arguments.trials_of = {name: int(n) for name, n in (text.split("=") for text in arguments.trials_of)}
+    required = {name: float(share) for name, share in (text.split("=") for text in arguments.require)}
+
+    arguments.out.parent.mkdir(parents=True, exist_ok=True)
+    lines = arguments.out.read_text().splitlines() if arguments.out.exists() else []
+    done = {identity(result): result for result in map(json.loads, lines)}
+    wanted = list(items(arguments))
+    missing = [item for item in wanted if identity(item) not in done]
+    with tempfile.TemporaryDirectory() as folder, arguments.out.open("a") as out:
+        if missing:
+            two, ten = (count_tokens(arguments, document(n, 0.5, 12345)[0], folder) for n in (2, 10))
+            sizes = (ten - two) // 8, two - 2 * ((ten - two) // 8) + 100  # 100: question and chat template
+        for number, item in enumerate(missing, 1):
+            result = run_item(arguments, item, sizes, folder)
+            done[identity(item)] = result
+            out.write(json.dumps(result, ensure_ascii=False) + "\n")
+            out.flush()
+            print(f"{number}/{len(missing)} {item['method']} {item['tokens']} depth {item['depth']} seed {item['seed']}: "
+                  f"{'right' if result['right'] else 'wrong'} in {result['seconds']} s: {result['answer'][:60]!r}",
+                  file=sys.stderr)  # fmt: skip
+    results = [done[identity(item)] for item in wanted]
+    print(table(results, arguments.lengths, arguments.depths))
+    failed = False
+    for name, share in required.items():
+        for length in arguments.lengths:
+            group = [r["right"] for r in results if r["method"].split(":")[0] == name and r["tokens"] == length]
+            if group and sum(group) / len(group) < share:
+                print(f"{name} at {length}: {sum(group)} of {len(group)} is below {share:.0%}", file=sys.stderr)
+                failed = True
+    sys.exit(failed)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,33 @@
+#!/usr/bin/env bash
+# Runs all tests of the workspace and ends with one line: "N passed, N failed".
+# Uses cargo-nextest where it is installed, cargo test otherwise.
+set -uo pipefail
+cd "$(dirname "$0")/.."
+
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+status=0
+run() {
+    "$@" 2>&1 | tee -a "$log" || status=1
+}
+export CARGO_TERM_COLOR=never
+if cargo nextest --version >/dev/null 2>&1; then
+    run cargo nextest run --workspace --no-fail-fast --no-tests=pass --status-level=slow --final-status-level=fail
+    run cargo test --workspace --doc --no-fail-fast --quiet
+else
+    run cargo test --workspace --no-fail-fast --quiet
+fi
+
+# "test result: ok. 3 passed; 0 failed; ..." of cargo test, "Summary [1s] 3 tests run: 2 passed, 1 failed" of nextest.
+awk -v status="$status" '
+    /^test result:|^ *Summary \[/ {
+        for (i = 2; i <= NF; i++) {
+            if ($i ~ /^passed/) passed += $(i - 1)
+            if ($i ~ /^(failed|timed)/) failed += $(i - 1)
+        }
+    }
+    END {
+        if (status != 0 && failed == 0) print "the tests could not all be built or run; the reason is above"
+        printf "%d passed, %d failed\n", passed, failed
+    }' "$log"
+exit "$status"
