@@ -27,6 +27,8 @@ pub struct AskRequest<'a> {
     pub system: Option<&'a str>,
     /// Whether documents are preceded by their names.
     pub headings: Headings,
+    /// Asks the question as it stands, without a sentence that points at the text.
+    pub bare: bool,
     /// How the context is held.
     pub context: ContextOptions,
     /// How the answer is written.
@@ -45,6 +47,7 @@ impl<'a> AskRequest<'a> {
             question,
             system: None,
             headings: Headings::default(),
+            bare: false,
             context: ContextOptions::default(),
             generate: GenerateOptions::default(),
             chunk: DEFAULT_CHUNK,
@@ -106,7 +109,11 @@ pub struct Listener<'a> {
 /// [`EngineError::Nothing`] when all documents or the question are empty, [`EngineError::Interrupted`] when
 /// the user stopped the reading, and what model, method and memory refuse. An answer that was begun and then
 /// stopped is an answer with [`Finish::Interrupted`].
-pub fn ask(engine: &Arc<Engine>, request: &AskRequest<'_>, listener: Listener<'_>) -> Result<Answer, EngineError> {
+pub fn ask(
+    engine: &Arc<Engine>,
+    request: &AskRequest<'_>,
+    listener: Listener<'_>,
+) -> Result<Answer, EngineError> {
     let Listener { mut control, on_plan, on_text } = listener;
     if request.question.trim().is_empty() {
         return Err(EngineError::Nothing { what: "the question".to_owned(), purpose: "answer" });
@@ -114,8 +121,14 @@ pub fn ask(engine: &Arc<Engine>, request: &AskRequest<'_>, listener: Listener<'_
     if request.documents.iter().all(|document| document.text.trim().is_empty()) {
         return Err(EngineError::Nothing { what: "the input".to_owned(), purpose: "answer from" });
     }
-    let prompt =
-        question_about(engine, request.documents, request.question, request.system, request.headings)?;
+    let prompt = question_about(
+        engine,
+        request.documents,
+        request.question,
+        request.system,
+        request.headings,
+        request.bare,
+    )?;
     let plan = request.context.plan(engine, prompt.len(), request.generate.max_tokens)?;
     on_plan(&plan, prompt.len());
     let memory = request.context.memory(engine, &plan)?;

@@ -98,7 +98,8 @@ impl ContextOptions {
             Some(rope) => rope.clone(),
             None => RopeSpec::from_config(&config.rope)?,
         };
-        let schedule = rope.schedule(config.rope.base, shape.head_dim, trained_window, plan.planned_tokens)?;
+        let schedule =
+            rope.schedule(config.rope.base, shape.head_dim, trained_window, plan.planned_tokens)?;
         Ok(plan.method.build(BuildContext {
             shape,
             trained_window,

@@ -1,9 +1,9 @@
 //! What can go wrong between a request and its answer.
 
 use loci_context::BuildError;
+use loci_models::ModelError;
 use loci_models::memory::MemoryError;
 use loci_models::method::ParameterError;
-use loci_models::ModelError;
 use loci_models::sampling::SamplingError;
 use loci_models::template::TemplateError;
 use loci_models::tokenizer::TokenizerError;

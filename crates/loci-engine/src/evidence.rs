@@ -144,7 +144,8 @@ mod tests {
     #[test]
     fn touching_ranges_become_one_passage_heaviest_first() {
         let (prompt, documents) = fixture();
-        let passages = passages(&[found(4..5, 0.4), found(7..8, 0.3), found(3..4, 0.2)], &prompt, &documents, 5);
+        let passages =
+            passages(&[found(4..5, 0.4), found(7..8, 0.3), found(3..4, 0.2)], &prompt, &documents, 5);
         assert_eq!(passages.len(), 2);
         assert_eq!(passages[0].text, "is 71432 ");
         assert!((passages[0].mass - 0.6).abs() < 1e-6);
@@ -159,7 +160,10 @@ mod tests {
     fn a_range_over_a_border_is_cut_and_template_tokens_never_appear() {
         let (prompt, documents) = fixture();
         let passages = passages(&[found(0..2, 0.5), found(5..7, 0.4)], &prompt, &documents, 9);
-        assert_eq!(passages.iter().map(|p| p.text.as_str()).collect::<Vec<_>>(), ["The ", "today.", "Grüße "]);
+        assert_eq!(
+            passages.iter().map(|p| p.text.as_str()).collect::<Vec<_>>(),
+            ["The ", "today.", "Grüße "]
+        );
         assert!(passages.iter().all(|passage| passage.mass <= 0.25));
         assert!(super::passages(&[found(0..1, 1.0), found(90..99, 1.0)], &prompt, &documents, 9).is_empty());
     }

@@ -85,8 +85,12 @@ pub fn generate(
     let mut sampler = Sampler::new(options.sampler.clone())?;
     let mut decoder = tokenizer.decoder(DecodeOptions { continues: true, ..DecodeOptions::default() });
     let mut stop = StopStrings::new(options.stop.iter().cloned())?;
-    let mut generation =
-        Generation { text: String::new(), tokens: Vec::new(), finish: Finish::Length, elapsed: Duration::ZERO };
+    let mut generation = Generation {
+        text: String::new(),
+        tokens: Vec::new(),
+        finish: Finish::Length,
+        elapsed: Duration::ZERO,
+    };
     let started = Instant::now();
     while generation.tokens.len() < options.max_tokens {
         if control.stopped() {

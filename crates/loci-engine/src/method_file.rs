@@ -24,7 +24,9 @@ pub enum MethodFileError {
         source: std::io::Error,
     },
     /// It is not TOML, or not of the right form.
-    #[error("the method file {path} is not valid: {reason}; it needs a table [method] with id = \"…\" and the parameters that differ from their defaults")]
+    #[error(
+        "the method file {path} is not valid: {reason}; it needs a table [method] with id = \"…\" and the parameters that differ from their defaults"
+    )]
     Form {
         /// The file.
         path: PathBuf,

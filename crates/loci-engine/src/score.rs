@@ -100,7 +100,9 @@ pub fn score(
     let scored: Vec<f64> = tokens.iter().filter_map(|token| token.nll.map(f64::from)).collect();
     if scored.is_empty() {
         return Err(EngineError::Nothing {
-            what: format!("the text ({total} tokens, of which the first of each window has nothing before it)"),
+            what: format!(
+                "the text ({total} tokens, of which the first of each window has nothing before it)"
+            ),
             purpose: "score",
         });
     }
@@ -138,14 +140,19 @@ fn score_window(
             return Err(EngineError::Interrupted { done: window.start + first, total });
         }
         let surprise = session.read_with_surprise(chunk)?;
-        let here = tokens.get_mut(window.start + first..window.start + first + chunk.len()).unwrap_or(&mut []);
+        let here =
+            tokens.get_mut(window.start + first..window.start + first + chunk.len()).unwrap_or(&mut []);
         for (offset, (token, nll)) in here.iter_mut().zip(surprise).enumerate() {
             if first + offset >= from.max(1) {
                 token.nll = Some(*nll);
             }
         }
         if let Some(progress) = &mut control.progress {
-            progress(Progress { done: window.start + first + chunk.len(), total, elapsed: started.elapsed() });
+            progress(Progress {
+                done: window.start + first + chunk.len(),
+                total,
+                elapsed: started.elapsed(),
+            });
         }
     }
     Ok(())

@@ -229,8 +229,8 @@ impl Session {
     /// [`EngineError::Sampling`] when the logits are no numbers, [`EngineError::Internal`] without logits.
     pub fn draw(&mut self, sampler: &mut Sampler) -> Result<u32, EngineError> {
         let logits = self.logits.as_mut();
-        let logits =
-            logits.ok_or_else(|| EngineError::Internal("no logits to draw the next token from".to_owned()))?;
+        let logits = logits
+            .ok_or_else(|| EngineError::Internal("no logits to draw the next token from".to_owned()))?;
         // The penalty is written into the logits, so a second draw must not start from them.
         let token = sampler.sample(logits, &self.tokens);
         self.logits = None;
@@ -354,7 +354,10 @@ pub(crate) fn chunk_step(chunk: usize, multiple: usize) -> usize {
 
 impl std::fmt::Debug for Session {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Session").field("tokens", &self.len()).field("chunk", &self.chunk).finish_non_exhaustive()
+        f.debug_struct("Session")
+            .field("tokens", &self.len())
+            .field("chunk", &self.chunk)
+            .finish_non_exhaustive()
     }
 }
 

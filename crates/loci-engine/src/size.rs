@@ -2,7 +2,9 @@
 
 /// Why a size was refused.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{text:?} is not a size; write bytes, or a number with KB, MB, GB (powers of 1000) or KiB, MiB, GiB (powers of 1024), such as 256MiB")]
+#[error(
+    "{text:?} is not a size; write bytes, or a number with KB, MB, GB (powers of 1000) or KiB, MiB, GiB (powers of 1024), such as 256MiB"
+)]
 pub struct SizeError {
     /// What was typed.
     pub text: String,
@@ -36,7 +38,8 @@ pub fn parse_bytes(text: &str) -> Result<usize, SizeError> {
     let digits = trimmed.find(|c: char| !(c.is_ascii_digit() || c == '.')).unwrap_or(trimmed.len());
     let (number, unit) = trimmed.split_at(digits);
     let unit = unit.trim().to_ascii_lowercase();
-    let factor = UNITS.iter().find(|(name, _)| *name == unit).map(|(_, factor)| *factor).ok_or_else(refused)?;
+    let factor =
+        UNITS.iter().find(|(name, _)| *name == unit).map(|(_, factor)| *factor).ok_or_else(refused)?;
     let bytes = if let Ok(whole) = number.parse::<u64>() {
         whole.checked_mul(factor).ok_or_else(refused)?
     } else {
@@ -89,7 +92,18 @@ mod tests {
 
     #[test]
     fn nonsense_zero_and_overflow_are_refused() {
-        for text in ["", "MiB", "0", "-1", "1.2.3MB", "5 parsecs", "99999999999999999999", "9e9", "20000000TiB", "0.1"] {
+        for text in [
+            "",
+            "MiB",
+            "0",
+            "-1",
+            "1.2.3MB",
+            "5 parsecs",
+            "99999999999999999999",
+            "9e9",
+            "20000000TiB",
+            "0.1",
+        ] {
             assert!(parse_bytes(text).is_err(), "{text}");
         }
     }

@@ -43,7 +43,11 @@ impl Mapping {
                 // SAFETY: the mapping is read-only and backed by a file, so dropped pages are read again
                 // from it unchanged.
                 let _hint = unsafe {
-                    map.unchecked_advise_range(memmap2::UncheckedAdvice::DontNeed, range.start, end - range.start)
+                    map.unchecked_advise_range(
+                        memmap2::UncheckedAdvice::DontNeed,
+                        range.start,
+                        end - range.start,
+                    )
                 };
             }
         }

@@ -67,7 +67,9 @@ pub struct TokenEvidence {
 #[derive(Debug, thiserror::Error)]
 pub enum MemoryError {
     /// The budget does not hold what the method must keep.
-    #[error("{what} needs {needed} bytes but the budget is {limit} bytes; use --budget {remedy} or more, or a method that drops or spills rows")]
+    #[error(
+        "{what} needs {needed} bytes but the budget is {limit} bytes; use --budget {remedy} or more, or a method that drops or spills rows"
+    )]
     Budget {
         /// What did not fit.
         what: String,
@@ -79,7 +81,9 @@ pub enum MemoryError {
         remedy: String,
     },
     /// The file for cold blocks failed.
-    #[error("the file for cold blocks in {folder} failed: {source}; free space there or name another folder in TMPDIR")]
+    #[error(
+        "the file for cold blocks in {folder} failed: {source}; free space there or name another folder in TMPDIR"
+    )]
     Cold {
         /// Folder of the file.
         folder: String,
@@ -137,7 +141,14 @@ pub trait ContextMemory: Send {
     ///
     /// # Errors
     /// [`MemoryError`] when a cold block cannot be read or written.
-    fn attend(&mut self, layer: usize, q: &[f32], k: &[f32], v: &[f32], out: &mut [f32]) -> Result<(), MemoryError>;
+    fn attend(
+        &mut self,
+        layer: usize,
+        q: &[f32],
+        k: &[f32],
+        v: &[f32],
+        out: &mut [f32],
+    ) -> Result<(), MemoryError>;
 
     /// Ends the chunk: the memory may now cut blocks, drop or compress rows.
     ///

@@ -212,12 +212,18 @@ impl Values {
     ///
     /// # Errors
     /// [`ParameterError`] for an unknown method or parameter, or a value outside its domain.
-    pub fn parse(text: &str, family: &'static str, registry: &[&'static MethodInfo]) -> Result<Self, ParameterError> {
+    pub fn parse(
+        text: &str,
+        family: &'static str,
+        registry: &[&'static MethodInfo],
+    ) -> Result<Self, ParameterError> {
         let (id, rest) = text.split_once(':').unwrap_or((text, ""));
-        let info = registry.iter().find(|info| info.id == id.trim()).ok_or_else(|| ParameterError::UnknownMethod {
-            name: id.to_owned(),
-            family,
-            known: registry.iter().map(|info| info.id).collect::<Vec<_>>().join(", "),
+        let info = registry.iter().find(|info| info.id == id.trim()).ok_or_else(|| {
+            ParameterError::UnknownMethod {
+                name: id.to_owned(),
+                family,
+                known: registry.iter().map(|info| info.id).collect::<Vec<_>>().join(", "),
+            }
         })?;
         let mut values = Self::defaults(info);
         for item in rest.split(',').filter(|item| !item.trim().is_empty()) {
@@ -234,13 +240,20 @@ impl Values {
     /// [`ParameterError`] for an unknown parameter or a value outside its domain.
     pub fn set(&mut self, name: &str, text: &str) -> Result<(), ParameterError> {
         let method = self.info.id;
-        let parameter = self.info.parameters.iter().find(|parameter| parameter.name == name).ok_or_else(|| {
-            ParameterError::UnknownParameter {
-                method,
-                name: name.to_owned(),
-                known: self.info.parameters.iter().map(|parameter| parameter.name).collect::<Vec<_>>().join(", "),
-            }
-        })?;
+        let parameter =
+            self.info.parameters.iter().find(|parameter| parameter.name == name).ok_or_else(|| {
+                ParameterError::UnknownParameter {
+                    method,
+                    name: name.to_owned(),
+                    known: self
+                        .info
+                        .parameters
+                        .iter()
+                        .map(|parameter| parameter.name)
+                        .collect::<Vec<_>>()
+                        .join(", "),
+                }
+            })?;
         let value = parameter.domain.read(text).ok_or_else(|| ParameterError::BadValue {
             method,
             name: name.to_owned(),

@@ -117,7 +117,7 @@ pub(crate) struct SamplingArgs {
     #[arg(short = 'n', long = "max-tokens", value_name = "N", default_value_t = 256)]
     pub(crate) max_tokens: usize,
     /// 0 always takes the most probable token; higher is more varied [default: 0].
-    #[arg(long, value_name = "T")]
+    #[arg(long, value_name = "T", allow_negative_numbers = true)]
     temperature: Option<f32>,
     /// Draw from the K most probable tokens only; 0 for all.
     #[arg(long, value_name = "K", default_value_t = 0)]
@@ -155,6 +155,11 @@ impl SamplingArgs {
         if self.stop.iter().any(String::is_empty) {
             return Err(CliError::usage("--stop \"\" would end every text at once; leave it out"));
         }
-        Ok(GenerateOptions { max_tokens: self.max_tokens, sampler, stop: self.stop.clone(), ignore_end: false })
+        Ok(GenerateOptions {
+            max_tokens: self.max_tokens,
+            sampler,
+            stop: self.stop.clone(),
+            ignore_end: false,
+        })
     }
 }

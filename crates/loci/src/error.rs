@@ -3,11 +3,11 @@
 use std::process::ExitCode;
 
 use loci_context::BuildError;
+use loci_engine::EngineError;
 use loci_engine::documents::DocumentError;
 use loci_engine::method_file::MethodFileError;
 use loci_engine::model_store::pull::PullError;
 use loci_engine::model_store::{ResolveError, catalogue::CatalogueError};
-use loci_engine::EngineError;
 use loci_models::method::ParameterError;
 use loci_models::sampling::SamplingError;
 

@@ -1,5 +1,7 @@
 //! Web pages: their readable text, one line for each paragraph.
 
+use html2text::render::TrivialDecorator;
+
 /// Wider than any paragraph, so that nothing is wrapped.
 const WIDTH: usize = 1_000_000;
 
@@ -8,7 +10,7 @@ pub(super) fn text(bytes: &[u8]) -> Result<String, String> {
     let page = std::str::from_utf8(bytes).map_err(|error| {
         format!("byte {} is not UTF-8; convert the page first, for example with iconv", error.valid_up_to())
     })?;
-    html2text::config::plain_no_decorate()
+    html2text::config::with_decorator(TrivialDecorator::new())
         // Cells one below the other: side by side they would be padded to the width.
         .raw_mode(true)
         .link_footnotes(false)

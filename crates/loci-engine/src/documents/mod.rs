@@ -51,7 +51,9 @@ pub enum DocumentError {
         name: String,
     },
     /// Its bytes are not text.
-    #[error("{name} is not a text: byte {position} is {found}; Loci reads UTF-8 text, Markdown, HTML, EPUB and PDF, so convert other encodings first, for example with iconv")]
+    #[error(
+        "{name} is not a text: byte {position} is {found}; Loci reads UTF-8 text, Markdown, HTML, EPUB and PDF, so convert other encodings first, for example with iconv"
+    )]
     NotText {
         /// The document.
         name: String,

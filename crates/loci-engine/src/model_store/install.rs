@@ -60,7 +60,11 @@ pub fn check(path: &Path, entry: &Entry) -> io::Result<Checked> {
         // Writing to a string cannot fail.
         let _done = write!(sha256, "{byte:02x}");
     }
-    Ok(if size == entry.size && sha256 == entry.sha256 { Checked::Right } else { Checked::Wrong { size, sha256 } })
+    Ok(if size == entry.size && sha256 == entry.sha256 {
+        Checked::Right
+    } else {
+        Checked::Wrong { size, sha256 }
+    })
 }
 
 /// Moves a checked file to `target` in the same file system, so that a crash leaves the old state or the new.

@@ -37,7 +37,9 @@ pub enum ResolveError {
         known: String,
     },
     /// There is no folder to keep models in.
-    #[error("no folder for models is known: neither {CACHE_VARIABLE} nor HOME is set; set one, or name a model file")]
+    #[error(
+        "no folder for models is known: neither {CACHE_VARIABLE} nor HOME is set; set one, or name a model file"
+    )]
     NoFolder,
     /// The catalogue that was built in is not valid; a defect of this program.
     #[error(transparent)]
@@ -54,7 +56,11 @@ pub enum ResolveError {
 pub fn resolve(name: &str) -> Result<PathBuf, ResolveError> {
     if let Some(entry) = catalogue::find(name)? {
         let path = model_folder().ok_or(ResolveError::NoFolder)?.join(&entry.file);
-        return if path.is_file() { Ok(path) } else { Err(ResolveError::NotPulled { name: name.to_owned(), path }) };
+        return if path.is_file() {
+            Ok(path)
+        } else {
+            Err(ResolveError::NotPulled { name: name.to_owned(), path })
+        };
     }
     let path = Path::new(name);
     if path.exists() {

@@ -32,6 +32,9 @@ pub(crate) struct Args {
     /// Put each file's name before its text.
     #[arg(long, value_enum, default_value = "several")]
     headings: WhichHeadings,
+    /// Ask the question as it stands, without the sentence that points a small model at the text.
+    #[arg(long)]
+    bare: bool,
     /// Show at most this many passages that the answer attended to.
     #[arg(long, value_name = "N", default_value_t = 5)]
     evidence: usize,
@@ -68,6 +71,7 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<(), CliError> {
             WhichHeadings::Always => Headings::Always,
             WhichHeadings::Never => Headings::Never,
         },
+        bare: args.bare,
         context,
         generate,
         chunk: args.chunk,
@@ -136,7 +140,8 @@ fn report(ui: &Ui, answer: &Answer) {
         context.given, context.read, context.kept, context.compressed, context.dropped, context.recalled, context.window
     ));
     let timing = answer.timing;
-    let peak = timing.peak_rss_bytes.map(|bytes| format!("; peak memory {}", show_bytes(bytes))).unwrap_or_default();
+    let peak =
+        timing.peak_rss_bytes.map(|bytes| format!("; peak memory {}", show_bytes(bytes))).unwrap_or_default();
     ui.say(&format!(
         "read {:.0} tokens/s, wrote {} tokens at {:.1} tokens/s{peak}",
         timing.prefill_tokens_per_s, timing.decode_tokens, timing.decode_tokens_per_s

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use loci_context::registry::METHODS;
 use loci_context::MethodSpec;
+use loci_context::registry::METHODS;
 use loci_engine::session::per_second;
 use loci_engine::{ContextOptions, ContextPlan, Control, Engine, EngineError, Session};
 use loci_models::sampling::{Sampler, SamplerConfig};
@@ -27,9 +27,11 @@ enum What {
 }
 
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Every measurement starts from an empty memory on the loaded model and reads pseudo-random \
+#[command(
+    after_help = "Every measurement starts from an empty memory on the loaded model and reads pseudo-random \
 tokens, the same ones each time, in chunks as `ask` does, the last token alone. Writing feeds back the most probable \
-token and never stops early. Shown are medians; ratios are to the first method at the same length.")]
+token and never stops early. Shown are medians; ratios are to the first method at the same length."
+)]
 struct SpeedArgs {
     /// Prompt lengths in tokens.
     #[arg(long, value_delimiter = ',', default_value = "512,2048,8192", value_name = "N,N,…")]
@@ -250,7 +252,11 @@ fn median(values: &[f64]) -> Option<f64> {
     sorted.sort_by(f64::total_cmp);
     let middle = sorted.len() / 2;
     let upper = *sorted.get(middle)?;
-    if sorted.len() % 2 == 1 { Some(upper) } else { Some((sorted.get(middle.checked_sub(1)?)? + upper) / 2.0) }
+    if sorted.len() % 2 == 1 {
+        Some(upper)
+    } else {
+        Some((sorted.get(middle.checked_sub(1)?)? + upper) / 2.0)
+    }
 }
 
 #[cfg(test)]

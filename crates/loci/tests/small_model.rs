@@ -1,0 +1,194 @@
+//! The commands that compute, run as a program with a small random model.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // a test fails by panicking
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use loci_models::reference::TinyModel;
+use serde_json::Value;
+
+struct Place {
+    folder: tempfile::TempDir,
+}
+
+impl Place {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("tiny.gguf"), TinyModel::default().file()).unwrap();
+        std::fs::write(folder.path().join("text.txt"), "The grass is green. The key is 71432. ".repeat(12))
+            .unwrap();
+        // Spaces are three tokens in this model's vocabulary, all else is one a byte.
+        std::fs::write(folder.path().join("flat.txt"), "The_grass_is_green.".repeat(22)).unwrap();
+        std::fs::write(folder.path().join("one.txt"), "x").unwrap();
+        Self { folder }
+    }
+
+    fn run(&self, arguments: &[&str]) -> Output {
+        let folder: &Path = self.folder.path();
+        Command::new(env!("CARGO_BIN_EXE_loci"))
+            .args(arguments)
+            .args(["-m", "tiny.gguf", "--threads", "2"])
+            .current_dir(folder)
+            .output()
+            .unwrap()
+    }
+
+    fn json(&self, arguments: &[&str]) -> Value {
+        let output = self.run(arguments);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        serde_json::from_slice(&output.stdout).expect("exactly one JSON object")
+    }
+}
+
+#[test]
+fn ask_prints_the_documented_object() {
+    let place = Place::new();
+    let answer = place.json(&["ask", "text.txt", "-q", "What is the key?", "-n", "5", "--json"]);
+    let context = &answer["context"];
+    let count = |name: &str| context[name].as_u64().unwrap_or_else(|| panic!("{name} in {context}"));
+    assert_eq!(count("given"), count("read"));
+    assert_eq!(count("kept") + count("compressed") + count("dropped"), count("read"));
+    assert!(count("window") > 0 && context["recalled"].is_u64());
+    assert_eq!(answer["timing"]["prefill_tokens"], context["given"]);
+    for name in ["prefill_tokens_per_s", "decode_tokens", "decode_tokens_per_s", "peak_rss_bytes"] {
+        assert!(answer["timing"].get(name).is_some(), "{name}");
+    }
+    assert!(answer["method"].as_str().unwrap().starts_with("inf-llm:"), "longer than the window of 256");
+    assert_eq!((answer["model"].as_str(), answer["seed"].as_u64()), (Some("tiny.gguf"), Some(0)));
+    let text = std::fs::read_to_string(place.folder.path().join("text.txt")).unwrap();
+    for found in answer["evidence"].as_array().unwrap() {
+        let at = |name: &str| usize::try_from(found[name].as_u64().unwrap()).unwrap();
+        assert_eq!(found["file"], "text.txt");
+        assert_eq!(&text[at("start")..at("end")], found["text"].as_str().unwrap());
+    }
+}
+
+#[test]
+fn standard_output_carries_the_answer_alone() {
+    let place = Place::new();
+    let arguments = ["ask", "text.txt", "-q", "What is the key?", "-n", "5"];
+    let plain = place.run(&arguments);
+    assert!(plain.status.success());
+    let said = String::from_utf8_lossy(&plain.stderr);
+    assert!(said.contains("context:") && said.contains("inf-llm"), "{said}");
+    let answer = place.json(&[&arguments[..], &["--json"]].concat());
+    let expected = format!("{}\n", answer["answer"].as_str().unwrap());
+    assert_eq!(String::from_utf8_lossy(&plain.stdout), expected);
+    let quiet = place.run(&[&arguments[..], &["--quiet"]].concat());
+    assert!(quiet.stderr.is_empty());
+}
+
+#[test]
+fn the_number_of_threads_and_the_instruction_set_keep_the_shape_of_answers() {
+    let place = Place::new();
+    let arguments = ["score", "text.txt", "--json", "--kv", "f32", "--method", "full"];
+    let here = place.json(&arguments);
+    let output = Command::new(env!("CARGO_BIN_EXE_loci"))
+        .args(arguments)
+        .args(["-m", "tiny.gguf", "--threads", "1"])
+        .env("LOCI_ISA", "portable")
+        .current_dir(place.folder.path())
+        .output()
+        .unwrap();
+    let portable: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let (a, b) = (here["nll"].as_f64().unwrap(), portable["nll"].as_f64().unwrap());
+    assert!((a - b).abs() < 0.02 * a, "{a} and {b}");
+}
+
+#[test]
+fn score_counts_what_it_documents() {
+    let place = Place::new();
+    let bytes = std::fs::metadata(place.folder.path().join("flat.txt")).unwrap().len();
+    let score = place.json(&["score", "flat.txt", "--n-ctx", "100", "--per-token", "--json"]);
+    assert_eq!(score["tokens"], bytes + 1);
+    let windows = (bytes + 1).div_ceil(100);
+    assert_eq!(score["scored"], bytes + 1 - windows);
+    let tokens = score["per_token"].as_array().unwrap();
+    assert!(tokens[0]["nll"].is_null() && tokens[100]["nll"].is_null() && tokens[1]["nll"].is_f64());
+    let mean = score["nll"].as_f64().unwrap();
+    assert!((score["perplexity"].as_f64().unwrap() - mean.exp()).abs() < 1e-6 * mean.exp());
+    assert_eq!(score["kv"], "i8");
+    let text = String::from_utf8(place.run(&["score", "flat.txt"]).stdout).unwrap();
+    assert!(text.contains("perplexity"), "{text}");
+    // One byte, and the model's beginning token before it: one token to score.
+    assert_eq!(place.json(&["score", "one.txt", "--json"])["scored"], 1);
+    let nothing = place.run(&["score", "one.txt", "--n-ctx", "1"]);
+    assert_eq!(nothing.status.code(), Some(1));
+}
+
+#[test]
+fn a_file_of_one_token_can_be_asked_about() {
+    let place = Place::new();
+    assert_eq!(place.json(&["ask", "one.txt", "-q", "?", "-n", "2", "--json"])["timing"]["decode_tokens"], 2);
+}
+
+#[test]
+fn tokenize_and_run_print_what_programs_read() {
+    let place = Place::new();
+    let tokens = place.json(&["tokenize", "one.txt", "--json"]);
+    assert_eq!(tokens["count"].as_u64().map(|n| n as usize), tokens["tokens"].as_array().map(Vec::len));
+    let count = String::from_utf8(place.run(&["tokenize", "one.txt", "--count"]).stdout).unwrap();
+    assert_eq!(count.trim(), tokens["count"].to_string());
+    let run = place.json(&["run", "-p", "Hello", "-n", "7", "--temperature", "0", "--raw", "--json"]);
+    assert!(run["tokens"].as_array().unwrap().len() <= 7 && run["text"].is_string());
+    let empty = place.run(&["run", "-p", ""]);
+    assert_eq!(empty.status.code(), Some(1));
+}
+
+#[test]
+fn bench_prints_the_documented_object() {
+    let place = Place::new();
+    let methods = "full,inf-llm:window=128,block_size=32,window";
+    let bench = place.json(&[
+        "bench",
+        "speed",
+        "--lengths",
+        "40,200",
+        "--methods",
+        methods,
+        "--repeats",
+        "2",
+        "--decode",
+        "3",
+        "--json",
+    ]);
+    let results = bench["results"].as_array().unwrap();
+    assert_eq!(results.len(), 6);
+    assert_eq!(results[1]["requested"], "inf-llm:window=128,block_size=32");
+    assert_eq!((&results[0]["length"], &results[5]["length"]), (&Value::from(40), &Value::from(200)));
+    for result in results {
+        if result.get("error").is_none() {
+            assert_eq!(result["prefill_tokens_per_s"].as_array().unwrap().len(), 2, "{result}");
+            assert_eq!(result["decode_tokens_per_s"].as_array().unwrap().len(), 2);
+        }
+    }
+    assert!(results[0].get("error").is_none(), "{}", results[0]);
+    assert!(bench["load_seconds"].is_f64() && bench["isa"].is_string() && bench["threads"] == 2);
+}
+
+#[test]
+fn a_budget_that_cannot_be_met_is_refused_with_one_that_can() {
+    let place = Place::new();
+    let output =
+        place.run(&["ask", "text.txt", "-q", "?", "--method", "full", "--budget", "1KiB", "-n", "2"]);
+    assert_eq!(output.status.code(), Some(1));
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains("--budget"), "{said}");
+}
+
+#[test]
+fn chat_reads_turns_from_standard_input() {
+    use std::io::Write;
+    let place = Place::new();
+    let mut child = Command::new(env!("CARGO_BIN_EXE_loci"))
+        .args(["chat", "-m", "tiny.gguf", "-n", "4", "--quiet"])
+        .current_dir(place.folder.path())
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(b"Hello\n\n/clear\nAgain\n/quit\nnever read\n").unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success());
+    assert!(String::from_utf8_lossy(&output.stdout).matches('\n').count() >= 2);
+}
