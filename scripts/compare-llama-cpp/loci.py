@@ -25,6 +25,14 @@ class Loci:
         if not Path(self.binary).is_file():
             raise LociError(f"{binary} is not there; build it with `cargo build --release` or name it with --loci")
 
+    def with_rows(self, kv):
+        """The same binary and model with keys and values in another format."""
+        other = object.__new__(Loci)
+        other.binary = self.binary
+        at = self.common.index("--kv") if "--kv" in self.common else len(self.common)
+        other.common = [*self.common[:at], *self.common[at + 2 :], "--kv", kv]
+        return other
+
     def call(self, *arguments):
         """Standard output of `loci ARGUMENTS`."""
         command = [self.binary, *map(str, arguments)]

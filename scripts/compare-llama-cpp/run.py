@@ -24,6 +24,7 @@ from loci import Loci, LociError, machine
 FOLDER = Path(__file__).parents[2]
 METHODS = ["full", "inf-llm:window=2048,top_k=16,block_size=64"]
 HEADS = {"q8_0 head": {}, "q4_0 head": {"pure": True}}  # formats of the tied embedding and output matrix
+FAR = 0.85
 CHOICES = [(kv, batch) for kv in ("f16", "q8_0") for batch in (512, 2048)]
 TUNED_UP_TO = 8000  # longer inputs take what was fastest at the longest tried
 
@@ -66,21 +67,24 @@ class LlamaCpp:
             context.close()
 
     def tune(self, lengths):
-        """Finds the fastest settings of each length up to `TUNED_UP_TO`."""
-        heads = list(self.models)
+        """Finds the fastest settings of each length up to `TUNED_UP_TO`. A setting that is far behind both for prefill
+        and for decode is not tried at longer inputs."""
+        candidates = [(head, kv, batch) for head in self.models for kv, batch in CHOICES]
         for length in [length for length in sorted(lengths) if length <= TUNED_UP_TO] or [min(lengths)]:
             found = []
-            for head in heads:
-                for kv, batch in CHOICES:
-                    if batch > length and batch != min(batch for _, batch in CHOICES):
-                        continue
-                    prefill, decode = self.measure(head, kv, batch, length, self.decode)
-                    found.append((prefill, decode, (head, kv, batch)))
-                    self.trials.append({"length": length, "head": head, "kv": kv, "n_batch": batch,
-                                        "prefill_tokens_per_s": prefill, "decode_tokens_per_s": decode})  # fmt: skip
-                    say(f"llama.cpp {length}: {head}, {kv} keys and values, batch {batch}: {prefill:.0f}, {decode or 0:.1f} tokens/s")
+            for head, kv, batch in candidates:
+                if batch > length and batch != min(batch for _, batch in CHOICES):
+                    continue
+                prefill, decode = self.measure(head, kv, batch, length, self.decode)
+                found.append((prefill, decode, (head, kv, batch)))
+                self.trials.append({"length": length, "head": head, "kv": kv, "n_batch": batch,
+                                    "prefill_tokens_per_s": prefill, "decode_tokens_per_s": decode})  # fmt: skip
+                say(f"llama.cpp {length}: {head}, {kv} keys and values, batch {batch}: {prefill:.0f}, {decode or 0:.1f} tokens/s")
             # One setting for both where it is best for both; else prefill and decode each get their own.
             self.best[length] = max(found)[2], max(found, key=lambda trial: trial[1] or 0)[2]
+            first, second = (max(trial[what] or 0 for trial in found) for what in (0, 1))
+            far_behind = {trial[2] for trial in found if trial[0] < FAR * first and (trial[1] or 0) < FAR * second}
+            candidates = [candidate for candidate in candidates if candidate not in far_behind]
 
     def choice(self, length):
         """Settings for prefill and for decode at a length."""

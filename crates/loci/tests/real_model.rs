@@ -1,46 +1,55 @@
 //! The main job with the real model. Runs only where LOCI_TEST_MODEL names its file.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // a test fails by panicking
+#![allow(clippy::unwrap_used)]
 
 use std::process::Command;
 
 use serde_json::Value;
 
 const VARIABLE: &str = "LOCI_TEST_MODEL";
+const FILLER: &str =
+    "The grass is green. The sky is blue. The sun is yellow. Here we go. There and back again.\n";
+const NEEDLE: &str = "The pass key is 71432. Remember it. 71432 is the pass key.\n";
 
-#[test]
-fn a_key_behind_the_window_is_found_and_pointed_at() {
+/// Asks for the key between `before` and `after` repetitions of the filler; `None` without the model.
+fn ask(before: usize, after: usize, options: &[&str]) -> Option<Value> {
     let Some(model) = std::env::var_os(VARIABLE) else {
         eprintln!("skipped: {VARIABLE} does not name a model file");
-        return;
+        return None;
     };
     let folder = tempfile::tempdir().unwrap();
-    let filler =
-        "The grass is green. The sky is blue. The sun is yellow. Here we go. There and back again.\n";
-    let needle = "The pass key is 71432. Remember it. 71432 is the pass key.\n";
-    // About 10,000 tokens, more than the 8,192 the model was trained with.
-    let text = filler.repeat(140) + needle + &filler.repeat(260);
-    std::fs::write(folder.path().join("key.txt"), &text).unwrap();
+    std::fs::write(folder.path().join("key.txt"), FILLER.repeat(before) + NEEDLE + &FILLER.repeat(after)).unwrap();
     let output = Command::new(env!("CARGO_BIN_EXE_loci"))
-        .args([
-            "ask",
-            "key.txt",
-            "-q",
-            "What is the pass key?",
-            "--method",
-            "inf-llm",
-            "-n",
-            "24",
-            "--json",
-            "-m",
-        ])
+        .args(["ask", "key.txt", "-q", "What is the pass key?", "--method", "inf-llm", "-n", "24", "--json"])
+        .args(options)
+        .arg("-m")
         .arg(model)
         .current_dir(folder.path())
         .output()
         .unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let answer: Value = serde_json::from_slice(&output.stdout).unwrap();
+    Some(serde_json::from_slice(&output.stdout).unwrap())
+}
+
+#[test]
+fn a_key_behind_the_window_is_found_and_pointed_at() {
+    // About 10,000 tokens, more than the 8,192 the model was trained with.
+    let Some(answer) = ask(140, 260, &[]) else { return };
     assert!(answer["context"]["given"].as_u64().unwrap() > 9_000);
     assert!(answer["answer"].as_str().unwrap().contains("71432"), "{answer}");
     let found = answer["evidence"].as_array().unwrap();
     assert!(found.iter().any(|found| found["text"].as_str().unwrap().contains("71432")), "{answer}");
+}
+
+#[test]
+fn thirty_two_thousand_tokens_fit_into_a_budget_of_256_mib() {
+    let Some(answer) = ask(440, 870, &["--budget", "256MiB"]) else { return };
+    let context = &answer["context"];
+    assert!(context["given"].as_u64().unwrap() > 32_000, "{context}");
+    assert_eq!(context["given"], context["read"]);
+    assert_eq!(context["dropped"], 0);
+    assert!(answer["answer"].as_str().unwrap().contains("71432"), "{answer}");
+    // The process's own peak, as the system counts it; not known everywhere.
+    if let Some(peak) = answer["timing"]["peak_rss_bytes"].as_u64() {
+        assert!(peak < 600_000_000, "the peak is {peak} bytes");
+    }
 }
