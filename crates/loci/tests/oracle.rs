@@ -2,7 +2,6 @@
 //! LOCI_TEST_MODEL names its file.
 #![allow(clippy::unwrap_used)]
 
-use std::path::Path;
 use std::sync::Arc;
 
 use loci_context::MethodSpec;
@@ -11,8 +10,6 @@ use loci_engine::{ContextOptions, Engine};
 use loci_kernels::Pool;
 use loci_kernels::tiles::RowType;
 use serde_json::Value;
-
-const VARIABLE: &str = "LOCI_TEST_MODEL";
 
 /// Two tokens whose logits are nearer than this are a near-tie. llama.cpp's own gaps differ from the exact ones (the
 /// same weights, nothing rounded) by up to this much in 95 % of the steps of the fixture (`p95` there), because it
@@ -25,12 +22,9 @@ fn fixture(name: &str) -> Value {
 }
 
 fn engine() -> Option<Arc<Engine>> {
-    let Some(path) = std::env::var_os(VARIABLE) else {
-        eprintln!("skipped: {VARIABLE} does not name a model file");
-        return None;
-    };
+    let path = loci_testing::real_model()?;
     let pool = Arc::new(Pool::with_all_processors());
-    Some(Arc::new(Engine::open(Path::new(&path), "test", pool).unwrap()))
+    Some(Arc::new(Engine::open(&path, "test", pool).unwrap()))
 }
 
 fn session(engine: &Arc<Engine>, row_type: RowType, tokens: usize) -> Session {

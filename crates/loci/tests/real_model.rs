@@ -1,23 +1,15 @@
-//! The main job with the real model. Runs only where LOCI_TEST_MODEL names its file.
+//! The main job with the real model. Runs only where its file is named.
 #![allow(clippy::unwrap_used)]
 
 use std::process::Command;
 
 use serde_json::Value;
 
-const VARIABLE: &str = "LOCI_TEST_MODEL";
-const FILLER: &str =
-    "The grass is green. The sky is blue. The sun is yellow. Here we go. There and back again.\n";
-const NEEDLE: &str = "The pass key is 71432. Remember it. 71432 is the pass key.\n";
-
 /// Asks for the key between `before` and `after` repetitions of the filler; `None` without the model.
 fn ask(before: usize, after: usize, options: &[&str]) -> Option<Value> {
-    let Some(model) = std::env::var_os(VARIABLE) else {
-        eprintln!("skipped: {VARIABLE} does not name a model file");
-        return None;
-    };
+    let model = loci_testing::real_model()?;
     let folder = tempfile::tempdir().unwrap();
-    std::fs::write(folder.path().join("key.txt"), FILLER.repeat(before) + NEEDLE + &FILLER.repeat(after)).unwrap();
+    std::fs::write(folder.path().join("key.txt"), loci_testing::pass_key_text(71432, before, after)).unwrap();
     let output = Command::new(env!("CARGO_BIN_EXE_loci"))
         .args(["ask", "key.txt", "-q", "What is the pass key?", "--method", "inf-llm", "-n", "24", "--json"])
         .args(options)

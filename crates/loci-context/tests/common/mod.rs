@@ -8,31 +8,7 @@ use loci_kernels::tiles::RowType;
 use loci_kernels::{Isa, Pool};
 use loci_models::memory::{AttentionShape, ContextMemory, MemoryError, Signals};
 use loci_models::rope::RopeSchedule;
-
-/// splitmix64, as in `scripts/golden/layer_stream.py`.
-pub struct Numbers(u64);
-
-impl Numbers {
-    pub fn new(seed: u64) -> Self {
-        Self(seed)
-    }
-
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        z ^ (z >> 31)
-    }
-
-    pub fn value(&mut self) -> f32 {
-        ((self.next() >> 53) as f32 - 1024.0) / 1024.0
-    }
-
-    pub fn below(&mut self, bound: usize) -> usize {
-        (self.next() % bound as u64) as usize
-    }
-}
+pub use loci_testing::Numbers;
 
 /// Queries, keys and values of `n` tokens for every layer: `[layers][n, heads, head_dim]`.
 pub struct Stream {
