@@ -8,7 +8,7 @@ use loci_kernels::tiles::TILE;
 use loci_models::memory::MemoryError;
 
 use super::{Call, PIECE_TILES};
-use crate::select::{Choice, Selection};
+use crate::select::Selection;
 use crate::store::{PAGE, Page, missing};
 
 /// Heads that read the same rows of one kv head.
@@ -40,23 +40,8 @@ pub(super) struct UnitTile {
 impl Call<'_> {
     /// The heads that read together, each with its rows.
     pub(super) fn units(&self) -> Result<Vec<Unit>, MemoryError> {
-        let group = self.shape.group();
-        let heads_of = |kv_head: usize| kv_head * group..(kv_head + 1) * group;
-        match self.choice {
-            Choice::AllHeads(selection) => (0..self.shape.kv_heads)
-                .map(|kv_head| self.unit(kv_head, heads_of(kv_head), selection))
-                .collect(),
-            Choice::PerKvHead(selections) => selections
-                .iter()
-                .enumerate()
-                .map(|(kv_head, selection)| self.unit(kv_head, heads_of(kv_head), selection))
-                .collect(),
-            Choice::PerHead(selections) => selections
-                .iter()
-                .enumerate()
-                .map(|(head, selection)| self.unit(head / group, head..head + 1, selection))
-                .collect(),
-        }
+        let groups = self.choice.groups(self.shape).into_iter();
+        groups.map(|(kv_head, heads, selection)| self.unit(kv_head, heads, selection)).collect()
     }
 
     /// Sorts the rows of a selection into parts by the distance at which they stand.

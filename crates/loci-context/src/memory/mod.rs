@@ -128,18 +128,8 @@ impl RecipeMemory {
             rows: &self.store.layer(layer),
             schedule: &self.schedule,
         })?;
-        for (number, selection) in choice.selections().iter().enumerate() {
-            let heads = match choice {
-                crate::select::Choice::AllHeads(_) => 0..self.shape.kv_heads,
-                crate::select::Choice::PerKvHead(_) => number..number + 1,
-                crate::select::Choice::PerHead(_) => {
-                    let head = number / self.shape.group();
-                    head..head + 1
-                }
-            };
-            for head in heads {
-                self.store.fetch(layer, head, selection.spans.iter().map(|span| span.rows.clone()))?;
-            }
+        for (kv_head, _, selection) in choice.groups(self.shape) {
+            self.store.fetch(layer, kv_head, selection.spans.iter().map(|span| span.rows.clone()))?;
         }
         let call = Call {
             store: &self.store,

@@ -87,11 +87,24 @@ pub enum Choice {
 }
 
 impl Choice {
-    /// The selections, whatever they are for.
-    pub fn selections(&self) -> &[Selection] {
+    /// For every group of heads that reads together: its kv head, its query heads, its rows.
+    pub fn groups(&self, shape: AttentionShape) -> Vec<(usize, Range<usize>, &Selection)> {
+        let group = shape.group();
+        let heads_of = |kv_head: usize| kv_head * group..(kv_head + 1) * group;
         match self {
-            Self::AllHeads(selection) => std::slice::from_ref(selection),
-            Self::PerKvHead(selections) | Self::PerHead(selections) => selections,
+            Self::AllHeads(selection) => {
+                (0..shape.kv_heads).map(|kv_head| (kv_head, heads_of(kv_head), selection)).collect()
+            }
+            Self::PerKvHead(selections) => selections
+                .iter()
+                .enumerate()
+                .map(|(kv_head, selection)| (kv_head, heads_of(kv_head), selection))
+                .collect(),
+            Self::PerHead(selections) => selections
+                .iter()
+                .enumerate()
+                .map(|(head, selection)| (head / group, head..head + 1, selection))
+                .collect(),
         }
     }
 }
