@@ -2,6 +2,8 @@
 
 use loci_models::memory::TokenEvidence;
 
+use crate::attention::TilePositions;
+
 /// Tokens that are reported together.
 const BUCKET: usize = 16;
 
@@ -28,12 +30,13 @@ impl Evidence {
         self.queries += queries;
     }
 
-    /// Adds the mass of a tile that begins at `base`; `recalled`: it lies beyond the window.
-    pub(crate) fn add(&mut self, base: usize, sums: &[f32], recalled: bool) {
-        let end = (base + sums.len()).min(self.mass.len());
-        for (position, sum) in (base..end).zip(sums) {
-            self.mass[position] += sum;
-            self.recalled[position] |= recalled && *sum > 0.0;
+    /// Adds the mass of a tile's rows; `recalled`: they lie beyond the window.
+    pub(crate) fn add(&mut self, rows: &TilePositions<'_>, sums: &[f32], recalled: bool) {
+        for (position, sum) in rows.zip(sums) {
+            if let Some(mass) = self.mass.get_mut(position) {
+                *mass += sum;
+                self.recalled[position] |= recalled && sum > 0.0;
+            }
         }
     }
 
@@ -68,8 +71,9 @@ mod tests {
         let mut evidence = Evidence::default();
         evidence.grow(40);
         evidence.count(2);
-        evidence.add(0, &[0.5; 16], true);
-        evidence.add(32, &[1.0; 16], false);
+        evidence.add(&TilePositions::From(0), &[0.5; 16], true);
+        evidence.add(&TilePositions::From(32), &[1.0; 16], false);
+        evidence.add(&TilePositions::Listed(&[7, 39]), &[0.0; 16], false);
         let ranges = evidence.ranges();
         assert_eq!(ranges[0].tokens, 0..16);
         assert!((ranges[0].mass - 4.0).abs() < 1e-6);

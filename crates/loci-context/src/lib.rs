@@ -12,6 +12,7 @@
 //! A published method is one short file in [`recipes`]; [`registry`] lists them; [`memory::RecipeMemory`] runs
 //! any of them behind the seam [`loci_models::memory::ContextMemory`].
 
+pub mod heads;
 pub mod index;
 pub mod keep;
 pub mod memory;

@@ -2,10 +2,21 @@
 
 use loci_models::method::MethodInfo;
 
-use crate::recipes::{Entry, full, inf_llm, lm_infinite, window};
+use crate::recipes::{
+    Entry, duo_attention, full, hip_attention, inf_llm, lm_infinite, long_heads, recycled_attention, window,
+};
 
 /// The methods with their builders.
-pub const ENTRIES: &[Entry] = &[full::ENTRY, window::ENTRY, lm_infinite::ENTRY, inf_llm::ENTRY];
+pub const ENTRIES: &[Entry] = &[
+    full::ENTRY,
+    window::ENTRY,
+    lm_infinite::ENTRY,
+    inf_llm::ENTRY,
+    long_heads::ENTRY,
+    duo_attention::ENTRY,
+    hip_attention::ENTRY,
+    recycled_attention::ENTRY,
+];
 
 /// The declarations of [`ENTRIES`], in the same order.
 pub const METHODS: &[&MethodInfo] = &{

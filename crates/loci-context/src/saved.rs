@@ -35,6 +35,11 @@ impl<'a> Writer<'a> {
         self.out.write_all(&(number as u64).to_le_bytes()).map_err(failed)
     }
 
+    pub(crate) fn numbers(&mut self, numbers: &[usize]) -> Result<(), MemoryError> {
+        self.number(numbers.len())?;
+        numbers.iter().try_for_each(|number| self.number(*number))
+    }
+
     pub(crate) fn floats(&mut self, numbers: &[f32]) -> Result<(), MemoryError> {
         self.number(numbers.len())?;
         numbers.iter().try_for_each(|number| self.out.write_all(&number.to_le_bytes()).map_err(failed))
@@ -51,6 +56,14 @@ impl<'a> Reader<'a> {
         self.from.read_exact(&mut bytes).map_err(failed)?;
         usize::try_from(u64::from_le_bytes(bytes))
             .map_err(|_| MemoryError::Saved("a number does not fit this machine".into()))
+    }
+
+    pub(crate) fn numbers(&mut self) -> Result<Vec<usize>, MemoryError> {
+        let mut numbers = Vec::new();
+        for _ in 0..self.number()? {
+            numbers.push(self.number()?);
+        }
+        Ok(numbers)
     }
 
     pub(crate) fn bytes(&mut self) -> Result<Vec<u8>, MemoryError> {

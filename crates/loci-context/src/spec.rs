@@ -9,6 +9,7 @@ use loci_models::memory::{AttentionShape, ContextMemory, MemoryError};
 use loci_models::method::{MethodInfo, ParameterError, Values};
 use loci_models::rope::RopeSchedule;
 
+use crate::heads::HeadScores;
 use crate::memory::{RecipeMemory, Setting};
 use crate::recipes::ModelFacts;
 use crate::registry::{ENTRIES, METHODS};
@@ -38,6 +39,8 @@ pub struct BuildContext {
     pub isa: Isa,
     /// Folder of the file for cold pages; `None`: the system's folder for temporary files.
     pub cold_folder: Option<PathBuf>,
+    /// How much each kv head reads from afar, for methods that treat heads differently.
+    pub heads: Option<Arc<HeadScores>>,
     /// Tokens that will be read and written, as far as known: a budget that cannot hold them is refused at once.
     pub planned_tokens: usize,
 }
@@ -82,8 +85,12 @@ impl MethodSpec {
     /// # Errors
     /// [`BuildError`] when the parameters do not fit the model or the budget does not hold the planned tokens.
     pub fn build(&self, context: BuildContext) -> Result<Box<dyn ContextMemory>, BuildError> {
-        let facts =
-            ModelFacts { shape: context.shape, trained_window: context.trained_window, isa: context.isa };
+        let facts = ModelFacts {
+            shape: context.shape,
+            trained_window: context.trained_window,
+            isa: context.isa,
+            heads: context.heads.clone(),
+        };
         let AttentionShape { layers, heads, kv_heads, head_dim } = facts.shape;
         let divides = kv_heads > 0 && heads.is_multiple_of(kv_heads) && head_dim.is_multiple_of(2);
         if layers == 0 || heads == 0 || head_dim == 0 || !divides {

@@ -19,14 +19,21 @@ const LONG: usize = 1500;
 
 /// The method with small parameters, so that 421 tokens go far beyond its window.
 fn small(info: &MethodInfo) -> String {
-    let small = |name: &str| match name {
-        "window" => Some(50),
-        "sinks" => Some(5),
-        "block_size" => Some(12),
-        "top_k" => Some(3),
-        "queries" => Some(16),
-        "insert_at" => Some(40),
-        "from_layer" => Some(1),
+    let small = |name: &str| match (info.id, name) {
+        ("hip-attention", "sinks") => Some("6"),
+        ("hip-attention", "dense_layers") => Some("1"),
+        ("recycled-attention", "rows") => Some("20"),
+        (_, "window" | "recent") => Some("50"),
+        (_, "sinks") => Some("5"),
+        (_, "block_size") => Some("12"),
+        (_, "top_k") => Some("3"),
+        (_, "queries") => Some("16"),
+        (_, "insert_at") => Some("40"),
+        (_, "from_layer") => Some("1"),
+        (_, "chunk_size") => Some("16"),
+        (_, "attention") => Some("80"),
+        (_, "rows") => Some("24"),
+        (_, "refresh" | "stride") => Some("3"),
         _ => None,
     };
     let given = info.parameters.iter().filter_map(|parameter| {
@@ -36,12 +43,18 @@ fn small(info: &MethodInfo) -> String {
     format!("{}:{}", info.id, given.collect::<Vec<_>>().join(","))
 }
 
-/// The method with a window that holds everything.
+/// The method with room for everything.
 fn unbounded(info: &MethodInfo) -> String {
-    match info.parameters.iter().find(|parameter| parameter.name == "window") {
-        Some(_) => format!("{}:window=4096", info.id),
-        None => info.id.to_owned(),
-    }
+    let large = |name: &str| match (info.id, name) {
+        (_, "window" | "recent" | "attention") => Some("4096"),
+        ("hip-attention" | "recycled-attention", "rows") => Some("4096"),
+        _ => None,
+    };
+    let given = info.parameters.iter().filter_map(|parameter| {
+        let value = large(parameter.name)?;
+        Some(format!("{}={value}", parameter.name))
+    });
+    format!("{}:{}", info.id, given.collect::<Vec<_>>().join(","))
 }
 
 fn stream(seed: u64) -> Stream {

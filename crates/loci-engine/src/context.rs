@@ -1,11 +1,12 @@
 //! Which contextual memory a request gets: the user's choice, or the one that loses nothing.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use loci_context::heads::HeadScores;
 use loci_context::{BuildContext, MethodSpec};
 use loci_kernels::tiles::RowType;
-use loci_models::memory::ContextMemory;
+use loci_models::memory::{AttentionShape, ContextMemory};
 use loci_models::rope::RopeSpec;
 
 use crate::engine::Engine;
@@ -15,8 +16,9 @@ use crate::error::EngineError;
 const SHORT: &str = "full";
 /// The method for longer inputs.
 const LONG: &str = "inf-llm";
-/// Methods that see true distances, and so meet positions the model has never seen beyond its window.
-const TRUE_DISTANCE: [&str; 2] = ["full", "window"];
+/// How methods are declared whose keys stand where they stood in the text: beyond the trained window they meet positions
+/// that the model has never seen.
+const TRUE_DISTANCE: &str = "true distance";
 
 /// How the context of a sequence is held. The default chooses a method by the input's length.
 #[derive(Clone, Debug)]
@@ -31,11 +33,14 @@ pub struct ContextOptions {
     pub budget: Option<usize>,
     /// Folder of the file for cold blocks; `None` takes the system's temporary folder.
     pub cold_folder: Option<PathBuf>,
+    /// File with a score for each kv head, for methods that treat heads differently: `full_attention_heads.tsv` as
+    /// DuoAttention publishes it.
+    pub heads: Option<PathBuf>,
 }
 
 impl Default for ContextOptions {
     fn default() -> Self {
-        Self { method: None, rope: None, row_type: RowType::I8, budget: None, cold_folder: None }
+        Self { method: None, rope: None, row_type: RowType::I8, budget: None, cold_folder: None, heads: None }
     }
 }
 
@@ -74,7 +79,7 @@ impl ContextOptions {
         };
         let mut warnings = Vec::new();
         let id = method.info().id;
-        if beyond && TRUE_DISTANCE.contains(&id) && self.rope.is_none() {
+        if beyond && method.info().parts.place == TRUE_DISTANCE && self.rope.is_none() {
             warnings.push(format!(
                 "{id} reads {planned_tokens} tokens with a model trained on {window}: expect poor answers; --method inf-llm, or a --rope schedule, reaches further"
             ));
@@ -100,6 +105,10 @@ impl ContextOptions {
         };
         let schedule =
             rope.schedule(config.rope.base, shape.head_dim, trained_window, plan.planned_tokens)?;
+        let heads = match &self.heads {
+            Some(path) => Some(Arc::new(read_heads(path, shape)?)),
+            None => None,
+        };
         Ok(plan.method.build(BuildContext {
             shape,
             trained_window,
@@ -109,7 +118,15 @@ impl ContextOptions {
             pool: Arc::clone(engine.pool()),
             isa: engine.isa(),
             cold_folder: self.cold_folder.clone(),
+            heads,
             planned_tokens: plan.planned_tokens,
         })?)
     }
+}
+
+/// Reads a table of head scores.
+fn read_heads(path: &Path, shape: AttentionShape) -> Result<HeadScores, EngineError> {
+    let named = |message: String| EngineError::Heads { path: path.display().to_string(), message };
+    let text = std::fs::read_to_string(path).map_err(|error| named(error.to_string()))?;
+    HeadScores::parse(&text, shape).map_err(|error| named(error.to_string()))
 }

@@ -15,6 +15,14 @@ use crate::method_file::MethodFileError;
 /// Why the engine could not do what was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum EngineError {
+    /// A table of head scores cannot be used.
+    #[error("the head scores in {path} cannot be used: {message}")]
+    Heads {
+        /// The file.
+        path: String,
+        /// Why.
+        message: String,
+    },
     /// The model file could not be loaded.
     #[error(transparent)]
     Model(#[from] ModelError),

@@ -10,7 +10,7 @@ use serde::Serialize;
 use crate::context::ContextOptions;
 use crate::engine::Engine;
 use crate::error::EngineError;
-use crate::session::{Control, DEFAULT_CHUNK, Progress, Session, chunk_step, per_second};
+use crate::session::{Control, Progress, Session, per_second};
 
 /// What is scored.
 #[derive(Clone, Debug, Default)]
@@ -133,7 +133,7 @@ fn score_window(
 ) -> Result<(), EngineError> {
     let total = tokens.len();
     let ids: Vec<u32> = tokens.get(window.clone()).unwrap_or(&[]).iter().map(|token| token.id).collect();
-    let step = chunk_step(DEFAULT_CHUNK, session.chunk_multiple());
+    let step = session.chunk_tokens();
     for (index, chunk) in ids.chunks(step).enumerate() {
         let first = index * step;
         if control.stopped() {

@@ -177,7 +177,7 @@ impl Session {
     /// Ends are counted from the beginning of the sequence, not of the call: so a text read in two calls is
     /// cut as if it had been read in one, as far as the calls' border allows.
     fn next_chunk(&self) -> usize {
-        let step = chunk_step(self.chunk, self.memory.chunk_multiple());
+        let step = self.chunk_tokens();
         step - self.len() % step
     }
 
@@ -340,9 +340,10 @@ impl Session {
         self.memory.bytes()
     }
 
-    /// Chunk ends that keep the result independent of how the input is cut.
-    pub fn chunk_multiple(&self) -> usize {
-        self.memory.chunk_multiple().max(1)
+    /// Tokens of a chunk, as the method needs them: ends at multiples of this keep the result independent of how the
+    /// input is cut.
+    pub fn chunk_tokens(&self) -> usize {
+        chunk_step(self.chunk.min(self.memory.chunk_limit()), self.memory.chunk_multiple())
     }
 }
 

@@ -124,6 +124,11 @@ pub trait ContextMemory: Send {
         1
     }
 
+    /// The most tokens a chunk may have: a method that decides at the end of each chunk sees no further back.
+    fn chunk_limit(&self) -> usize {
+        usize::MAX
+    }
+
     /// Whether [`end_chunk`](Self::end_chunk) needs surprise and entropy, which cost logits of all tokens.
     fn wants_signals(&self) -> bool {
         false

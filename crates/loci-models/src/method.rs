@@ -44,6 +44,8 @@ pub enum Need {
     Training,
     /// A smaller model.
     Draft,
+    /// How much each head reads from afar, measured once for a model.
+    HeadScores,
 }
 
 /// When a method acts.

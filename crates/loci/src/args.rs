@@ -82,6 +82,10 @@ pub(crate) struct ContextArgs {
     /// Folder for the file with what does not fit the budget [default: the system's temporary folder].
     #[arg(long, value_name = "FOLDER")]
     pub(crate) cold_folder: Option<PathBuf>,
+    /// Scores of the model's kv heads, for methods that treat heads differently: a gate file in DuoAttention's published
+    /// form (full_attention_heads.tsv).
+    #[arg(long, value_name = "FILE")]
+    pub(crate) heads: Option<PathBuf>,
 }
 
 impl ContextArgs {
@@ -98,6 +102,7 @@ impl ContextArgs {
             row_type: self.kv.into(),
             budget: self.budget,
             cold_folder: self.cold_folder.clone(),
+            heads: self.heads.clone(),
         })
     }
 }

@@ -15,7 +15,8 @@ use loci_models::rope::RopeSchedule;
 use crate::place::Place;
 use crate::select::Choice;
 use crate::store::{KvStore, Rotations};
-use unit::{Piece, Unit, UnitPart};
+pub(crate) use unit::TilePositions;
+use unit::{Piece, Standing, Unit};
 
 /// Query rows of a task in prefill: enough to use each loaded tile many times.
 const STRIP_ROWS: usize = 48;
@@ -47,8 +48,8 @@ pub(crate) struct Call<'a> {
     pub(crate) isa: Isa,
 }
 
-/// Receives attention mass: `(head, first position of a tile, whether it was read as near, sums of its 16 rows)`.
-pub(crate) type MassVisitor<'a> = &'a mut dyn FnMut(usize, usize, bool, &[f32]);
+/// Receives attention mass: `(head, positions of a tile, whether it was read as near, sums of its 16 rows)`.
+pub(crate) type MassVisitor<'a> = &'a mut dyn FnMut(usize, &TilePositions<'_>, bool, &[f32]);
 
 impl Call<'_> {
     fn count(&self) -> usize {
@@ -57,7 +58,8 @@ impl Call<'_> {
 
     /// Attends; `out` is `[m, heads, head_dim]`.
     pub(crate) fn run(&self, out: &mut [f32], mass: Option<MassVisitor<'_>>) -> Result<(), MemoryError> {
-        let units = self.units()?;
+        let mut units = self.units()?;
+        self.gather_sparse(&mut units);
         let Some(heads) = units.first().map(|unit| unit.heads.len()) else { return Ok(()) };
         let head_dim = self.shape.head_dim;
         let strip = (STRIP_ROWS / heads).max(1);
@@ -108,6 +110,21 @@ impl Call<'_> {
         Ok(())
     }
 
+    /// Copies scattered rows together where that pays.
+    fn gather_sparse(&self, units: &mut [Unit]) {
+        let queries = self.count();
+        if !units.iter().any(|unit| unit.is_sparse(queries)) {
+            return;
+        }
+        let count = units.len();
+        let parts = Parts::new(units, 1);
+        self.pool.run(count, &|index| {
+            if let Some([unit]) = parts.take(index) {
+                unit.gather(queries);
+            }
+        });
+    }
+
     /// Brings the tasks' results to their places; pieces of the same queries are merged in ascending order.
     fn gather(
         &self,
@@ -146,11 +163,11 @@ impl Call<'_> {
         let rows = task.queries.len() * heads;
         let tiles: Vec<Vec<TilePair<'_>>> = task.piece.iter().map(|piece| piece.pairs(unit)).collect();
         let bounds: Vec<Option<Vec<(u32, u32)>>> =
-            task.piece.iter().map(|piece| self.bounds(&unit.parts[piece.part], piece, task, heads)).collect();
+            task.piece.iter().map(|piece| self.bounds(unit, piece, task, heads)).collect();
         SCRATCH.with_borrow_mut(|(scratch, rotated)| {
             rotated.clear();
             for piece in &task.piece {
-                self.rotate_queries(unit, unit.parts[piece.part].far, task, rotated);
+                self.rotate_queries(unit, unit.parts[piece.part].standing, task, rotated);
             }
             let queries: Vec<&[f32]> = rotated.chunks_exact(rows * head_dim).collect();
             let parts: Vec<Part<'_>> = (0..task.piece.len())
@@ -169,12 +186,12 @@ impl Call<'_> {
         });
     }
 
-    /// Appends the task's queries, rotated for near keys (own position) or for keys standing at `far`.
-    fn rotate_queries(&self, unit: &Unit, far: Option<f64>, task: &Task, into: &mut Vec<f32>) {
+    /// Appends the task's queries, rotated so that the keys of a part stand where they should.
+    fn rotate_queries(&self, unit: &Unit, standing: Standing, task: &Task, into: &mut Vec<f32>) {
         let head_dim = self.shape.head_dim;
         let width = self.shape.heads * head_dim;
         let pairs = head_dim / 2;
-        let (mut far_cos, mut far_sin) = (vec![0.0; pairs], vec![0.0; pairs]);
+        let (mut own_cos, mut own_sin) = (vec![0.0; pairs], vec![0.0; pairs]);
         let mut rotated_at = f64::NAN;
         #[allow(clippy::cast_possible_truncation)] // YaRN's scale is near 1
         let key_scale = self.schedule.attention_scale as f32;
@@ -183,18 +200,22 @@ impl Call<'_> {
             let start = query * width + unit.heads.start * head_dim;
             let at = into.len();
             into.extend_from_slice(&self.queries[start..start + unit.heads.len() * head_dim]);
-            let (cos, sin) = match far {
-                None => self.rotations.at(position),
-                Some(far) => {
+            let (cos, sin) = match standing {
+                Standing::Near { moved: 0 } => self.rotations.at(position),
+                Standing::Near { moved } => {
+                    self.rotations.moved(position, moved, &mut own_cos, &mut own_sin);
+                    (own_cos.as_slice(), own_sin.as_slice())
+                }
+                Standing::Far(far) => {
                     #[allow(clippy::cast_precision_loss)] // positions stay far below 2^52
                     let angle_at = far.min(position as f64);
                     if angle_at != rotated_at {
-                        self.schedule.rotation(angle_at, &mut far_cos, &mut far_sin);
+                        self.schedule.rotation(angle_at, &mut own_cos, &mut own_sin);
                         // An unrotated key lacks the schedule's scale that a rotated one carries.
-                        far_cos.iter_mut().chain(&mut far_sin).for_each(|value| *value *= key_scale);
+                        own_cos.iter_mut().chain(&mut own_sin).for_each(|value| *value *= key_scale);
                         rotated_at = angle_at;
                     }
-                    (far_cos.as_slice(), far_sin.as_slice())
+                    (own_cos.as_slice(), own_sin.as_slice())
                 }
             };
             for head in into[at..].chunks_exact_mut(head_dim) {
@@ -204,33 +225,27 @@ impl Call<'_> {
     }
 
     /// Visible rows of a piece for each query row of the task; `None` when every query sees all of them.
-    fn bounds(&self, part: &UnitPart, piece: &Piece, task: &Task, heads: usize) -> Option<Vec<(u32, u32)>> {
-        let tiles = &part.tiles[piece.tiles.clone()];
-        let end = tiles.last()?.base + TILE;
-        let begin = tiles.first()?.base;
+    fn bounds(&self, unit: &Unit, piece: &Piece, task: &Task, heads: usize) -> Option<Vec<(u32, u32)>> {
+        let part = &unit.parts[piece.part];
+        let extent = piece.extent(unit)?;
         let visible = |query: usize| {
             let position = self.first + query;
-            match part.far {
-                None => (position + 1).saturating_sub(part.edge)..position + 1,
-                Some(_) => 0..(position + 1).saturating_sub(part.edge),
+            match part.standing {
+                Standing::Near { .. } => (position + 1).saturating_sub(part.edge)..position + 1,
+                Standing::Far(_) => 0..(position + 1).saturating_sub(part.edge),
             }
         };
         let all = task.queries.clone().all(|query| {
             let seen = visible(query);
-            seen.start <= begin && seen.end >= end
+            seen.start <= extent.start && seen.end >= extent.end
         });
         if all {
             return None;
         }
-        let row_of = |position: usize| {
-            let tile = tiles.partition_point(|tile| tile.base + TILE <= position);
-            let inside = tiles.get(tile).map_or(0, |tile| position.saturating_sub(tile.base));
-            u32::try_from(tile * TILE + inside).unwrap_or(u32::MAX)
-        };
         let mut bounds = Vec::with_capacity(task.queries.len() * heads);
         for query in task.queries.clone() {
             let seen = visible(query);
-            let bound = (row_of(seen.start), row_of(seen.end));
+            let bound = (piece.row_of(unit, seen.start), piece.row_of(unit, seen.end));
             bounds.extend(std::iter::repeat_n(bound, heads));
         }
         Some(bounds)
@@ -283,7 +298,7 @@ impl Unit {
             for piece in &task.piece {
                 let part = &self.parts[piece.part];
                 for tile in &part.tiles[piece.tiles.clone()] {
-                    visit(head, tile.base, part.far.is_none(), &sums[at..at + TILE]);
+                    visit(head, &self.positions(tile), part.standing.is_near(), &sums[at..at + TILE]);
                     at += TILE;
                 }
             }

@@ -4,37 +4,108 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use loci_kernels::attend::TilePair;
-use loci_kernels::tiles::TILE;
+use loci_kernels::tiles::{KeyTiles, TILE, ValueTiles};
 use loci_models::memory::MemoryError;
 
 use super::{Call, PIECE_TILES};
 use crate::select::Selection;
 use crate::store::{PAGE, Page, missing};
 
+/// A part in whose tiles less than one row in this many is present is copied together before many queries read it.
+const SPARSE: usize = 3;
+
+/// Query rows from which copying pays.
+const MANY_ROWS: usize = 24;
+
 /// Heads that read the same rows of one kv head.
 pub(super) struct Unit {
     kv_head: usize,
     pub(super) heads: Range<usize>,
     pub(super) parts: Vec<UnitPart>,
-    /// The pages that tiles lie in, held while they are read.
-    pages: Vec<Arc<Page>>,
+    /// What tiles lie in, held while they are read.
+    sources: Vec<Source>,
+}
+
+/// Where tiles lie.
+enum Source {
+    /// 64 consecutive rows.
+    Page(Arc<Page>),
+    /// Rows copied together, with their positions.
+    Copied { keys: KeyTiles, values: ValueTiles, positions: Vec<usize> },
+}
+
+/// Where the keys of a part stand.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Standing {
+    /// At true distances, less `moved`.
+    Near {
+        /// Positions by which the keys are moved towards the query.
+        moved: usize,
+    },
+    /// All at this distance.
+    Far(f64),
 }
 
 pub(super) struct UnitPart {
-    /// `None`: true distances; otherwise the distance at which all keys stand.
-    pub(super) far: Option<f64>,
+    pub(super) standing: Standing,
     pub(super) tiles: Vec<UnitTile>,
     /// Keys at true distances below this are visible (near parts), or at this and beyond (far parts).
     pub(super) edge: usize,
 }
 
+impl UnitPart {
+    fn present(&self) -> usize {
+        self.tiles.iter().map(|tile| tile.present.count_ones() as usize).sum()
+    }
+
+    fn is_sparse(&self) -> bool {
+        SPARSE * self.present() < TILE * self.tiles.len()
+    }
+}
+
 #[derive(Clone, Copy)]
 pub(super) struct UnitTile {
-    /// Index of its page in the unit.
-    page: usize,
-    /// Position of its first row.
-    pub(super) base: usize,
+    /// Index of its source in the unit.
+    source: usize,
+    /// Number of the tile in the source.
+    number: usize,
+    /// Position of its first row; rows of a page's tile follow each other.
+    first: usize,
     present: u16,
+}
+
+/// The positions of a tile's rows.
+pub(crate) enum TilePositions<'a> {
+    /// Sixteen consecutive ones from here on.
+    From(usize),
+    /// These, at most sixteen.
+    Listed(&'a [usize]),
+}
+
+impl TilePositions<'_> {
+    /// The rows that exist, each with its number.
+    pub(crate) fn zip<'b>(&'b self, sums: &'b [f32]) -> impl Iterator<Item = (usize, f32)> + 'b {
+        sums.iter().enumerate().map_while(|(row, sum)| match self {
+            Self::From(first) => Some((first + row, *sum)),
+            Self::Listed(positions) => positions.get(row).map(|position| (*position, *sum)),
+        })
+    }
+
+    /// Position behind the last row.
+    fn end(&self) -> usize {
+        match self {
+            Self::From(first) => first + TILE,
+            Self::Listed(positions) => positions.last().map_or(0, |last| last + 1),
+        }
+    }
+
+    /// The first row at `position` or later.
+    fn row(&self, position: usize) -> usize {
+        match self {
+            Self::From(first) => position.saturating_sub(*first),
+            Self::Listed(positions) => positions.partition_point(|held| *held < position),
+        }
+    }
 }
 
 impl Call<'_> {
@@ -48,17 +119,17 @@ impl Call<'_> {
     fn unit(&self, kv_head: usize, heads: Range<usize>, selection: &Selection) -> Result<Unit, MemoryError> {
         debug_assert!(selection.is_sorted(), "spans must ascend and not overlap");
         let end = self.first + self.count();
-        let mut unit = Unit { kv_head, heads, parts: Vec::new(), pages: Vec::new() };
+        let mut unit = Unit { kv_head, heads, parts: Vec::new(), sources: Vec::new() };
         for span in &selection.spans {
             let stand = self.place.stand(span.role);
             // Rows that some query sees near, and rows that some query sees far: both, for those in between.
             let near_from = (self.first + 1).saturating_sub(stand.near);
             let near = span.rows.start.max(near_from)..span.rows.end.min(end);
-            self.add(&mut unit, None, stand.near, near)?;
+            self.add(&mut unit, Standing::Near { moved: span.moved }, stand.near, near)?;
             if let Some(far) = stand.far {
                 let far_to = end.saturating_sub(stand.near);
                 let rows = span.rows.start..span.rows.end.min(far_to);
-                self.add(&mut unit, Some(far), stand.near, rows)?;
+                self.add(&mut unit, Standing::Far(far), stand.near, rows)?;
             }
         }
         Ok(unit)
@@ -67,48 +138,66 @@ impl Call<'_> {
     fn add(
         &self,
         unit: &mut Unit,
-        far: Option<f64>,
+        standing: Standing,
         edge: usize,
         rows: Range<usize>,
     ) -> Result<(), MemoryError> {
         if rows.is_empty() {
             return Ok(());
         }
-        let same = |part: &UnitPart| part.far == far && part.edge == edge;
+        let same = |part: &UnitPart| part.standing == standing && part.edge == edge;
         let part = match unit.parts.iter().position(same) {
             Some(part) => part,
             None => {
-                unit.parts.push(UnitPart { far, tiles: Vec::new(), edge });
+                unit.parts.push(UnitPart { standing, tiles: Vec::new(), edge });
                 unit.parts.len() - 1
             }
         };
         let layer = self.store.layer(self.layer);
         let mut held = None;
         for tile in rows.start / TILE..rows.end.div_ceil(TILE) {
-            let base = tile * TILE;
-            let from = rows.start.saturating_sub(base);
-            let to = (rows.end - base).min(TILE);
+            let first = tile * TILE;
+            let from = rows.start.saturating_sub(first);
+            let to = (rows.end - first).min(TILE);
             let present = (u16::MAX >> (TILE - (to - from))) << from;
             let tiles = &mut unit.parts[part].tiles;
-            if let Some(last) = tiles.last_mut().filter(|last| last.base == base) {
+            if let Some(last) = tiles.last_mut().filter(|last| last.first == first) {
                 last.present |= present;
                 continue;
             }
-            if held != Some(base / PAGE) {
-                let page = layer.page(unit.kv_head, base / PAGE)?;
-                let (keys, what) = match far {
-                    Some(_) => (&page.raw, "unrotated keys"),
-                    None => (&page.rotated, "rotated keys"),
-                };
-                if keys.is_none() {
-                    return Err(missing(what, base));
+            if held != Some(first / PAGE) {
+                let page = layer.page(unit.kv_head, first / PAGE)?;
+                if standing.keys(&page).is_none() {
+                    return Err(missing(standing.form(), first));
                 }
-                held = Some(base / PAGE);
-                unit.pages.push(page);
+                held = Some(first / PAGE);
+                unit.sources.push(Source::Page(page));
             }
-            tiles.push(UnitTile { page: unit.pages.len() - 1, base, present });
+            let source = unit.sources.len() - 1;
+            tiles.push(UnitTile { source, number: first % PAGE / TILE, first, present });
         }
         Ok(())
+    }
+}
+
+impl Standing {
+    /// The keys of a page in the form that is read.
+    fn keys(self, page: &Page) -> Option<&KeyTiles> {
+        match self {
+            Self::Near { .. } => page.rotated.as_ref(),
+            Self::Far(_) => page.raw.as_ref(),
+        }
+    }
+
+    fn form(self) -> &'static str {
+        match self {
+            Self::Near { .. } => "rotated keys",
+            Self::Far(_) => "unrotated keys",
+        }
+    }
+
+    pub(super) fn is_near(self) -> bool {
+        matches!(self, Self::Near { .. })
     }
 }
 
@@ -126,20 +215,100 @@ impl Piece {
         part.tiles[self.tiles.clone()]
             .iter()
             .filter_map(|tile| {
-                let page = &unit.pages[tile.page];
-                let keys = if part.far.is_some() { page.raw.as_ref() } else { page.rotated.as_ref() }?;
-                let number = tile.base % PAGE / TILE;
+                let (keys, values) = unit.sources[tile.source].tiles(part.standing)?;
                 Some(TilePair {
-                    keys: keys.tile(number),
-                    values: page.values.tile(number),
+                    keys: keys.tile(tile.number),
+                    values: values.tile(tile.number),
                     present: tile.present,
                 })
             })
             .collect()
     }
+
+    /// Rows of the piece from `position` on begin at this one, counted as the kernel counts.
+    pub(super) fn row_of(&self, unit: &Unit, position: usize) -> u32 {
+        let tiles = &unit.parts[self.part].tiles[self.tiles.clone()];
+        let tile = tiles.partition_point(|tile| unit.positions(tile).end() <= position);
+        let inside = tiles.get(tile).map_or(0, |tile| unit.positions(tile).row(position));
+        u32::try_from(tile * TILE + inside).unwrap_or(u32::MAX)
+    }
+
+    /// Positions from the first row to behind the last.
+    pub(super) fn extent(&self, unit: &Unit) -> Option<Range<usize>> {
+        let tiles = &unit.parts[self.part].tiles[self.tiles.clone()];
+        Some(tiles.first()?.first..unit.positions(tiles.last()?).end())
+    }
+}
+
+impl Source {
+    fn tiles(&self, standing: Standing) -> Option<(&KeyTiles, &ValueTiles)> {
+        match self {
+            Self::Page(page) => Some((standing.keys(page)?, &page.values)),
+            Self::Copied { keys, values, .. } => Some((keys, values)),
+        }
+    }
 }
 
 impl Unit {
+    /// The positions of a tile's rows.
+    pub(super) fn positions(&self, tile: &UnitTile) -> TilePositions<'_> {
+        match &self.sources[tile.source] {
+            Source::Page(_) => TilePositions::From(tile.first),
+            Source::Copied { positions, .. } => {
+                let end = ((tile.number + 1) * TILE).min(positions.len());
+                TilePositions::Listed(&positions[tile.number * TILE..end])
+            }
+        }
+    }
+
+    /// Whether [`gather`](Self::gather) would copy a part.
+    pub(super) fn is_sparse(&self, queries: usize) -> bool {
+        queries * self.heads.len() >= MANY_ROWS && self.parts.iter().any(UnitPart::is_sparse)
+    }
+
+    /// Copies the rows of sparse parts together when enough queries will read them: the kernel works on whole tiles,
+    /// so scattered rows cost it up to sixteen times their share.
+    pub(super) fn gather(&mut self, queries: usize) {
+        if !self.is_sparse(queries) {
+            return;
+        }
+        for part in 0..self.parts.len() {
+            if !self.parts[part].is_sparse() {
+                continue;
+            }
+            let Some(copied) = self.copied(part) else { continue };
+            let source = self.sources.len();
+            if let Source::Copied { positions, .. } = &copied {
+                let tile = |(number, rows): (usize, &[usize])| UnitTile {
+                    source,
+                    number,
+                    first: rows[0],
+                    present: u16::MAX,
+                };
+                self.parts[part].tiles = positions.chunks(TILE).enumerate().map(tile).collect();
+            }
+            self.sources.push(copied);
+        }
+    }
+
+    fn copied(&self, part: usize) -> Option<Source> {
+        let part = &self.parts[part];
+        let present = part.present();
+        let (first_keys, first_values) = self.sources[part.tiles.first()?.source].tiles(part.standing)?;
+        let mut keys = KeyTiles::new(first_keys.row_type(), first_keys.head_dim(), present);
+        let mut values = ValueTiles::new(first_values.row_type(), first_values.head_dim(), present);
+        let mut positions = Vec::with_capacity(present);
+        for tile in &part.tiles {
+            let (from_keys, from_values) = self.sources[tile.source].tiles(part.standing)?;
+            for row in (0..TILE).filter(|row| tile.present >> row & 1 == 1) {
+                keys.push_from(from_keys, tile.number * TILE + row);
+                values.push_from(from_values, tile.number * TILE + row);
+                positions.push(tile.first + row);
+            }
+        }
+        Some(Source::Copied { keys, values, positions })
+    }
+
     /// All parts as one task.
     pub(super) fn whole(&self) -> Vec<Piece> {
         self.parts.iter().enumerate().map(|(part, plan)| Piece { part, tiles: 0..plan.tiles.len() }).collect()

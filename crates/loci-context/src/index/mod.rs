@@ -1,12 +1,17 @@
 //! By what is a block found again?
 
+mod chunk_summary;
 mod representative;
+mod vectors;
 
+pub use chunk_summary::ChunkSummary;
 pub use representative::Representative;
 
 use std::ops::Range;
 
+use loci_kernels::Pool;
 use loci_models::memory::MemoryError;
+use loci_models::rope::RopeSchedule;
 
 use crate::saved::{Reader, Writer};
 use crate::store::LayerRows;
@@ -22,12 +27,23 @@ pub struct BlockView<'a> {
     /// `mass[head][row]`: softmax weight that each row of the block received from the queries which saw it inside
     /// the window; empty unless [`Index::wants_mass`].
     pub mass: &'a [&'a [f32]],
+    /// Unrotated queries of the block's tokens, `[rows, heads, head_dim]`; empty unless [`Index::wants_queries`].
+    pub queries: &'a [f32],
+    /// Rotations.
+    pub schedule: &'a RopeSchedule,
+    /// Threads.
+    pub pool: &'a Pool,
 }
 
 /// Finds blocks by a probe.
-pub trait Index: Send {
+pub trait Index: Send + Sync {
     /// Whether blocks are described by the attention their rows received.
     fn wants_mass(&self) -> bool {
+        false
+    }
+
+    /// Whether blocks are described by the queries of their own tokens.
+    fn wants_queries(&self) -> bool {
         false
     }
 
@@ -44,6 +60,9 @@ pub trait Index: Send {
 
     /// Scores of the first `blocks` blocks of `layer` for a probe `[heads * head_dim]`; higher is better.
     fn score(&self, layer: usize, probe: &[f32], blocks: usize, scores: &mut Vec<f32>);
+
+    /// Scores of the first `blocks` blocks of `layer` for a probe `[head_dim]` of one query head.
+    fn score_head(&self, layer: usize, head: usize, probe: &[f32], blocks: usize, scores: &mut Vec<f32>);
 
     /// Forgets all blocks of a layer but the first `blocks`.
     fn truncate(&mut self, layer: usize, blocks: usize);
@@ -76,6 +95,10 @@ impl Index for NoIndex {
     fn score(&self, _layer: usize, _probe: &[f32], blocks: usize, scores: &mut Vec<f32>) {
         scores.clear();
         scores.resize(blocks, 0.0);
+    }
+
+    fn score_head(&self, layer: usize, _head: usize, probe: &[f32], blocks: usize, scores: &mut Vec<f32>) {
+        self.score(layer, probe, blocks, scores);
     }
 
     fn truncate(&mut self, _layer: usize, _blocks: usize) {}

@@ -3,6 +3,7 @@
 use loci_kernels::tiles::RowType;
 use loci_models::memory::{AttentionShape, MemoryError};
 
+use crate::keep::KvHead;
 use crate::recipes::Recipe;
 use crate::store::{Layout, PAGE};
 
@@ -23,10 +24,14 @@ pub(super) fn layout(recipe: &Recipe, shape: AttentionShape, row_type: RowType) 
 /// Bytes that are needed whatever is cold: near pages, index, mass, evidence, scratch.
 fn fixed_bytes(recipe: &Recipe, layout: &Layout, tokens: usize) -> usize {
     let shape = layout.shape;
-    let heads = shape.layers * shape.kv_heads;
     let near_rows = tokens.min(layout.rotated_reach.saturating_add(recipe.queries.min(tokens)));
-    let near = (near_rows.div_ceil(PAGE) + 2) * layout.near_page_bytes() * heads;
-    let blocks = recipe.segment.count(tokens);
+    let near_pages = |head| {
+        // What a head cannot reach is released page by page, at the end of each group.
+        let held = tokens - recipe.keep.unreachable(head, tokens).len();
+        near_rows.min(held.saturating_add(recipe.queries)).div_ceil(PAGE) + 2
+    };
+    let near = KvHead::all(shape).map(near_pages).sum::<usize>() * layout.near_page_bytes();
+    let blocks = recipe.segment.most(tokens);
     let index = match recipe.index.bytes_per_block() {
         0 => 0,
         bytes => (blocks + INDEX_SPARE) * bytes * shape.layers,
@@ -34,8 +39,13 @@ fn fixed_bytes(recipe: &Recipe, layout: &Layout, tokens: usize) -> usize {
     // The mark holds the mass a second time, and vectors may be half empty.
     let mass_rows = if recipe.index.wants_mass() { near_rows + recipe.block_rows } else { 0 };
     let mass = 4 * mass_rows * shape.heads * shape.layers * size_of::<f32>();
+    let query_rows =
+        if recipe.index.wants_queries() { recipe.block_rows + recipe.queries.min(tokens) } else { 0 };
+    let queries = 2 * query_rows * shape.heads * shape.head_dim * shape.layers * size_of::<f32>();
     let evidence = 2 * tokens * (size_of::<f32>() + 1);
-    near + index + mass + evidence + scratch_bytes(recipe, shape, near_rows)
+    let state = recipe.select.most_bytes(shape, tokens) + recipe.segment.most_bytes(tokens);
+    let copied = shape.heads * recipe.select.scattered_rows() * 2 * layout.row_type.row_bytes(shape.head_dim);
+    near + index + mass + queries + evidence + state + copied + scratch_bytes(recipe, shape, near_rows)
 }
 
 /// Bytes of the buffers of one attention call: rotated queries, outputs of tasks and of the layer, and, where mass is

@@ -1,9 +1,10 @@
-//! Attention mass of the rows that are in no block yet.
+//! Attention mass and queries of the rows that are in no block yet.
 
 use std::ops::Range;
 
 use loci_models::memory::MemoryError;
 
+use crate::attention::TilePositions;
 use crate::saved::{Reader, Writer};
 
 /// Per query head, the softmax weight that each row received from queries that saw it inside the window.
@@ -26,12 +27,14 @@ impl MassTrack {
         }
     }
 
-    /// Adds the sums of the rows from `base` on; rows that are held no more or not yet are passed over.
-    pub(super) fn add(&mut self, head: usize, base: usize, sums: &[f32]) {
-        let skipped = self.first.saturating_sub(base).min(sums.len());
-        let start = (base + skipped).saturating_sub(self.first);
-        let held = self.heads[head].iter_mut().skip(start);
-        held.zip(&sums[skipped..]).for_each(|(mass, sum)| *mass += sum);
+    /// Adds the sums of a tile's rows; rows that are held no more or not yet are passed over.
+    pub(super) fn add(&mut self, head: usize, rows: &TilePositions<'_>, sums: &[f32]) {
+        for (position, sum) in rows.zip(sums) {
+            let held = position.checked_sub(self.first).and_then(|row| self.heads[head].get_mut(row));
+            if let Some(mass) = held {
+                *mass += sum;
+            }
+        }
     }
 
     /// The mass of `rows`, for each head.
@@ -61,5 +64,43 @@ impl MassTrack {
         let first = from.number()?;
         let heads = (0..heads).map(|_| from.floats()).collect::<Result<Vec<_>, _>>()?;
         Ok(Self { first, heads })
+    }
+}
+
+/// Unrotated queries `[rows, heads, head_dim]` of one layer, from some position on.
+#[derive(Clone, Debug, Default)]
+pub(super) struct QueryTrack {
+    first: usize,
+    queries: Vec<f32>,
+}
+
+impl QueryTrack {
+    pub(super) fn push(&mut self, queries: &[f32]) {
+        self.queries.reserve_exact(queries.len());
+        self.queries.extend_from_slice(queries);
+    }
+
+    /// The queries of `rows`, `width` numbers each.
+    pub(super) fn rows(&self, rows: &Range<usize>, width: usize) -> &[f32] {
+        &self.queries[(rows.start - self.first) * width..(rows.end - self.first) * width]
+    }
+
+    /// Forgets the queries before `position`.
+    pub(super) fn forget(&mut self, position: usize, width: usize) {
+        self.queries.drain(..((position - self.first) * width).min(self.queries.len()));
+        self.first = position;
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        self.queries.capacity() * size_of::<f32>()
+    }
+
+    pub(super) fn save(&self, out: &mut Writer<'_>) -> Result<(), MemoryError> {
+        out.number(self.first)?;
+        out.floats(&self.queries)
+    }
+
+    pub(super) fn read(from: &mut Reader<'_>) -> Result<Self, MemoryError> {
+        Ok(Self { first: from.number()?, queries: from.floats()? })
     }
 }

@@ -17,11 +17,13 @@ use loci_models::rope::RopeSchedule;
 use crate::attention::Call;
 use crate::evidence::Evidence;
 use crate::index::BlockView;
+use crate::keep::KvHead;
 use crate::recipes::Recipe;
 use crate::saved::{Reader, Writer};
-use crate::select::SelectView;
+use crate::segment::{ChunkView, Segment};
+use crate::select::{Select, SelectView};
 use crate::store::{KvStore, Rotations};
-use mass::MassTrack;
+use mass::{MassTrack, QueryTrack};
 
 /// The contextual memory of one sequence under one recipe.
 pub struct RecipeMemory {
@@ -41,19 +43,39 @@ pub struct RecipeMemory {
     rotations: Rotations,
     /// Per layer; empty when the index does not want mass.
     mass: Vec<MassTrack>,
+    /// Per layer, unrotated queries `[rows, heads, head_dim]` of the rows that are in no block yet, from the position
+    /// of the first on; empty when the index does not want them.
+    queries: Vec<QueryTrack>,
     /// Per layer, blocks that the index knows.
     indexed: Vec<usize>,
     evidence: Option<Evidence>,
     recording: bool,
     mark: Option<Mark>,
+    /// The recipe before anything was read.
+    fresh: Recipe,
 }
 
 /// A point to which [`RecipeMemory::truncate`] can go back although state depends on what came after it.
-#[derive(Clone)]
 struct Mark {
     read: usize,
     mass: Vec<MassTrack>,
+    queries: Vec<QueryTrack>,
     indexed: Vec<usize>,
+    segment: Box<dyn Segment>,
+    select: Box<dyn Select>,
+}
+
+impl Clone for Mark {
+    fn clone(&self) -> Self {
+        Self {
+            read: self.read,
+            mass: self.mass.clone(),
+            queries: self.queries.clone(),
+            indexed: self.indexed.clone(),
+            segment: self.segment.clone_box(),
+            select: self.select.clone_box(),
+        }
+    }
 }
 
 /// What a memory is made from, besides its recipe.
@@ -71,7 +93,7 @@ pub(crate) struct Setting {
 impl RecipeMemory {
     pub(crate) fn new(recipe: Recipe, setting: Setting) -> Self {
         let layout = budget::layout(&recipe, setting.shape, setting.row_type);
-        let wants_mass = recipe.index.wants_mass();
+        let (wants_mass, wants_queries) = (recipe.index.wants_mass(), recipe.index.wants_queries());
         let layers = setting.shape.layers;
         let track = || MassTrack::new(setting.shape.heads);
         Self {
@@ -86,11 +108,25 @@ impl RecipeMemory {
             chunk: 0,
             rotations: Rotations::default(),
             mass: if wants_mass { (0..layers).map(|_| track()).collect() } else { Vec::new() },
+            queries: if wants_queries { vec![QueryTrack::default(); layers] } else { Vec::new() },
             indexed: vec![0; layers],
             evidence: None,
             recording: false,
             mark: None,
+            fresh: recipe.fork(),
             recipe,
+        }
+    }
+
+    /// Where the memory stands now.
+    fn here(&self) -> Mark {
+        Mark {
+            read: self.read,
+            mass: self.mass.clone(),
+            queries: self.queries.clone(),
+            indexed: self.indexed.clone(),
+            segment: self.recipe.segment.clone_box(),
+            select: self.recipe.select.clone_box(),
         }
     }
 
@@ -127,8 +163,16 @@ impl RecipeMemory {
             index: &*self.recipe.index,
             rows: &self.store.layer(layer),
             schedule: &self.schedule,
+            pool: &self.pool,
         })?;
+        let mut weights = match self.recipe.select.wants_weights(layer) {
+            true => vec![vec![0.0; end]; self.shape.heads],
+            false => Vec::new(),
+        };
         for (kv_head, _, selection) in choice.groups(self.shape) {
+            for span in selection.spans.iter().filter(|span| span.moved > 0) {
+                self.rotations.prepare(&self.schedule, span.moved);
+            }
             self.store.fetch(layer, kv_head, selection.spans.iter().map(|span| span.rows.clone()))?;
         }
         let call = Call {
@@ -149,28 +193,61 @@ impl RecipeMemory {
         if let Some(track) = track.as_deref_mut() {
             track.grow(end);
         }
+        if let Some(track) = self.queries.get_mut(layer) {
+            track.push(q);
+        }
         if let Some(evidence) = evidence.as_deref_mut() {
             evidence.grow(end);
             evidence.count(count * self.shape.heads);
         }
-        if track.is_none() && evidence.is_none() {
+        if track.is_none() && evidence.is_none() && weights.is_empty() {
             call.run(out, None)?;
         } else {
             call.run(
                 out,
-                Some(&mut |head, base, near, sums| {
+                Some(&mut |head, rows, near, sums| {
                     if let Some(track) = track.as_deref_mut().filter(|_| near) {
-                        track.add(head, base, sums);
+                        track.add(head, rows, sums);
                     }
                     if let Some(evidence) = evidence.as_deref_mut() {
-                        evidence.add(base, sums, !near);
+                        evidence.add(rows, sums, !near);
+                    }
+                    if let Some(weights) = weights.get_mut(head) {
+                        for (position, sum) in rows.zip(sums) {
+                            weights.get_mut(position).into_iter().for_each(|weight| *weight += sum);
+                        }
                     }
                 }),
             )?;
         }
+        if !weights.is_empty() {
+            self.recipe.select.weigh(layer, end, &weights);
+        }
         self.learn(layer, end)?;
-        self.store.release(layer, &self.recipe.keep.unreachable(end));
+        for head in 0..self.shape.kv_heads {
+            let head = KvHead { layer, head };
+            self.store.release(head, &self.recipe.keep.unreachable(head, end));
+        }
         Ok(())
+    }
+
+    /// Tokens that no head can reach any more, and tokens that some heads cannot reach.
+    fn losses(&self) -> (usize, usize) {
+        let gone = |head| self.recipe.keep.unreachable(head, self.read);
+        let first = gone(KvHead::FIRST);
+        if self.recipe.keep.is_uniform() {
+            return (first.len(), 0);
+        }
+        let mut state = vec![(true, false); self.read];
+        for head in KvHead::all(self.shape) {
+            let gone = gone(head);
+            for (position, (by_all, by_some)) in state.iter_mut().enumerate() {
+                *by_all &= gone.contains(&position);
+                *by_some |= gone.contains(&position);
+            }
+        }
+        let count = |which: fn(&(bool, bool)) -> bool| state.iter().filter(|state| which(state)).count();
+        (count(|state| state.0), count(|state| state.1 && !state.0))
     }
 
     /// Describes the blocks that exist now that `read` tokens are written to `layer`.
@@ -182,10 +259,22 @@ impl RecipeMemory {
                 Some(track) => track.rows(&rows),
                 None => Vec::new(),
             };
-            let store = self.store.layer(layer);
-            self.recipe.index.add(&BlockView { layer, rows: rows.clone(), store: &store, mass: &mass })?;
+            let width = self.shape.heads * self.shape.head_dim;
+            let queries = self.queries.get(layer).map_or(&[][..], |track| track.rows(&rows, width));
+            self.recipe.index.add(&BlockView {
+                layer,
+                rows: rows.clone(),
+                store: &self.store.layer(layer),
+                mass: &mass,
+                queries,
+                schedule: &self.schedule,
+                pool: &self.pool,
+            })?;
             if let Some(track) = self.mass.get_mut(layer) {
                 track.forget(rows.end);
+            }
+            if let Some(track) = self.queries.get_mut(layer) {
+                track.forget(rows.end, width);
             }
         }
         self.indexed[layer] = blocks.max(self.indexed[layer]);
@@ -204,6 +293,10 @@ impl ContextMemory for RecipeMemory {
 
     fn chunk_multiple(&self) -> usize {
         self.recipe.chunk_multiple
+    }
+
+    fn chunk_limit(&self) -> usize {
+        self.recipe.chunk_limit
     }
 
     fn wants_signals(&self) -> bool {
@@ -243,11 +336,11 @@ impl ContextMemory for RecipeMemory {
         if self.store.len(layer) != self.read {
             return Err(MemoryError::Misuse(format!("layer {layer} was written twice or left out")));
         }
-        let group = self.recipe.queries;
         let mut done = 0;
         while done < m {
             // Groups end at multiples of their size, counted from the start of the sequence: chunks do not matter.
             let first = self.read + done;
+            let group = self.recipe.select.group(first).unwrap_or(self.recipe.queries);
             let count = (group - first % group).min(m - done);
             let rows = done..done + count;
             self.step(
@@ -264,11 +357,14 @@ impl ContextMemory for RecipeMemory {
     }
 
     fn end_chunk(&mut self, signals: Signals<'_>) -> Result<(), MemoryError> {
+        let first = self.read;
         self.read += self.chunk;
-        self.recipe.segment.observe(self.read, signals);
-        if self.chunk > 1 && !self.mass.is_empty() {
-            let mark = Mark { read: self.read, mass: self.mass.clone(), indexed: self.indexed.clone() };
-            self.mark = Some(mark);
+        self.recipe.segment.observe(&ChunkView { first, end: self.read, signals, store: &self.store })?;
+        for layer in 0..self.shape.layers {
+            self.learn(layer, self.read)?;
+        }
+        if self.chunk > 1 && self.recipe.is_stateful() {
+            self.mark = Some(self.here());
         }
         self.chunk = 0;
         Ok(())
@@ -292,10 +388,12 @@ impl ContextMemory for RecipeMemory {
             chunk: self.chunk,
             rotations: self.rotations.clone(),
             mass: self.mass.clone(),
+            queries: self.queries.clone(),
             indexed: self.indexed.clone(),
             evidence: self.evidence.clone(),
             recording: self.recording,
             mark: self.mark.clone(),
+            fresh: self.fresh.fork(),
         }))
     }
 
@@ -319,14 +417,15 @@ impl ContextMemory for RecipeMemory {
     }
 
     fn report(&self) -> ContextReport {
-        let dropped = self.recipe.keep.unreachable(self.read).len();
+        let (dropped, thinned) = self.losses();
         let held = self.read - dropped;
         let lossy = self.store.layout().row_type == RowType::I8;
+        let compressed = if lossy { held } else { thinned };
         ContextReport {
             given: self.read,
             read: self.read,
-            kept: if lossy { 0 } else { held },
-            compressed: if lossy { held } else { 0 },
+            kept: held - compressed,
+            compressed,
             recalled: self.evidence.as_ref().map_or(0, Evidence::recalled),
             dropped,
             window: self.recipe.place.rotated_reach().min(self.read),
@@ -335,10 +434,14 @@ impl ContextMemory for RecipeMemory {
 
     fn bytes(&self) -> usize {
         let mass = |tracks: &[MassTrack]| tracks.iter().map(MassTrack::bytes).sum::<usize>();
+        let queries = |tracks: &[QueryTrack]| tracks.iter().map(QueryTrack::bytes).sum::<usize>();
         self.store.bytes()
             + self.recipe.index.bytes()
+            + self.recipe.segment.bytes()
+            + self.recipe.select.bytes()
             + mass(&self.mass)
-            + self.mark.as_ref().map_or(0, |mark| mass(&mark.mass))
+            + queries(&self.queries)
+            + self.mark.as_ref().map_or(0, |mark| mass(&mark.mass) + queries(&mark.queries))
             + self.evidence.as_ref().map_or(0, Evidence::bytes)
     }
 }

@@ -2,9 +2,10 @@
 
 use loci_models::memory::{AttentionShape, MemoryError};
 
-use super::mass::MassTrack;
+use super::mass::{MassTrack, QueryTrack};
 use super::{Mark, RecipeMemory};
 use crate::evidence::Evidence;
+use crate::keep::KvHead;
 use crate::saved::{Reader, Writer};
 
 /// First bytes of a saved memory.
@@ -20,7 +21,7 @@ impl RecipeMemory {
         if let Some(evidence) = &mut self.evidence {
             *evidence = Evidence::default();
         }
-        if self.mass.is_empty() {
+        if !self.recipe.is_stateful() {
             let to = to.min(self.read);
             if self.can_continue_at(to) {
                 self.store.truncate(to)?;
@@ -41,7 +42,10 @@ impl RecipeMemory {
         self.restore(&Mark {
             read: 0,
             mass: self.mass.iter().map(|_| MassTrack::new(self.shape.heads)).collect(),
+            queries: vec![QueryTrack::default(); self.queries.len()],
             indexed: vec![0; self.shape.layers],
+            segment: self.fresh.segment.clone_box(),
+            select: self.fresh.select.clone_box(),
         })?;
         self.mark = None;
         Ok(0)
@@ -50,7 +54,10 @@ impl RecipeMemory {
     fn restore(&mut self, mark: &Mark) -> Result<(), MemoryError> {
         self.store.truncate(mark.read)?;
         self.mass.clone_from(&mark.mass);
+        self.queries.clone_from(&mark.queries);
         self.indexed.clone_from(&mark.indexed);
+        self.recipe.segment = mark.segment.clone_box();
+        self.recipe.select = mark.select.clone_box();
         for layer in 0..self.shape.layers {
             self.recipe.index.truncate(layer, self.indexed[layer]);
         }
@@ -62,11 +69,14 @@ impl RecipeMemory {
     fn can_continue_at(&self, position: usize) -> bool {
         let reach = self.recipe.place.rotated_reach();
         let near_from = (position + 1).saturating_sub(reach);
-        let rotated = !self.store.layout().raw || self.store.rotated_from() <= near_from;
-        let gone = self.recipe.keep.unreachable(position);
-        rotated
-            && (self.recipe.keep.unreachable(self.read).is_empty()
-                || self.store.first_present(gone.end) == gone.end)
+        if self.store.layout().raw && self.store.rotated_from() > near_from {
+            return false;
+        }
+        KvHead::all(self.shape).all(|head| {
+            let gone = self.recipe.keep.unreachable(head, position);
+            self.recipe.keep.unreachable(head, self.read).is_empty()
+                || self.store.first_present(head, gone.end) == gone.end
+        })
     }
 
     pub(super) fn write_state(&self, out: &mut Writer<'_>) -> Result<(), MemoryError> {
@@ -75,7 +85,10 @@ impl RecipeMemory {
         out.number(self.read)?;
         self.indexed.iter().try_for_each(|blocks| out.number(*blocks))?;
         self.mass.iter().try_for_each(|track| track.save(out))?;
+        self.queries.iter().try_for_each(|track| track.save(out))?;
+        self.recipe.segment.save(out)?;
         self.recipe.index.save(out)?;
+        self.recipe.select.save(out)?;
         self.store.save(out)
     }
 
@@ -97,7 +110,12 @@ impl RecipeMemory {
         for track in &mut self.mass {
             *track = MassTrack::read(from, self.shape.heads)?;
         }
+        for track in &mut self.queries {
+            *track = QueryTrack::read(from)?;
+        }
+        self.recipe.segment.load(from)?;
         self.recipe.index.load(from)?;
+        self.recipe.select.load(from)?;
         self.store.load(from)?;
         if (0..self.shape.layers).any(|layer| self.store.len(layer) != read) {
             return Err(MemoryError::Saved("its layers hold different numbers of rows".into()));

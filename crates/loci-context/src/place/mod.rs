@@ -45,6 +45,27 @@ impl Place for TrueDistance {
     }
 }
 
+/// Each key stands where it stood in the text; recent rows farther away than `recent` are not seen.
+#[derive(Clone, Debug)]
+pub struct TrueDistanceByRole {
+    /// Positions of recent rows that a query sees, itself included.
+    pub recent: usize,
+}
+
+impl Place for TrueDistanceByRole {
+    fn stand(&self, role: Role) -> Stand {
+        Stand { near: if role == Role::Recent { self.recent } else { usize::MAX }, far: None }
+    }
+
+    fn rotated_reach(&self) -> usize {
+        usize::MAX
+    }
+
+    fn reads_raw_keys(&self) -> bool {
+        false
+    }
+}
+
 /// Inside the window true distances; sinks and recalled rows beyond it stand at one shared distance each, so that
 /// no distance is larger than those the model was trained for. Other rows beyond the window are not seen.
 #[derive(Clone, Debug)]

@@ -46,6 +46,7 @@ fn build(_values: &Values, _facts: &ModelFacts) -> Result<Recipe, ParameterError
         keep: Arc::new(Everything),
         queries: super::GROUP,
         chunk_multiple: 1,
+        chunk_limit: usize::MAX,
         block_rows: 0,
     })
 }

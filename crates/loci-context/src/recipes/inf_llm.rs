@@ -120,6 +120,7 @@ fn build(values: &Values, facts: &ModelFacts) -> Result<Recipe, ParameterError> 
         keep: Arc::new(Everything),
         queries,
         chunk_multiple: queries,
+        chunk_limit: usize::MAX,
         block_rows: block_size,
     })
 }

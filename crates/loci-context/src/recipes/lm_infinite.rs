@@ -136,6 +136,7 @@ fn build(values: &Values, facts: &ModelFacts) -> Result<Recipe, ParameterError> 
         keep,
         queries: super::GROUP,
         chunk_multiple: 1,
+        chunk_limit: usize::MAX,
         block_rows: 0,
     })
 }

@@ -1,8 +1,12 @@
 //! One file for each published method: what it gives, its declaration, its five parts.
 
+pub mod duo_attention;
 pub mod full;
+pub mod hip_attention;
 pub mod inf_llm;
 pub mod lm_infinite;
+pub mod long_heads;
+pub mod recycled_attention;
 pub mod window;
 
 use std::sync::Arc;
@@ -11,6 +15,7 @@ use loci_kernels::Isa;
 use loci_models::memory::AttentionShape;
 use loci_models::method::{MethodInfo, ParameterError, Values};
 
+use crate::heads::HeadScores;
 use crate::index::Index;
 use crate::keep::Keep;
 use crate::place::Place;
@@ -34,6 +39,9 @@ pub struct Recipe {
     /// Chunks should end at multiples of this; see
     /// [`chunk_multiple`](loci_models::memory::ContextMemory::chunk_multiple).
     pub chunk_multiple: usize,
+    /// Chunks may have at most this many tokens; see
+    /// [`chunk_limit`](loci_models::memory::ContextMemory::chunk_limit).
+    pub chunk_limit: usize,
     /// Rows of the largest block, 0 without blocks.
     pub block_rows: usize,
 }
@@ -49,8 +57,19 @@ impl Recipe {
             keep: Arc::clone(&self.keep),
             queries: self.queries,
             chunk_multiple: self.chunk_multiple,
+            chunk_limit: self.chunk_limit,
             block_rows: self.block_rows,
         }
+    }
+}
+
+impl Recipe {
+    /// Whether the state after some tokens depends on more than their rows.
+    pub(crate) fn is_stateful(&self) -> bool {
+        self.index.wants_mass()
+            || self.index.wants_queries()
+            || self.segment.is_stateful()
+            || self.select.is_stateful()
     }
 }
 
@@ -58,7 +77,7 @@ impl Recipe {
 pub(crate) const GROUP: usize = 256;
 
 /// What a recipe may ask about the model.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct ModelFacts {
     /// Shape.
     pub shape: AttentionShape,
@@ -66,6 +85,8 @@ pub struct ModelFacts {
     pub trained_window: usize,
     /// Instruction set for the parts' own products.
     pub isa: Isa,
+    /// How much each kv head reads from afar, where it was measured.
+    pub heads: Option<Arc<HeadScores>>,
 }
 
 /// A method of the registry.

@@ -59,6 +59,7 @@ fn build(values: &Values, _facts: &ModelFacts) -> Result<Recipe, ParameterError>
         keep: Arc::new(SinksAndWindow { sinks: 0, window }),
         queries: super::GROUP,
         chunk_multiple: 1,
+        chunk_limit: usize::MAX,
         block_rows: 0,
     })
 }

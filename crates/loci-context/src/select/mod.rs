@@ -1,20 +1,31 @@
 //! Which rows does this group of queries read?
 
 mod all;
+mod full_or_streaming;
+mod head_chunks;
+mod range_search;
+mod recycled;
 mod top_blocks;
 mod top_rows;
 mod window;
 
 pub use all::All;
+pub use full_or_streaming::FullOrStreaming;
+pub use head_chunks::HeadChunks;
+pub use range_search::{RangeSearch, Ranges, Sample};
+pub use recycled::{Recycled, Refresh};
 pub use top_blocks::TopBlocks;
 pub use top_rows::TopRows;
 pub use window::SinksAndRecent;
 
 use std::ops::Range;
 
+use loci_kernels::Pool;
+use loci_kernels::pool::Parts;
 use loci_models::memory::{AttentionShape, MemoryError};
 
 use crate::index::Index;
+use crate::saved::{Reader, Writer};
 use crate::segment::Segment;
 use crate::store::LayerRows;
 
@@ -36,6 +47,8 @@ pub struct SelectedSpan {
     pub rows: Range<usize>,
     /// Why.
     pub role: Role,
+    /// Positions by which its keys stand nearer to the query than they did in the text.
+    pub moved: usize,
 }
 
 /// The rows that a group of heads reads: sorted, disjoint, none empty.
@@ -49,12 +62,19 @@ impl Selection {
     /// Adds a span behind the others; an empty one is left out, one that continues the last in the same role is
     /// joined to it.
     pub fn push(&mut self, rows: Range<usize>, role: Role) {
+        self.push_moved(rows, role, 0);
+    }
+
+    /// As [`push`](Self::push), with keys that stand `moved` positions nearer than they did in the text.
+    pub fn push_moved(&mut self, rows: Range<usize>, role: Role, moved: usize) {
         if rows.is_empty() {
             return;
         }
         match self.spans.last_mut() {
-            Some(last) if last.role == role && last.rows.end == rows.start => last.rows.end = rows.end,
-            _ => self.spans.push(SelectedSpan { rows, role }),
+            Some(last) if last.role == role && last.moved == moved && last.rows.end == rows.start => {
+                last.rows.end = rows.end;
+            }
+            _ => self.spans.push(SelectedSpan { rows, role, moved }),
         }
     }
 
@@ -109,6 +129,19 @@ impl Choice {
     }
 }
 
+/// Indices of the `count` largest scores, ascending; of equal scores the earlier ones.
+pub(crate) fn largest(scores: &[f32], count: usize) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..scores.len()).collect();
+    if count < order.len() {
+        if count > 0 {
+            order.select_nth_unstable_by(count - 1, |a, b| scores[*b].total_cmp(&scores[*a]).then(a.cmp(b)));
+        }
+        order.truncate(count);
+    }
+    order.sort_unstable();
+    order
+}
+
 /// What a selection is made from: one group of queries in one layer. Their own rows are already written.
 pub struct SelectView<'a> {
     /// Layer.
@@ -131,12 +164,34 @@ pub struct SelectView<'a> {
     pub rows: &'a LayerRows<'a>,
     /// Rotations, for probes that ask at a fixed distance.
     pub schedule: &'a loci_models::rope::RopeSchedule,
+    /// Threads.
+    pub pool: &'a Pool,
 }
 
 impl SelectView<'_> {
     /// Position behind the last query.
     pub fn end(&self) -> usize {
         self.first + self.count
+    }
+
+    /// `work` for every query head, on all threads.
+    ///
+    /// # Errors
+    /// The first error of any head.
+    pub fn for_heads<T: Send + Default>(
+        &self,
+        work: impl Fn(usize) -> Result<T, MemoryError> + Sync,
+    ) -> Result<Vec<T>, MemoryError> {
+        let mut results: Vec<Result<T, MemoryError>> =
+            (0..self.shape.heads).map(|_| Ok(T::default())).collect();
+        let parts = Parts::new(&mut results, 1);
+        self.pool.run(self.shape.heads, &|head| {
+            if let Some([result]) = parts.take(head) {
+                *result = work(head);
+            }
+        });
+        drop(parts);
+        results.into_iter().collect()
     }
 }
 
@@ -148,10 +203,73 @@ pub trait Select: Send {
     /// When a cold block cannot be read.
     fn select(&mut self, view: &SelectView<'_>) -> Result<Choice, MemoryError>;
 
+    /// Queries that choose together from position `first` on, where that changes along the sequence; groups end at
+    /// multiples of it. `None`: as many as the recipe says.
+    fn group(&self, _first: usize) -> Option<usize> {
+        None
+    }
+
+    /// Whether the choice just made in `layer` should be followed by [`weigh`](Self::weigh).
+    fn wants_weights(&self, _layer: usize) -> bool {
+        false
+    }
+
+    /// Told the softmax weights of the choice just made, `weights[head][position]` for all positions below `end`, summed
+    /// over the queries; zero for rows that were not read.
+    fn weigh(&mut self, _layer: usize, _end: usize, _weights: &[Vec<f32>]) {}
+
     /// Pages of `page` rows beyond the window that one choice may touch in a kv head once `read` tokens have been
     /// written: these must fit into RAM together.
     fn far_pages(&self, read: usize, page: usize) -> usize;
 
+    /// Rows of a query head that may lie scattered and be read by many queries: these are copied together.
+    fn scattered_rows(&self) -> usize {
+        0
+    }
+
+    /// Bytes in RAM.
+    fn bytes(&self) -> usize {
+        0
+    }
+
+    /// The most bytes in RAM once `read` tokens have been written.
+    fn most_bytes(&self, _shape: AttentionShape, _read: usize) -> usize {
+        0
+    }
+
+    /// Whether choices depend on earlier ones; then the state is saved and restored.
+    fn is_stateful(&self) -> bool {
+        false
+    }
+
+    /// Writes the state.
+    ///
+    /// # Errors
+    /// When writing fails.
+    fn save(&self, _out: &mut Writer<'_>) -> Result<(), MemoryError> {
+        Ok(())
+    }
+
+    /// Reads what [`save`](Self::save) wrote.
+    ///
+    /// # Errors
+    /// When it is damaged.
+    fn load(&mut self, _from: &mut Reader<'_>) -> Result<(), MemoryError> {
+        Ok(())
+    }
+
     /// The same state again.
     fn clone_box(&self) -> Box<dyn Select>;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn largest_takes_the_earlier_of_equal_numbers() {
+        assert_eq!(largest(&[1.0, 3.0, 3.0, 2.0, 3.0], 2), [1, 2]);
+        assert_eq!(largest(&[1.0, 2.0], 5), [0, 1]);
+        assert!(largest(&[], 2).is_empty() && largest(&[1.0], 0).is_empty());
+    }
 }

@@ -2,7 +2,7 @@
 
 use loci_models::memory::MemoryError;
 
-use super::{Choice, Role, Select, SelectView, Selection};
+use super::{Choice, Role, Select, SelectView, Selection, largest};
 
 /// Sinks, the `top_k` blocks that the index scores highest for the mean query of the group, and all rows behind the
 /// last block. One choice for all heads of a layer.
@@ -55,17 +55,9 @@ impl TopBlocks {
         if view.blocks <= self.top_k {
             return (0..view.blocks).collect();
         }
-        if self.top_k == 0 {
-            return Vec::new();
-        }
         let probe = self.probe(view);
         view.index.score(view.layer, &probe, view.blocks, &mut self.scores);
-        let scores = &self.scores;
-        let mut order: Vec<usize> = (0..view.blocks).collect();
-        order.select_nth_unstable_by(self.top_k - 1, |a, b| scores[*b].total_cmp(&scores[*a]).then(a.cmp(b)));
-        order.truncate(self.top_k);
-        order.sort_unstable();
-        order
+        largest(&self.scores, self.top_k)
     }
 }
 

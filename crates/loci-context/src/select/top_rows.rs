@@ -2,7 +2,7 @@
 
 use loci_models::memory::MemoryError;
 
-use super::{Choice, Role, Select, SelectView, Selection, SinksAndRecent};
+use super::{Choice, Role, Select, SelectView, Selection, SinksAndRecent, largest};
 
 /// As [`SinksAndRecent`], and for a query that comes alone (the last token of a prompt, each decoded token)
 /// also the `top_k` rows of the middle that score highest, for each query head apart.
@@ -39,14 +39,9 @@ impl Select for TopRows {
             probe.copy_from_slice(query);
             loci_kernels::vector::rotate(view.rows.isa(), &mut probe, &cos, &sin);
             view.rows.score_raw_keys(head / view.shape.group(), middle.clone(), &probe, &mut scores)?;
-            let mut order: Vec<usize> = (0..scores.len()).collect();
-            let by_score = |a: &usize, b: &usize| scores[*b].total_cmp(&scores[*a]).then(a.cmp(b));
-            order.select_nth_unstable_by(self.top_k - 1, by_score);
-            order.truncate(self.top_k);
-            order.sort_unstable();
             let mut selection = Selection::default();
             selection.push(0..self.base.sinks, Role::Sink);
-            for row in order {
+            for row in largest(&scores, self.top_k) {
                 selection.push(middle.start + row..middle.start + row + 1, Role::Recalled);
             }
             selection.push(middle.end..view.end(), Role::Recent);

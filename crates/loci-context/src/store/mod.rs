@@ -11,6 +11,7 @@ mod page;
 
 pub use page::PAGE;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -19,6 +20,7 @@ use loci_kernels::tiles::RowType;
 use loci_kernels::{Isa, Pool};
 use loci_models::memory::{AttentionShape, MemoryError};
 
+use crate::keep::KvHead;
 use crate::saved::{Reader, Writer};
 use cold::ColdFile;
 use head::HeadRows;
@@ -72,6 +74,8 @@ pub(crate) struct Rotations {
     pairs: usize,
     cos: Vec<f32>,
     sin: Vec<f32>,
+    /// Of each distance by which keys are moved, cos and sin without the schedule's scale.
+    turns: BTreeMap<usize, (Vec<f32>, Vec<f32>)>,
 }
 
 impl Rotations {
@@ -90,6 +94,28 @@ impl Rotations {
         for (offset, (cos, sin)) in rows.enumerate() {
             #[allow(clippy::cast_precision_loss)] // positions stay far below 2^52
             schedule.rotation((first + offset) as f64, cos, sin);
+        }
+    }
+
+    /// Prepares for keys that are `moved` positions nearer.
+    pub(crate) fn prepare(&mut self, schedule: &loci_models::rope::RopeSchedule, moved: usize) {
+        let pairs = self.pairs;
+        self.turns.entry(moved).or_insert_with(|| {
+            let (mut cos, mut sin) = (vec![0.0; pairs], vec![0.0; pairs]);
+            #[allow(clippy::cast_precision_loss)] // positions stay far below 2^52
+            schedule.turn(moved as f64, &mut cos, &mut sin);
+            (cos, sin)
+        });
+    }
+
+    /// cos and sin of `position - moved`, which may lie before the chunk; `moved` must have been prepared.
+    pub(crate) fn moved(&self, position: usize, moved: usize, cos: &mut [f32], sin: &mut [f32]) {
+        let (own_cos, own_sin) = self.at(position);
+        let Some((back_cos, back_sin)) = self.turns.get(&moved) else { return };
+        for pair in 0..self.pairs {
+            // The angle of a difference, from the angles of both: cheaper than new cosines for every query.
+            cos[pair] = own_cos[pair] * back_cos[pair] + own_sin[pair] * back_sin[pair];
+            sin[pair] = own_sin[pair] * back_cos[pair] - own_cos[pair] * back_sin[pair];
         }
     }
 
@@ -173,12 +199,11 @@ impl KvStore {
         Ok(())
     }
 
-    /// Drops the pages that lie wholly inside `unreachable`, and the rotated keys of pages that are no longer near.
-    pub(crate) fn release(&mut self, layer: usize, unreachable: &std::ops::Range<usize>) {
-        let near_from = self.len(layer).saturating_sub(self.layout.rotated_reach);
-        for rows in &mut self.layers[layer] {
-            rows.release(unreachable, near_from, self.layout.raw);
-        }
+    /// Drops the pages of a kv head that lie wholly inside `unreachable`, and the rotated keys of pages that are no
+    /// longer near.
+    pub(crate) fn release(&mut self, head: KvHead, unreachable: &std::ops::Range<usize>) {
+        let near_from = self.len(head.layer).saturating_sub(self.layout.rotated_reach);
+        self.layers[head.layer][head.head].release(unreachable, near_from, self.layout.raw);
     }
 
     /// Keeps the first `to` rows of every layer.
@@ -192,9 +217,9 @@ impl KvStore {
         Ok(())
     }
 
-    /// The first position whose row is still there, looking at rows from `from` on.
-    pub(crate) fn first_present(&self, from: usize) -> usize {
-        self.layers.iter().flatten().map(|rows| rows.first_present(from)).max().unwrap_or(from)
+    /// The first position of a kv head whose row is still there, looking at rows from `from` on.
+    pub(crate) fn first_present(&self, head: KvHead, from: usize) -> usize {
+        self.layers[head.layer][head.head].first_present(from)
     }
 
     /// Whether rotated keys are there for all rows from `from` on.
@@ -251,6 +276,25 @@ impl LayerRows<'_> {
     pub fn read_raw_key(&self, head: usize, position: usize, key: &mut [f32]) -> Result<(), MemoryError> {
         let page = self.heads[head].page(position / PAGE, &self.store.layout)?;
         page.raw.as_ref().ok_or_else(|| missing("unrotated keys", position))?.read(position % PAGE, key);
+        Ok(())
+    }
+
+    /// The key at `position` of a kv head, rotated to its position.
+    ///
+    /// # Errors
+    /// When its page is cold and cannot be read, dropped, or holds no rotated keys.
+    pub fn read_rotated_key(&self, head: usize, position: usize, key: &mut [f32]) -> Result<(), MemoryError> {
+        let page = self.heads[head].page(position / PAGE, &self.store.layout)?;
+        page.rotated.as_ref().ok_or_else(|| missing("rotated keys", position))?.read(position % PAGE, key);
+        Ok(())
+    }
+
+    /// The value at `position` of a kv head.
+    ///
+    /// # Errors
+    /// When its page is cold and cannot be read, or dropped.
+    pub fn read_value(&self, head: usize, position: usize, value: &mut [f32]) -> Result<(), MemoryError> {
+        self.heads[head].page(position / PAGE, &self.store.layout)?.values.read(position % PAGE, value);
         Ok(())
     }
 

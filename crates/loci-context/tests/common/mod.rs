@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use loci_context::heads::HeadScores;
 use loci_context::{BuildContext, MethodSpec};
 use loci_kernels::tiles::RowType;
 use loci_kernels::{Isa, Pool};
@@ -90,8 +91,16 @@ pub fn context(shape: AttentionShape, threads: usize) -> BuildContext {
         pool: Arc::new(Pool::new(threads)),
         isa: Isa::active(),
         cold_folder: None,
+        heads: Some(Arc::new(head_scores(shape))),
         planned_tokens: 0,
     }
+}
+
+/// Scores that differ from head to head.
+fn head_scores(shape: AttentionShape) -> HeadScores {
+    let mut numbers = Numbers::new(77);
+    let row = |_| (0..shape.kv_heads).map(|_| f64::from(numbers.value()).abs()).collect();
+    HeadScores::new((0..shape.layers).map(row).collect(), shape).unwrap()
 }
 
 pub fn build(spec: &str, context: BuildContext) -> Box<dyn ContextMemory> {

@@ -49,11 +49,21 @@ impl RopeSchedule {
     ///
     /// Angles are computed in f64: at position 1,000,000 an f32 angle would be off by 0.03 radians.
     pub fn rotation(&self, position: f64, cos: &mut [f32], sin: &mut [f32]) {
+        self.scaled(position, self.attention_scale, cos, sin);
+    }
+
+    /// As [`rotation`](Self::rotation) without the scale: moves what is rotated already by `distance`, which may be
+    /// negative.
+    pub fn turn(&self, distance: f64, cos: &mut [f32], sin: &mut [f32]) {
+        self.scaled(distance, 1.0, cos, sin);
+    }
+
+    fn scaled(&self, position: f64, scale: f64, cos: &mut [f32], sin: &mut [f32]) {
         debug_assert!(cos.len() == self.pairs() && sin.len() == self.pairs());
         for ((frequency, cos), sin) in self.frequencies.iter().zip(cos).zip(sin) {
             let (s, c) = (position * frequency).sin_cos();
-            *cos = (c * self.attention_scale) as f32;
-            *sin = (s * self.attention_scale) as f32;
+            *cos = (c * scale) as f32;
+            *sin = (s * scale) as f32;
         }
     }
 }

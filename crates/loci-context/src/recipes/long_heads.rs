@@ -1,0 +1,107 @@
+//! LongHeads: every head reads its own handful of chunks, laid side by side at distances the model knows.
+//!
+//! Lu et al., "LongHeads: Multi-Head Attention is Secretly a Long Context Processor", 2024.
+//!
+//! 1. The input is cut into chunks of `chunk_size` tokens. A complete chunk is described, for each query head, by a key
+//!    that its own attention makes (see [`ChunkSummary`]).
+//! 2. The first `begin` tokens read everything. Each later query, in each layer and head apart, reads `attention /
+//!    chunk_size` chunks: the first, the one before its own, its own, and those whose keys have the largest product with
+//!    the unrotated query.
+//! 3. The chosen chunks stand side by side in their order, so no distance reaches `attention`.
+//!
+//! The published code leaves a query's own key out while reading a prompt, though not while writing; here it is always
+//! in. Keys for each query head are an extension to grouped-query models.
+//!
+//! Parts: segment fixed, index chunk summary, select per head and query, re-indexed, keep everything.
+
+use std::sync::Arc;
+
+use loci_models::method::{
+    Domain, Exactness, MemoryKind, MethodInfo, Need, Parameter, ParameterError, Parts, Phase, Value, Values,
+};
+
+use super::{Entry, ModelFacts, Recipe};
+use crate::index::ChunkSummary;
+use crate::keep::Everything;
+use crate::place::TrueDistance;
+use crate::segment::Fixed;
+use crate::select::HeadChunks;
+
+/// Registry entry.
+pub const ENTRY: Entry = Entry { info: &INFO, build };
+
+/// Declaration.
+pub const INFO: MethodInfo = MethodInfo {
+    id: "long-heads",
+    title: "every head reads its own few chunks, at distances the model knows",
+    paper: "Lu et al., LongHeads: Multi-Head Attention is Secretly a Long Context Processor, 2024",
+    family: "context",
+    kind: MemoryKind::Contextual,
+    parts: Parts {
+        segment: "fixed",
+        index: "key made by the chunk's own attention",
+        select: "per head and query: first, previous and own chunk + top-k",
+        place: "re-indexed without gaps",
+        keep: "everything",
+    },
+    needs: &[Need::Queries],
+    phases: &[Phase::Prefill, Phase::Decode],
+    exactness: Exactness::Heuristic,
+    parameters: &[
+        Parameter {
+            name: "chunk_size",
+            meaning: "tokens in a chunk (window_size in the paper)",
+            unit: "tokens",
+            default: Value::Integer(128),
+            domain: Domain::Integers(1, 4096),
+        },
+        Parameter {
+            name: "attention",
+            meaning: "tokens that a query reads (atten_length)",
+            unit: "tokens",
+            default: Value::Integer(2048),
+            domain: Domain::Integers(3, 1 << 20),
+        },
+        Parameter {
+            name: "begin",
+            meaning: "tokens in front that read everything; 0: as many as attention (begin_selective_length)",
+            unit: "tokens",
+            default: Value::Integer(0),
+            domain: Domain::Integers(0, 1 << 20),
+        },
+    ],
+    cost: "for every token attention keys and n/chunk_size products a head, gathered anew each time; all rows in RAM",
+    composes_with: &["rope", "rows"],
+    description: "Together the heads and layers of a model cover a long text although each query reads only a few chunks \
+                  of it. Every query of every head chooses for itself, so reading is slow. Stay well inside the trained \
+                  window with `attention`: half of it or less. A fact cut by the border of two chunks needs both.",
+};
+
+fn build(values: &Values, facts: &ModelFacts) -> Result<Recipe, ParameterError> {
+    let [chunk_size, attention, begin] = ["chunk_size", "attention", "begin"].map(|name| values.size(name));
+    let refuse = |what: String| Err(ParameterError::Combination(format!("long-heads: {what}")));
+    if !attention.is_multiple_of(chunk_size) || attention < 3 * chunk_size {
+        let fits = attention.next_multiple_of(chunk_size).max(3 * chunk_size);
+        return refuse(format!(
+            "attention {attention} must hold three or more whole chunks of {chunk_size}; use attention={fits}"
+        ));
+    }
+    let begin = if begin == 0 { attention } else { begin };
+    if begin < attention || !begin.is_multiple_of(chunk_size) {
+        let fits = begin.max(attention).next_multiple_of(chunk_size);
+        return refuse(format!(
+            "begin {begin} must be a multiple of chunk_size {chunk_size} and at least attention {attention}; use begin={fits}"
+        ));
+    }
+    Ok(Recipe {
+        segment: Box::new(Fixed { sinks: 0, window: 0, block_size: chunk_size }),
+        index: Box::new(ChunkSummary::new(facts.shape, facts.isa)),
+        select: Box::new(HeadChunks { chunk_size, chunks: attention / chunk_size, begin }),
+        place: Arc::new(TrueDistance { reach: None }),
+        keep: Arc::new(Everything),
+        queries: chunk_size,
+        chunk_multiple: 1,
+        chunk_limit: usize::MAX,
+        block_rows: chunk_size,
+    })
+}
