@@ -70,6 +70,20 @@ pub fn dot(isa: Isa, a: &[f32], b: &[f32]) -> f32 {
     reduce::dot(isa, a, b)
 }
 
+/// Sum over groups of `scales[g]` times the sum of `codes[i] * numbers[i]` in the group: a product with numbers that are
+/// held as 8-bit codes with a scale for each group of `numbers.len() / scales.len()`.
+///
+/// # Panics
+/// When the lengths differ or the groups do not fill them.
+pub fn dot_codes(isa: Isa, codes: &[i8], scales: &[f32], numbers: &[f32]) -> f32 {
+    assert_eq!(codes.len(), numbers.len(), "lengths of both");
+    assert!(!scales.is_empty() && numbers.len().is_multiple_of(scales.len()), "whole groups");
+    if numbers.is_empty() {
+        return 0.0;
+    }
+    plain::dot_codes(isa, codes, scales, numbers)
+}
+
 /// Softmax in place: `row[i] = e^row[i] / sum e^row`; returns the log of the sum (natural log).
 ///
 /// A row without finite numbers above `-inf` becomes zeros, with `-inf` returned.
@@ -154,6 +168,20 @@ mod tests {
             let terms = || a.iter().zip(&b).map(|(a, b)| f64::from(*a) * f64::from(*b));
             for isa in Isa::available() {
                 prop_assert!(close(dot(isa, &a, &b), terms().sum(), terms().map(f64::abs).sum()));
+            }
+        }
+
+        #[test]
+        fn products_with_codes_are_those_of_f64(group in numbers(1..90), groups in 1_usize..5) {
+            let numbers: Vec<f32> = (0..groups).flat_map(|_| group.iter().copied()).collect();
+            let codes: Vec<i8> = numbers.iter().rev().map(|x| (x * 15.0) as i8).collect();
+            let scales: Vec<f32> = (0..groups).map(|group| 0.1 + group as f32).collect();
+            let terms = || codes.iter().zip(&numbers).enumerate().map(|(index, (code, number))| {
+                f64::from(*code) * f64::from(*number) * f64::from(scales[index / group.len()])
+            });
+            for isa in Isa::available() {
+                let found = dot_codes(isa, &codes, &scales, &numbers);
+                prop_assert!(close(found, terms().sum(), terms().map(f64::abs).sum()));
             }
         }
 

@@ -1,8 +1,8 @@
 //! A chunk is found by a key that its own attention makes (LongHeads).
 
-use loci_kernels::Isa;
 use loci_kernels::pool::Parts;
 use loci_kernels::vector::{dot, rotate};
+use loci_kernels::{Isa, Pool};
 use loci_models::memory::{AttentionShape, MemoryError};
 
 use super::vectors::{BlockVectors, by_vectors};

@@ -14,6 +14,7 @@ use loci_models::memory::MemoryError;
 use loci_models::rope::RopeSchedule;
 
 use crate::saved::{Reader, Writer};
+use crate::select::largest;
 use crate::store::LayerRows;
 
 /// What an index learns about a new block.
@@ -60,6 +61,14 @@ pub trait Index: Send + Sync {
 
     /// Scores of the first `blocks` blocks of `layer` for a probe `[heads * head_dim]`; higher is better.
     fn score(&self, layer: usize, probe: &[f32], blocks: usize, scores: &mut Vec<f32>);
+
+    /// Numbers of the `count` blocks, of the first `blocks` of `layer`, with the highest scores for a probe
+    /// `[heads * head_dim]`; ascending, of equal scores the earlier ones.
+    fn top(&self, layer: usize, probe: &[f32], blocks: usize, count: usize, _pool: &Pool) -> Vec<usize> {
+        let mut scores = Vec::new();
+        self.score(layer, probe, blocks, &mut scores);
+        largest(&scores, count)
+    }
 
     /// Scores of the first `blocks` blocks of `layer` for a probe `[head_dim]` of one query head.
     fn score_head(&self, layer: usize, head: usize, probe: &[f32], blocks: usize, scores: &mut Vec<f32>);

@@ -1,6 +1,6 @@
 //! A block is found by the keys that its neighbours looked at most (InfLLM).
 
-use loci_kernels::Isa;
+use loci_kernels::{Isa, Pool};
 use loci_models::memory::{AttentionShape, MemoryError};
 
 use super::vectors::{BlockVectors, by_vectors};

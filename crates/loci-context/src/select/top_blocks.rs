@@ -2,7 +2,7 @@
 
 use loci_models::memory::MemoryError;
 
-use super::{Choice, Role, Select, SelectView, Selection, largest};
+use super::{Choice, Role, Select, SelectView, Selection};
 
 /// Sinks, the `top_k` blocks that the index scores highest for the mean query of the group, and all rows behind the
 /// last block. One choice for all heads of a layer.
@@ -21,13 +21,12 @@ pub struct TopBlocks {
     pub probe_at: f64,
     /// Queries that are served together.
     pub queries: usize,
-    scores: Vec<f32>,
 }
 
 impl TopBlocks {
     /// Chooses `top_k` blocks of `block_size` tokens for every `queries` queries.
     pub fn new(sinks: usize, block_size: usize, top_k: usize, probe_at: f64, queries: usize) -> Self {
-        Self { sinks, block_size, top_k, probe_at, queries, scores: Vec::new() }
+        Self { sinks, block_size, top_k, probe_at, queries }
     }
 
     /// Mean over the queries, rotated: `[heads * head_dim]`.
@@ -51,13 +50,12 @@ impl TopBlocks {
     }
 
     /// Numbers of the chosen blocks, ascending.
-    fn choose(&mut self, view: &SelectView<'_>) -> Vec<usize> {
+    fn choose(&self, view: &SelectView<'_>) -> Vec<usize> {
         if view.blocks <= self.top_k {
             return (0..view.blocks).collect();
         }
         let probe = self.probe(view);
-        view.index.score(view.layer, &probe, view.blocks, &mut self.scores);
-        largest(&self.scores, self.top_k)
+        view.index.top(view.layer, &probe, view.blocks, self.top_k, view.pool)
     }
 }
 

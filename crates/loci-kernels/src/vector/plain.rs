@@ -83,3 +83,23 @@ compiled! {
         largest.iter().chain(rest).fold(f32::NEG_INFINITY, |a, b| if *b > a { *b } else { a })
     }
 }
+
+compiled! {
+    /// Sum over groups of `scales[group]` times the products of codes and numbers; all groups are of one length.
+    fn dot_codes(codes: &[i8], scales: &[f32], numbers: &[f32]) -> f32 {
+        let group = numbers.len() / scales.len().max(1);
+        let mut total = 0.0;
+        for (group, scale) in codes.chunks(group).zip(numbers.chunks(group)).zip(scales) {
+            let mut sums = [0.0_f32; 16];
+            let ((codes, codes_rest), (numbers, rest)) = (group.0.as_chunks::<16>(), group.1.as_chunks::<16>());
+            for (codes, numbers) in codes.iter().zip(numbers) {
+                for ((sum, code), number) in sums.iter_mut().zip(codes).zip(numbers) {
+                    *sum += f32::from(*code) * number;
+                }
+            }
+            let rest: f32 = codes_rest.iter().zip(rest).map(|(code, number)| f32::from(*code) * number).sum();
+            total += scale * (sums.iter().sum::<f32>() + rest);
+        }
+        total
+    }
+}
