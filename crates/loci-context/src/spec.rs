@@ -89,6 +89,7 @@ impl MethodSpec {
             shape: context.shape,
             trained_window: context.trained_window,
             isa: context.isa,
+            row_type: context.row_type,
             heads: context.heads.clone(),
         };
         let AttentionShape { layers, heads, kv_heads, head_dim } = facts.shape;

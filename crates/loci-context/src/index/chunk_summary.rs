@@ -7,6 +7,7 @@ use loci_models::memory::{AttentionShape, MemoryError};
 
 use super::vectors::{BlockVectors, by_vectors};
 use super::{BlockView, Index};
+use crate::recipes::ModelFacts;
 use crate::saved::{Reader, Writer};
 
 /// For each query head: every token of the chunk attends to the whole chunk, both ways, at positions counted from the
@@ -21,8 +22,8 @@ pub struct ChunkSummary {
 
 impl ChunkSummary {
     /// An empty index.
-    pub fn new(shape: AttentionShape, isa: Isa) -> Self {
-        Self { vectors: BlockVectors::new(shape, isa) }
+    pub fn new(facts: &ModelFacts) -> Self {
+        Self { vectors: BlockVectors::new(facts) }
     }
 }
 

@@ -1,10 +1,11 @@
 //! A block is found by the keys that its neighbours looked at most (InfLLM).
 
-use loci_kernels::{Isa, Pool};
-use loci_models::memory::{AttentionShape, MemoryError};
+use loci_kernels::Pool;
+use loci_models::memory::MemoryError;
 
 use super::vectors::{BlockVectors, by_vectors};
 use super::{BlockView, Index};
+use crate::recipes::ModelFacts;
 use crate::saved::{Reader, Writer};
 use crate::select::largest;
 
@@ -21,8 +22,8 @@ pub struct Representative {
 
 impl Representative {
     /// An empty index that describes a block by `tokens` of its rows.
-    pub fn new(shape: AttentionShape, tokens: usize, isa: Isa) -> Self {
-        Self { tokens, vectors: BlockVectors::new(shape, isa) }
+    pub fn new(facts: &ModelFacts, tokens: usize) -> Self {
+        Self { tokens, vectors: BlockVectors::new(facts) }
     }
 }
 

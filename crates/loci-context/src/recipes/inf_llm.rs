@@ -114,7 +114,7 @@ fn build(values: &Values, facts: &ModelFacts) -> Result<Recipe, ParameterError> 
     let cap = (window - 1) as f64;
     Ok(Recipe {
         segment: Box::new(Fixed { sinks, window, block_size }),
-        index: Box::new(Representative::new(facts.shape, repr.min(block_size), facts.isa)),
+        index: Box::new(Representative::new(facts, repr.min(block_size))),
         select: Box::new(TopBlocks::new(sinks, block_size, top_k, cap, queries)),
         place: Arc::new(Capped { window, sinks_at: cap, recalled_at: cap, leaving_at: Some(cap) }),
         keep: Arc::new(Everything),

@@ -95,7 +95,7 @@ fn build(values: &Values, facts: &ModelFacts) -> Result<Recipe, ParameterError> 
     }
     Ok(Recipe {
         segment: Box::new(Fixed { sinks: 0, window: 0, block_size: chunk_size }),
-        index: Box::new(ChunkSummary::new(facts.shape, facts.isa)),
+        index: Box::new(ChunkSummary::new(facts)),
         select: Box::new(HeadChunks { chunk_size, chunks: attention / chunk_size, begin }),
         place: Arc::new(TrueDistance { reach: None }),
         keep: Arc::new(Everything),

@@ -12,6 +12,7 @@ pub mod window;
 use std::sync::Arc;
 
 use loci_kernels::Isa;
+use loci_kernels::tiles::RowType;
 use loci_models::memory::AttentionShape;
 use loci_models::method::{MethodInfo, ParameterError, Values};
 
@@ -85,6 +86,8 @@ pub struct ModelFacts {
     pub trained_window: usize,
     /// Instruction set for the parts' own products.
     pub isa: Isa,
+    /// Number format of stored rows.
+    pub row_type: RowType,
     /// How much each kv head reads from afar, where it was measured.
     pub heads: Option<Arc<HeadScores>>,
 }
