@@ -176,6 +176,47 @@ fn a_budget_that_cannot_be_met_is_refused_with_one_that_can() {
     assert!(said.contains("--budget"), "{said}");
 }
 
+/// A limit on the size of files stands in for a full disk: the first pages are written, later ones are refused.
+#[cfg(unix)]
+#[test]
+fn a_full_disk_for_the_cold_file_is_a_clear_error() {
+    let place = Place::new();
+    let text = "The_grass_is_green.".repeat(1000);
+    std::fs::write(place.folder.path().join("long.txt"), text).unwrap();
+    let ask = |limit: &str| {
+        Command::new("sh")
+            .args([
+                "-c",
+                &format!("trap '' XFSZ; ulimit -f {limit}; exec \"$0\" \"$@\""),
+                env!("CARGO_BIN_EXE_loci"),
+            ])
+            .args([
+                "ask",
+                "long.txt",
+                "-q",
+                "?",
+                "-n",
+                "2",
+                "-m",
+                "tiny.gguf",
+                "--kv",
+                "f32",
+                "--budget",
+                "2MiB",
+            ])
+            .args(["--method", "inf-llm:window=64,sinks=4,block_size=16,top_k=2,queries=32"])
+            .current_dir(place.folder.path())
+            .output()
+            .unwrap()
+    };
+    assert!(ask("unlimited").status.success(), "{}", String::from_utf8_lossy(&ask("unlimited").stderr));
+    let output = ask("8");
+    assert_eq!(output.status.code(), Some(1));
+    assert!(output.stdout.is_empty(), "no answer from a text that was not read");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains("the file for cold blocks") && said.contains("free space"), "{said}");
+}
+
 #[test]
 fn chat_reads_turns_from_standard_input() {
     use std::io::Write;
