@@ -6,7 +6,7 @@ mod edits;
 
 use std::sync::Arc;
 
-use libfuzzer_sys::arbitrary::Arbitrary;
+use libfuzzer_sys::arbitrary::{self, Arbitrary};
 use libfuzzer_sys::fuzz_target;
 use loci_kernels::Pool;
 use loci_models::gguf::Gguf;

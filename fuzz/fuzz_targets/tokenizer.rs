@@ -3,7 +3,7 @@
 
 mod edits;
 
-use libfuzzer_sys::arbitrary::Arbitrary;
+use libfuzzer_sys::arbitrary::{self, Arbitrary};
 use libfuzzer_sys::fuzz_target;
 use loci_models::tokenizer::{SpecialTokens, Tokenizer};
 use serde_json::Value;

@@ -51,9 +51,10 @@ pub struct TilePair<'a> {
 /// All keys of a part have one row type, and all values; the two may differ, and so may other parts.
 #[derive(Clone, Copy, Debug)]
 pub struct Part<'a> {
-    /// `[rows, head_dim]`, already rotated for this part.
+    /// `[rows, numbers in a key]`, already rotated for this part. Keys usually have `head_dim` numbers; those of a part
+    /// may have fewer, where some were left out of keys and queries alike.
     pub queries: &'a [f32],
-    /// Tiles, in any order and from any storage of the same head dim.
+    /// Tiles, in any order and from any storage of the same lengths.
     pub tiles: &'a [TilePair<'a>],
     /// Per query row, the visible rows `from..to` of the part, counted as `16 * tile + row`; `None`: all.
     /// A range may reach beyond the part or be empty.

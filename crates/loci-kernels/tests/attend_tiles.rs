@@ -1,5 +1,7 @@
 //! Rows in tiles: what is stored comes back, whatever happens in between, and takes the memory it says.
 
+use loci_kernels::Isa;
+use loci_kernels::attend::{Part, Scratch, TilePair, attend};
 use loci_kernels::tiles::{KeyTiles, RowType, TILE, ValueTiles};
 use proptest::prelude::*;
 
@@ -84,4 +86,44 @@ fn memory_is_reserved_exactly_and_not_again() {
     // Beyond the capacity: some more tiles, not twice as many.
     (0..16 * 16 * 8).for_each(|_| keys.push(&[1.0; 64]));
     assert!(keys.bytes() < keys.rows() * RowType::I8.row_bytes(64) * 5 / 4);
+}
+
+/// Keys that lack the dimensions in which they are zero give the same scores as those that have them.
+#[test]
+fn a_part_may_have_shorter_keys() {
+    let (head_dim, short, rows) = (40, 24, 50);
+    let mut seed = 5;
+    let mut values = ValueTiles::new(RowType::F32, head_dim, rows);
+    let (mut whole, mut cut) =
+        (KeyTiles::new(RowType::F32, head_dim, rows), KeyTiles::new(RowType::F32, short, rows));
+    let mut exact = (KeyTiles::new(RowType::F32, head_dim, 1), ValueTiles::new(RowType::F32, head_dim, 1));
+    for _ in 0..rows {
+        let key = random_row(short, &mut seed);
+        whole.push(&[key.as_slice(), &vec![0.0; head_dim - short]].concat());
+        cut.push(&key);
+        values.push(&random_row(head_dim, &mut seed));
+    }
+    exact.0.push(&random_row(head_dim, &mut seed));
+    exact.1.push(&random_row(head_dim, &mut seed));
+    let queries: Vec<Vec<f32>> = (0..7).map(|_| random_row(head_dim, &mut seed)).collect();
+    let long: Vec<f32> = queries.concat();
+    let shortened: Vec<f32> = queries.iter().flat_map(|query| query[..short].to_vec()).collect();
+    let run = |isa: Isa, keys: &KeyTiles, asked: &[f32]| {
+        let old: Vec<TilePair<'_>> = (0..keys.tiles())
+            .map(|tile| TilePair { keys: keys.tile(tile), values: values.tile(tile), present: u16::MAX })
+            .collect();
+        let new = [TilePair { keys: exact.0.tile(0), values: exact.1.tile(0), present: u16::MAX }];
+        let parts = [
+            Part { queries: asked, tiles: &old, bounds: None },
+            Part { queries: &long, tiles: &new, bounds: None },
+        ];
+        let (mut out, mut lse) = (vec![f32::NAN; 7 * head_dim], vec![f32::NAN; 7]);
+        attend(isa, 0.2, &parts, 7, head_dim, &mut Scratch::default(), &mut out, &mut lse, None);
+        (out, lse)
+    };
+    for isa in Isa::available() {
+        let (whole, cut) = (run(isa, &whole, &long), run(isa, &cut, &shortened));
+        let near = |a: &[f32], b: &[f32]| a.iter().zip(b).all(|(a, b)| (a - b).abs() < 1e-5);
+        assert!(near(&whole.0, &cut.0) && near(&whole.1, &cut.1), "{}", isa.name());
+    }
 }

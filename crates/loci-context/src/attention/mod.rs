@@ -166,13 +166,18 @@ impl Call<'_> {
             task.piece.iter().map(|piece| self.bounds(unit, piece, task, heads)).collect();
         SCRATCH.with_borrow_mut(|(scratch, rotated)| {
             rotated.clear();
+            let mut ends = vec![0];
             for piece in &task.piece {
+                let start = rotated.len();
                 self.rotate_queries(unit, unit.parts[piece.part].standing, task, rotated);
+                if let Some(channels) = unit.channels(piece.part) {
+                    cut(rotated, start, head_dim, channels);
+                }
+                ends.push(rotated.len());
             }
-            let queries: Vec<&[f32]> = rotated.chunks_exact(rows * head_dim).collect();
             let parts: Vec<Part<'_>> = (0..task.piece.len())
                 .map(|part| Part {
-                    queries: queries[part],
+                    queries: &rotated[ends[part]..ends[part + 1]],
                     tiles: &tiles[part],
                     bounds: bounds[part].as_deref(),
                 })
@@ -250,6 +255,19 @@ impl Call<'_> {
         }
         Some(bounds)
     }
+}
+
+/// Leaves only `channels` of the rows of `head_dim` numbers that begin at `start`.
+fn cut(rows: &mut Vec<f32>, start: usize, head_dim: usize, channels: &[u16]) {
+    let mut to = start;
+    for row in (start..rows.len()).step_by(head_dim) {
+        for channel in channels {
+            // Channels ascend, so nothing is overwritten before it was read.
+            rows[to] = rows[row + usize::from(*channel)];
+            to += 1;
+        }
+    }
+    rows.truncate(to);
 }
 
 /// Brings the mass of pieces, each relative to its own softmax, to the softmax over all pieces of the query.

@@ -9,7 +9,7 @@ use loci_models::memory::MemoryError;
 
 use super::{Call, PIECE_TILES};
 use crate::select::Selection;
-use crate::store::{PAGE, Page, missing};
+use crate::store::{PAGE, Packed, Page, missing};
 
 /// A part in whose tiles less than one row in this many is present is copied together before many queries read it.
 const SPARSE: usize = 3;
@@ -30,6 +30,8 @@ pub(super) struct Unit {
 enum Source {
     /// 64 consecutive rows.
     Page(Arc<Page>),
+    /// What is left of a head's old rows.
+    Packed(Arc<Packed>),
     /// Rows copied together, with their positions.
     Copied { keys: KeyTiles, values: ValueTiles, positions: Vec<usize> },
 }
@@ -51,6 +53,8 @@ pub(super) struct UnitPart {
     pub(super) tiles: Vec<UnitTile>,
     /// Keys at true distances below this are visible (near parts), or at this and beyond (far parts).
     pub(super) edge: usize,
+    /// Packed rows, whose keys may hold fewer numbers than others.
+    packed: bool,
 }
 
 impl UnitPart {
@@ -59,7 +63,8 @@ impl UnitPart {
     }
 
     fn is_sparse(&self) -> bool {
-        SPARSE * self.present() < TILE * self.tiles.len()
+        // Packed rows lie together already.
+        !self.packed && SPARSE * self.present() < TILE * self.tiles.len()
     }
 }
 
@@ -142,24 +147,36 @@ impl Call<'_> {
         edge: usize,
         rows: Range<usize>,
     ) -> Result<(), MemoryError> {
+        let layer = self.store.layer(self.layer);
+        let (packed, packed_end) = layer.packed(unit.kv_head);
+        if let Some(packed) = packed.filter(|_| rows.start < packed_end) {
+            let row = |position: usize| packed.positions.partition_point(|held| *held < position);
+            let held = row(rows.start)..row(rows.end.min(packed_end));
+            if !held.is_empty() {
+                let standing = standing.moved_by(packed.moved);
+                let part = unit.part(standing, edge, true);
+                if standing.keys(&packed.rows).is_none() {
+                    return Err(missing(standing.form(), rows.start));
+                }
+                unit.sources.push(Source::Packed(Arc::clone(packed)));
+                let source = unit.sources.len() - 1;
+                for number in held.start / TILE..held.end.div_ceil(TILE) {
+                    let base = number * TILE;
+                    let present = present(held.start.saturating_sub(base), (held.end - base).min(TILE));
+                    let first = packed.positions[base];
+                    unit.parts[part].tiles.push(UnitTile { source, number, first, present });
+                }
+            }
+        }
+        let rows = rows.start.max(packed_end)..rows.end;
         if rows.is_empty() {
             return Ok(());
         }
-        let same = |part: &UnitPart| part.standing == standing && part.edge == edge;
-        let part = match unit.parts.iter().position(same) {
-            Some(part) => part,
-            None => {
-                unit.parts.push(UnitPart { standing, tiles: Vec::new(), edge });
-                unit.parts.len() - 1
-            }
-        };
-        let layer = self.store.layer(self.layer);
+        let part = unit.part(standing, edge, false);
         let mut held = None;
         for tile in rows.start / TILE..rows.end.div_ceil(TILE) {
             let first = tile * TILE;
-            let from = rows.start.saturating_sub(first);
-            let to = (rows.end - first).min(TILE);
-            let present = (u16::MAX >> (TILE - (to - from))) << from;
+            let present = present(rows.start.saturating_sub(first), (rows.end - first).min(TILE));
             let tiles = &mut unit.parts[part].tiles;
             if let Some(last) = tiles.last_mut().filter(|last| last.first == first) {
                 last.present |= present;
@@ -180,7 +197,20 @@ impl Call<'_> {
     }
 }
 
+/// Bits of the rows `from..to` of a tile.
+fn present(from: usize, to: usize) -> u16 {
+    (u16::MAX >> (TILE - (to - from))) << from
+}
+
 impl Standing {
+    /// As before, `by` positions nearer where distances are true ones.
+    fn moved_by(self, by: usize) -> Self {
+        match self {
+            Self::Near { moved } => Self::Near { moved: moved + by },
+            Self::Far(_) => self,
+        }
+    }
+
     /// The keys of a page in the form that is read.
     fn keys(self, page: &Page) -> Option<&KeyTiles> {
         match self {
@@ -244,20 +274,37 @@ impl Source {
     fn tiles(&self, standing: Standing) -> Option<(&KeyTiles, &ValueTiles)> {
         match self {
             Self::Page(page) => Some((standing.keys(page)?, &page.values)),
+            Self::Packed(packed) => Some((standing.keys(&packed.rows)?, &packed.rows.values)),
             Self::Copied { keys, values, .. } => Some((keys, values)),
         }
     }
 }
 
 impl Unit {
+    /// The part for keys that stand like this; made if there is none.
+    fn part(&mut self, standing: Standing, edge: usize, packed: bool) -> usize {
+        let same = |part: &UnitPart| part.standing == standing && part.edge == edge && part.packed == packed;
+        self.parts.iter().position(same).unwrap_or_else(|| {
+            self.parts.push(UnitPart { standing, tiles: Vec::new(), edge, packed });
+            self.parts.len() - 1
+        })
+    }
+
     /// The positions of a tile's rows.
     pub(super) fn positions(&self, tile: &UnitTile) -> TilePositions<'_> {
-        match &self.sources[tile.source] {
-            Source::Page(_) => TilePositions::From(tile.first),
-            Source::Copied { positions, .. } => {
-                let end = ((tile.number + 1) * TILE).min(positions.len());
-                TilePositions::Listed(&positions[tile.number * TILE..end])
-            }
+        let positions = match &self.sources[tile.source] {
+            Source::Page(_) => return TilePositions::From(tile.first),
+            Source::Packed(packed) => &packed.positions,
+            Source::Copied { positions, .. } => positions,
+        };
+        TilePositions::Listed(&positions[tile.number * TILE..((tile.number + 1) * TILE).min(positions.len())])
+    }
+
+    /// Numbers of a key that a part's keys hold; `None`: all.
+    pub(super) fn channels(&self, part: usize) -> Option<&[u16]> {
+        match self.sources.get(self.parts[part].tiles.first()?.source)? {
+            Source::Packed(packed) => packed.channels.as_deref(),
+            Source::Page(_) | Source::Copied { .. } => None,
         }
     }
 
@@ -291,6 +338,14 @@ impl Unit {
         }
     }
 
+    /// The position of row `row` of a tile, which is present.
+    fn position(&self, tile: &UnitTile, row: usize) -> usize {
+        match self.positions(tile) {
+            TilePositions::From(first) => first + row,
+            TilePositions::Listed(positions) => positions[row],
+        }
+    }
+
     fn copied(&self, part: usize) -> Option<Source> {
         let part = &self.parts[part];
         let present = part.present();
@@ -303,7 +358,7 @@ impl Unit {
             for row in (0..TILE).filter(|row| tile.present >> row & 1 == 1) {
                 keys.push_from(from_keys, tile.number * TILE + row);
                 values.push_from(from_values, tile.number * TILE + row);
-                positions.push(tile.first + row);
+                positions.push(self.position(tile, row));
             }
         }
         Some(Source::Copied { keys, values, positions })

@@ -5,8 +5,10 @@ use std::sync::Arc;
 
 use loci_kernels::Isa;
 use loci_models::memory::MemoryError;
+use loci_models::rope::RopeSchedule;
 
 use super::cold::{ColdFile, ColdSlot};
+use super::packed::{HeadPacking, Packed, Packer};
 use super::{Layout, PAGE, Page, Rotations, missing};
 use crate::saved::{Reader, Writer};
 
@@ -25,6 +27,9 @@ pub(super) struct HeadRows {
     rows: usize,
     /// Pages in front whose rotated keys are gone (where unrotated ones remain).
     unrotated: usize,
+    /// What is left of the rows before `packed_end`, once they were packed; their pages are empty.
+    packed: Option<Arc<Packed>>,
+    packed_end: usize,
 }
 
 impl HeadRows {
@@ -33,7 +38,48 @@ impl HeadRows {
     }
 
     pub(super) fn bytes(&self) -> usize {
-        self.slots.iter().filter_map(|slot| slot.hot.as_ref()).map(|page| page.bytes()).sum()
+        let packed = self.packed.as_ref().map_or(0, |packed| packed.bytes());
+        packed
+            + self.slots.iter().filter_map(|slot| slot.hot.as_ref()).map(|page| page.bytes()).sum::<usize>()
+    }
+
+    /// What is left of the rows before the returned position; the others are gone.
+    pub(super) fn packed(&self) -> (Option<&Arc<Packed>>, usize) {
+        (self.packed.as_ref(), self.packed_end)
+    }
+
+    /// Keeps, of the rows before `end`, only those that `packing` names.
+    pub(super) fn pack(
+        &mut self,
+        end: usize,
+        packing: &HeadPacking,
+        layout: &Layout,
+        schedule: &RopeSchedule,
+        isa: Isa,
+    ) -> Result<(), MemoryError> {
+        let end = end.min(self.rows);
+        let mut packer = Packer::new(packing, layout, schedule, isa);
+        let mut held: Option<(usize, Arc<Page>)> = None;
+        for position in packing.rows.iter().copied().filter(|position| *position < end) {
+            if position < self.packed_end {
+                let old = self.packed.as_ref().ok_or_else(|| missing("dropped rows", position))?;
+                let row = old.row(position).ok_or_else(|| missing("dropped rows", position))?;
+                packer.push(position, &old.rows, row, old.channels.as_deref())?;
+                continue;
+            }
+            let number = position / PAGE;
+            let page = match &held {
+                Some((holds, page)) if *holds == number => page,
+                _ => &held.insert((number, self.page(number, layout)?)).1,
+            };
+            packer.push(position, page, position % PAGE, None)?;
+        }
+        self.packed = Some(Arc::new(packer.finish(end)));
+        self.packed_end = end;
+        for slot in &mut self.slots[..end / PAGE] {
+            *slot = Slot::default();
+        }
+        Ok(())
     }
 
     pub(super) fn append(
@@ -88,7 +134,7 @@ impl HeadRows {
         clock: u64,
         layout: &Layout,
     ) -> Result<(), MemoryError> {
-        for number in range.start / PAGE..range.end.div_ceil(PAGE) {
+        for number in range.start.max(self.packed_end) / PAGE..range.end.div_ceil(PAGE) {
             if self.slots.get(number).is_some_and(|slot| slot.hot.is_none()) {
                 let page = self.page(number, layout)?;
                 self.slots[number].hot = Some(page);
@@ -153,6 +199,11 @@ impl HeadRows {
         if to >= self.rows {
             return Ok(());
         }
+        if to < self.packed_end {
+            // Only everything can be forgotten: what was packed does not come back.
+            *self = Self::default();
+            return if to == 0 { Ok(()) } else { Err(missing("packed rows", to)) };
+        }
         self.slots.truncate(to.div_ceil(PAGE));
         self.unrotated = self.unrotated.min(self.slots.len());
         self.rows = to;
@@ -177,6 +228,10 @@ impl HeadRows {
     pub(super) fn save(&self, out: &mut Writer<'_>, layout: &Layout) -> Result<(), MemoryError> {
         out.number(self.rows)?;
         out.number(self.unrotated)?;
+        out.number(self.packed_end)?;
+        if let Some(packed) = &self.packed {
+            packed.save(out)?;
+        }
         for (number, slot) in self.slots.iter().enumerate() {
             let page = match slot {
                 Slot { hot: None, cold: None, .. } => None,
@@ -193,6 +248,11 @@ impl HeadRows {
     pub(super) fn read(from: &mut Reader<'_>, layout: &Layout) -> Result<Self, MemoryError> {
         let rows = from.number()?;
         let unrotated = from.number()?;
+        let packed_end = from.number()?;
+        let packed = match packed_end {
+            0 => None,
+            _ => Some(Arc::new(Packed::read(from, packed_end, layout)?)),
+        };
         let mut slots = Vec::new();
         while slots.len() < rows.div_ceil(PAGE) {
             let held = (rows - slots.len() * PAGE).min(PAGE);
@@ -205,6 +265,6 @@ impl HeadRows {
         if unrotated > slots.len() {
             return Err(MemoryError::Saved("more pages are marked than there are".into()));
         }
-        Ok(Self { slots, rows, unrotated })
+        Ok(Self { slots, rows, unrotated, packed, packed_end })
     }
 }

@@ -7,8 +7,10 @@
 
 mod cold;
 mod head;
+mod packed;
 mod page;
 
+pub use packed::HeadPacking;
 pub use page::PAGE;
 
 use std::collections::BTreeMap;
@@ -19,11 +21,13 @@ use loci_kernels::pool::Parts;
 use loci_kernels::tiles::RowType;
 use loci_kernels::{Isa, Pool};
 use loci_models::memory::{AttentionShape, MemoryError};
+use loci_models::rope::RopeSchedule;
 
 use crate::keep::KvHead;
 use crate::saved::{Reader, Writer};
 use cold::ColdFile;
 use head::HeadRows;
+pub(crate) use packed::Packed;
 pub(crate) use page::Page;
 
 /// What a store holds.
@@ -80,13 +84,7 @@ pub(crate) struct Rotations {
 
 impl Rotations {
     /// Rotations of the positions `first..first + count`.
-    pub(crate) fn fill(
-        &mut self,
-        schedule: &loci_models::rope::RopeSchedule,
-        first: usize,
-        count: usize,
-        pairs: usize,
-    ) {
+    pub(crate) fn fill(&mut self, schedule: &RopeSchedule, first: usize, count: usize, pairs: usize) {
         (self.first, self.pairs) = (first, pairs);
         self.cos.resize(count * pairs, 0.0);
         self.sin.resize(count * pairs, 0.0);
@@ -98,7 +96,7 @@ impl Rotations {
     }
 
     /// Prepares for keys that are `moved` positions nearer.
-    pub(crate) fn prepare(&mut self, schedule: &loci_models::rope::RopeSchedule, moved: usize) {
+    pub(crate) fn prepare(&mut self, schedule: &RopeSchedule, moved: usize) {
         let pairs = self.pairs;
         self.turns.entry(moved).or_insert_with(|| {
             let (mut cos, mut sin) = (vec![0.0; pairs], vec![0.0; pairs]);
@@ -204,6 +202,26 @@ impl KvStore {
     pub(crate) fn release(&mut self, head: KvHead, unreachable: &std::ops::Range<usize>) {
         let near_from = self.len(head.layer).saturating_sub(self.layout.rotated_reach);
         self.layers[head.layer][head.head].release(unreachable, near_from, self.layout.raw);
+    }
+
+    /// Keeps, of the rows of a kv head before `end`, only those that `packing` names.
+    ///
+    /// # Errors
+    /// When a cold page cannot be read, or rows are named that are gone.
+    pub(crate) fn pack(
+        &mut self,
+        head: KvHead,
+        end: usize,
+        packing: &HeadPacking,
+        schedule: &RopeSchedule,
+    ) -> Result<(), MemoryError> {
+        self.layers[head.layer][head.head].pack(end, packing, &self.layout, schedule, self.isa)
+    }
+
+    /// Positions before the returned end that a kv head has kept; `None`: all.
+    pub(crate) fn packed(&self, head: KvHead) -> (Option<&[usize]>, usize) {
+        let (packed, end) = self.layers[head.layer][head.head].packed();
+        (packed.map(|packed| packed.positions.as_slice()), end)
     }
 
     /// Keeps the first `to` rows of every layer.
@@ -324,6 +342,11 @@ impl LayerRows<'_> {
             *score = loci_kernels::vector::dot(self.store.isa, &key, probe);
         }
         Ok(())
+    }
+
+    /// What a kv head has kept of the rows before the returned position, once they were packed.
+    pub(crate) fn packed(&self, head: usize) -> (Option<&Arc<Packed>>, usize) {
+        self.heads[head].packed()
     }
 
     /// The page that holds `number * PAGE` and on; read from the file when it is cold.

@@ -79,16 +79,26 @@ impl Page {
 
     /// Reads a page of `rows` rows that [`save`](Self::save) wrote.
     pub(super) fn read(from: &mut Reader<'_>, rows: usize, layout: &Layout) -> Result<Self, MemoryError> {
+        Self::read_cut(from, rows, layout, layout.shape.head_dim)
+    }
+
+    /// As [`read`](Self::read), with rotated keys of `key_dim` numbers.
+    pub(super) fn read_cut(
+        from: &mut Reader<'_>,
+        rows: usize,
+        layout: &Layout,
+        key_dim: usize,
+    ) -> Result<Self, MemoryError> {
         let (dim, kind) = (layout.shape.head_dim, layout.row_type);
         let damaged = || MemoryError::Saved("a page has an unexpected length".into());
-        let mut keys = || -> Result<Option<KeyTiles>, MemoryError> {
+        let mut keys = |dim: usize, wanted: bool| -> Result<Option<KeyTiles>, MemoryError> {
             let bytes = from.bytes()?;
-            if bytes.is_empty() {
+            if bytes.is_empty() && (rows > 0 || !wanted) {
                 return Ok(None);
             }
             KeyTiles::load(kind, dim, rows, &bytes).map(Some).ok_or_else(damaged)
         };
-        let (raw, rotated) = (keys()?, keys()?);
+        let (raw, rotated) = (keys(dim, layout.raw)?, keys(key_dim, layout.rotated_reach > 0)?);
         if raw.is_some() != layout.raw || (raw.is_none() && rotated.is_none()) {
             return Err(MemoryError::Saved("a page holds other keys than this method reads".into()));
         }

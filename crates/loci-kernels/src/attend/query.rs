@@ -26,6 +26,11 @@ impl Queries {
             + 4 * (self.start.capacity() + self.factor.capacity() + self.padded.capacity())
     }
 
+    /// Numbers of a prepared row, padding included.
+    pub(super) fn dims(&self) -> usize {
+        self.padded.len()
+    }
+
     /// The bytes of all rows.
     pub(super) fn rows(&self) -> &[u8] {
         bytemuck::cast_slice(&self.rows)

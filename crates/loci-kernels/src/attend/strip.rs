@@ -149,19 +149,20 @@ impl Scratch {
 
     /// Adds the keys of one part.
     pub(super) fn add(&mut self, isa: Isa, scale: f32, part: &Part<'_>, with_mass: bool) {
-        assert_eq!(part.queries.len(), self.rows * self.head_dim, "queries are [rows, head_dim]");
         let blocks = part.tiles.len().div_ceil(TILES);
         let first_record = self.mass.next_part(blocks);
         let Some(first) = part.tiles.first() else { return };
         let (key_type, value_type) = (first.keys.row_type, first.values.row_type);
+        let key_dim = usize::from(first.keys.head_dim);
+        assert_eq!(part.queries.len(), self.rows * key_dim, "queries are [rows, numbers in a key]");
         for tile in part.tiles {
             assert_eq!((tile.keys.row_type, tile.values.row_type), (key_type, value_type), "one type a part");
-            assert_eq!(usize::from(tile.keys.head_dim), self.head_dim, "keys of this head dim");
+            assert_eq!(usize::from(tile.keys.head_dim), key_dim, "keys of one length a part");
             assert_eq!(usize::from(tile.values.head_dim), self.head_dim, "values of this head dim");
         }
         let everything = self.set_reach(part.bounds);
         let last = everything.1.div_ceil(KEYS).min(blocks);
-        self.queries.prepare(part.queries, self.head_dim, self.top.len(), scale, key_type);
+        self.queries.prepare(part.queries, key_dim, self.top.len(), scale, key_type);
         let kernels = Kernels::of(isa, key_type, value_type);
         let mut work = Work::new();
         for index in everything.0 / KEYS..last {
@@ -199,8 +200,8 @@ impl Scratch {
         record: Option<usize>,
         work: &mut Work,
     ) {
-        let dims = self.dims();
-        let size = self.queries.rows().len() / self.top.len() / dims;
+        let (dims, key_dims) = (self.dims(), self.queries.dims());
+        let size = self.queries.rows().len() / self.top.len() / key_dims;
         let out: &mut [f32] = bytemuck::cast_slice_mut(&mut self.out);
         for (group, reach) in self.reach.iter().enumerate() {
             let (start, end) = (first_key, first_key + KEYS);
@@ -227,9 +228,9 @@ impl Scratch {
             };
             let scores = Scores {
                 tiles: block.keys,
-                queries: &self.queries.rows()[row * dims * size..][..rows * dims * size],
+                queries: &self.queries.rows()[row * key_dims * size..][..rows * key_dims * size],
                 start: &self.queries.start[row..][..rows],
-                dims,
+                dims: key_dims,
             };
             let mut softmax = Softmax {
                 masks: (!whole).then_some(&masks),
@@ -242,7 +243,7 @@ impl Scratch {
             };
             let mut sums = Sums { tiles: block.values, out: &mut out[row * dims..][..rows * dims], dims };
             // SAFETY: `attend` lowers the instruction set to what the processor has; `add` has checked row
-            // types and head dims, so tiles have the length that `dims` says; the row arrays above have
+            // types, key lengths and head dims, so tiles have the lengths that `key_dims` and `dims` say; the row arrays above have
             // `rows` rows, which is the number of rows that function `rows - 1` handles.
             unsafe {
                 fetch(&next[..3]);
