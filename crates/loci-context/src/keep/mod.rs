@@ -1,20 +1,129 @@
-//! What may be dropped, and when?
+//! What may be dropped or shrunk, and when?
+
+mod observed;
+mod ranges;
+mod surprising;
+mod thin_keys;
+
+pub use observed::{ObservedRows, pool_largest, window_scores};
+pub use ranges::{Everything, FullOrStreaming, SinksAndWindow};
+pub use surprising::Surprising;
+pub use thin_keys::ThinKeys;
 
 use std::ops::Range;
-use std::sync::Arc;
 
-use loci_models::memory::AttentionShape;
+use loci_kernels::{Isa, Pool};
+use loci_models::memory::{AttentionShape, MemoryError};
+use loci_models::rope::RopeSchedule;
 
-/// Decides which rows no later query can reach.
+use crate::saved::{Reader, Writer};
+use crate::segment::ChunkView;
+use crate::store::{HeadPacking, LayerRows};
+
+/// Decides what no later query can reach.
+///
+/// There are two ways. Ranges that are known from the number of tokens alone ([`unreachable`](Self::unreachable)) are
+/// released while the input is read. Single rows are chosen at certain moments: before a chunk, when there must be room
+/// for it, or at the end of a prompt, when it is known what was asked.
 pub trait Keep: Send + Sync {
     /// Rows of a kv head that are unreachable once `read` tokens have been written, as one range of positions. It only
     /// grows at its end as `read` grows.
-    fn unreachable(&self, head: KvHead, read: usize) -> Range<usize>;
+    fn unreachable(&self, _head: KvHead, _read: usize) -> Range<usize> {
+        0..0
+    }
 
     /// Whether all heads keep the same rows.
     fn is_uniform(&self) -> bool {
         true
     }
+
+    /// The most rows that a kv head holds at a time, if that is fewer than are read.
+    fn most_rows(&self) -> Option<usize> {
+        None
+    }
+
+    /// Whether unrotated keys are needed when rows close up.
+    fn reads_raw_keys(&self) -> bool {
+        false
+    }
+
+    /// Told before `coming` tokens are read behind the `read` ones; what is to be left, in all heads alike, or `None`
+    /// when nothing changes.
+    fn before_chunk(&mut self, _read: usize, _coming: usize) -> Option<HeadPacking> {
+        None
+    }
+
+    /// Told at the end of each chunk what the model thought of its tokens.
+    fn after_chunk(&mut self, _chunk: &ChunkView<'_>) {}
+
+    /// Whether [`after_chunk`](Self::after_chunk) needs signals.
+    fn wants_signals(&self) -> bool {
+        false
+    }
+
+    /// The newest queries that [`at_prompt_end`](Self::at_prompt_end) wants to see; 0: it is not called.
+    fn prompt_queries(&self) -> usize {
+        0
+    }
+
+    /// Told when a prompt has been read; what is to be left of it in each kv head of a layer, or nothing when all stays.
+    ///
+    /// # Errors
+    /// When a cold block cannot be read.
+    fn at_prompt_end(&mut self, _prompt: &PromptView<'_>) -> Result<Vec<HeadPacking>, MemoryError> {
+        Ok(Vec::new())
+    }
+
+    /// Whether decisions depend on more than the number of tokens read; then the state is saved and restored.
+    fn is_stateful(&self) -> bool {
+        false
+    }
+
+    /// The most bytes in RAM once `read` tokens have been written.
+    fn most_bytes(&self, _shape: AttentionShape, _read: usize) -> usize {
+        0
+    }
+
+    /// Writes the state.
+    ///
+    /// # Errors
+    /// When writing fails.
+    fn save(&self, _out: &mut Writer<'_>) -> Result<(), MemoryError> {
+        Ok(())
+    }
+
+    /// Reads what [`save`](Self::save) wrote.
+    ///
+    /// # Errors
+    /// When it is damaged.
+    fn load(&mut self, _from: &mut Reader<'_>) -> Result<(), MemoryError> {
+        Ok(())
+    }
+
+    /// The same state again.
+    fn clone_box(&self) -> Box<dyn Keep>;
+}
+
+/// A prompt that all layers have read, seen from one layer.
+pub struct PromptView<'a> {
+    /// Layer.
+    pub layer: usize,
+    /// Shape of the model.
+    pub shape: AttentionShape,
+    /// Rows before this position are to be decided about; later ones only observe.
+    pub end: usize,
+    /// The rows of the layer.
+    pub rows: &'a LayerRows<'a>,
+    /// Unrotated queries of the newest tokens, `[m, heads, head_dim]`.
+    pub queries: &'a [f32],
+    /// Position of the first of them.
+    pub first: usize,
+    /// Rotations.
+    pub schedule: &'a RopeSchedule,
+    /// Threads.
+    pub pool: &'a Pool,
+    /// Instruction set.
+    pub isa: Isa,
 }
 
 /// A kv head of a layer.
@@ -36,65 +145,3 @@ impl KvHead {
     }
 }
 
-/// Everything stays.
-#[derive(Clone, Debug)]
-pub struct Everything;
-
-impl Keep for Everything {
-    fn unreachable(&self, _head: KvHead, _read: usize) -> Range<usize> {
-        0..0
-    }
-}
-
-/// The first `sinks` tokens and the last `window` tokens stay.
-#[derive(Clone, Debug)]
-pub struct SinksAndWindow {
-    /// Tokens in front.
-    pub sinks: usize,
-    /// Tokens that a query sees, itself included.
-    pub window: usize,
-}
-
-impl Keep for SinksAndWindow {
-    fn unreachable(&self, _head: KvHead, read: usize) -> Range<usize> {
-        // The next query stands at position `read` and sees `read - window + 1` and later.
-        let end = (read + 1).saturating_sub(self.window);
-        self.sinks.min(end)..end
-    }
-}
-
-/// Some kv heads keep everything, the others the first `sinks` tokens and what a query sees of the last.
-#[derive(Clone, Debug)]
-pub struct FullOrStreaming {
-    /// `[layers][kv_heads]`: whether the head keeps everything.
-    pub full: Arc<Vec<Vec<bool>>>,
-    /// What the others keep.
-    pub others: SinksAndWindow,
-}
-
-impl Keep for FullOrStreaming {
-    fn unreachable(&self, head: KvHead, read: usize) -> Range<usize> {
-        match self.full.get(head.layer).and_then(|layer| layer.get(head.head)) {
-            Some(false) => self.others.unreachable(head, read),
-            _ => 0..0,
-        }
-    }
-
-    fn is_uniform(&self) -> bool {
-        false
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_window_keeps_what_the_next_query_sees() {
-        let keep = SinksAndWindow { sinks: 2, window: 4 };
-        assert!(keep.unreachable(KvHead::FIRST, 3).is_empty());
-        assert!(keep.unreachable(KvHead::FIRST, 5).is_empty());
-        // Query 6 sees 3, 4, 5 and itself.
-        assert_eq!(keep.unreachable(KvHead::FIRST, 6), 2..3);
-    }
-}

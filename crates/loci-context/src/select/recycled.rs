@@ -3,6 +3,7 @@
 use loci_models::memory::{AttentionShape, MemoryError};
 
 use super::{Choice, Role, Select, SelectView, Selection};
+use crate::keep::pool_largest;
 use crate::saved::{Reader, Writer};
 
 /// When a layer reads everything again.
@@ -92,13 +93,6 @@ fn cosine(a: &[f32], b: &[f32]) -> f64 {
     if lengths > 0.0 { dot(a, b) / lengths } else { 0.0 }
 }
 
-/// The largest of the `kernel` numbers around each.
-fn pool(numbers: &[f32], kernel: usize) -> Vec<f32> {
-    let reach = kernel / 2;
-    let around = |at: usize| &numbers[at.saturating_sub(reach)..(at + reach + 1).min(numbers.len())];
-    (0..numbers.len()).map(|at| around(at).iter().copied().fold(f32::NEG_INFINITY, f32::max)).collect()
-}
-
 /// The `count` highest positions in ascending order of their score; of equal scores, lower positions rank higher.
 fn ranked(scores: &[f32], count: usize) -> Vec<usize> {
     let mut order: Vec<usize> = (0..scores.len()).collect();
@@ -178,7 +172,7 @@ impl Select for Recycled {
             .chunks(group.max(1))
             .map(|heads| {
                 let largest = (0..end).map(|row| heads.iter().map(|head| head[row]).fold(0.0, f32::max));
-                ranked(&pool(&largest.collect::<Vec<_>>(), kernel), size)
+                ranked(&pool_largest(&largest.collect::<Vec<_>>(), kernel), size)
             })
             .collect();
     }
@@ -241,8 +235,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn pooling_and_ranking_follow_the_paper() {
-        assert_eq!(pool(&[0.0, 3.0, 0.0, 0.0, 1.0], 3), [3.0, 3.0, 3.0, 1.0, 1.0]);
+    fn ranking_follows_the_paper() {
         // Lowest first: index 0 is the next to go. Ties: the lower position ranks higher.
         assert_eq!(ranked(&[0.1, 0.5, 0.5, 0.3], 3), [3, 2, 1]);
     }

@@ -316,6 +316,14 @@ impl LayerRows<'_> {
         Ok(())
     }
 
+    /// The positions of `range` whose rows a kv head still has.
+    pub fn present(&self, head: usize, range: std::ops::Range<usize>) -> Vec<usize> {
+        let (packed, end) = self.heads[head].packed();
+        let old = packed.into_iter().flat_map(|packed| &packed.positions).copied();
+        let old = old.filter(|position| range.contains(position));
+        old.chain(range.start.max(end)..range.end).collect()
+    }
+
     /// Products of the unrotated keys at `positions` of a kv head with `probe`.
     ///
     /// # Errors

@@ -15,6 +15,8 @@ pub struct HeadPacking {
     pub rows: Vec<usize>,
     /// Numbers of a rotated key that stay, ascending; `None`: all.
     pub channels: Option<Vec<u16>>,
+    /// Rows from this position on stay as they are; `None`: all rows written so far are decided about.
+    pub end: Option<usize>,
     /// Whether the rows move together: they then stand at 0, 1, 2, … and what follows stands right behind them.
     pub together: bool,
 }

@@ -1,0 +1,178 @@
+//! The most surprising tokens stay, and fade (SirLLM).
+
+use loci_models::memory::{AttentionShape, MemoryError};
+
+use super::Keep;
+use crate::saved::{Reader, Writer};
+use crate::segment::ChunkView;
+use crate::store::HeadPacking;
+
+/// At most `sinks + recent + surprising` tokens stay, the same in all layers and heads. When a turn would not fit any
+/// more, room is made for a whole turn: the first `sinks` stay, the tokens with the highest scores, and then the newest.
+/// They close up, so that distances count what is held. A token's score is its surprise, `-ln p`, when it was read;
+/// the first one of a turn that is read at once gets the highest of its turn. All scores are multiplied by `decay` at
+/// every turn.
+///
+/// Source: Yao et al., "SirLLM: Streaming Infinite Retentive LLM", 2024.
+#[derive(Clone, Debug)]
+pub struct Surprising {
+    /// Tokens in front.
+    pub sinks: usize,
+    /// Tokens that stay for their surprise.
+    pub surprising: usize,
+    /// Tokens that stay for being new.
+    pub recent: usize,
+    /// Tokens of a turn.
+    pub turn: usize,
+    /// By what scores are multiplied at each turn.
+    pub decay: f32,
+    /// Positions of the tokens held, and their scores.
+    held: Vec<(usize, f32)>,
+    /// Tokens of the turn so far.
+    turned: usize,
+}
+
+impl Surprising {
+    /// Nothing is held yet.
+    pub const fn new(sinks: usize, surprising: usize, recent: usize, turn: usize, decay: f32) -> Self {
+        Self { sinks, surprising, recent, turn, decay, held: Vec::new(), turned: 0 }
+    }
+
+    const fn capacity(&self) -> usize {
+        self.sinks + self.surprising + self.recent
+    }
+
+    /// Indices of the held tokens that stay when there must be room for `coming` more; ascending.
+    fn choose(&self, coming: usize) -> Vec<usize> {
+        let scores: Vec<f32> = self.held.iter().map(|(_, score)| *score).collect();
+        let mut stays = vec![false; scores.len()];
+        let best = crate::select::largest(&scores, self.surprising.saturating_sub(coming));
+        best.into_iter().chain(0..self.sinks.min(scores.len())).for_each(|token| stays[token] = true);
+        let mut count = stays.iter().filter(|stays| **stays).count();
+        for stays in stays.iter_mut().rev() {
+            if count >= self.capacity().saturating_sub(coming) {
+                break;
+            }
+            count += usize::from(!*stays);
+            *stays = true;
+        }
+        (0..stays.len()).filter(|token| stays[*token]).collect()
+    }
+}
+
+impl Keep for Surprising {
+    fn most_rows(&self) -> Option<usize> {
+        Some(self.capacity())
+    }
+
+    fn reads_raw_keys(&self) -> bool {
+        true
+    }
+
+    fn before_chunk(&mut self, _read: usize, coming: usize) -> Option<HeadPacking> {
+        if self.turned > 0 && self.turned + coming <= self.turn {
+            return None;
+        }
+        // A new turn begins.
+        self.turned = 0;
+        let full = self.held.len() + self.turn > self.capacity();
+        let packing = full.then(|| {
+            let stays = self.choose(self.turn);
+            self.held = stays.into_iter().map(|token| self.held[token]).collect();
+            let rows = self.held.iter().map(|(position, _)| *position).collect();
+            HeadPacking { rows, together: true, ..HeadPacking::default() }
+        });
+        self.held.iter_mut().for_each(|(_, score)| *score *= self.decay);
+        packing
+    }
+
+    fn after_chunk(&mut self, chunk: &ChunkView<'_>) {
+        let surprise = chunk.signals.surprise;
+        let highest = surprise.iter().copied().fold(0.0, f32::max);
+        for (offset, position) in (chunk.first..chunk.end).enumerate() {
+            let own = surprise.get(offset).copied().unwrap_or(0.0);
+            let first_of_turn = self.turned == 0 && chunk.end - chunk.first > 1;
+            self.held.push((position, if first_of_turn { highest } else { own }));
+            self.turned += 1;
+        }
+    }
+
+    fn wants_signals(&self) -> bool {
+        true
+    }
+
+    fn is_stateful(&self) -> bool {
+        true
+    }
+
+    fn most_bytes(&self, shape: AttentionShape, read: usize) -> usize {
+        // Positions and scores, here and in a mark, and the positions that each head keeps.
+        let rows = self.capacity().min(read);
+        rows * (6 * size_of::<(usize, f32)>() + shape.layers * shape.kv_heads * size_of::<usize>())
+    }
+
+    fn save(&self, out: &mut Writer<'_>) -> Result<(), MemoryError> {
+        out.numbers(&self.held.iter().map(|(position, _)| *position).collect::<Vec<_>>())?;
+        out.floats(&self.held.iter().map(|(_, score)| *score).collect::<Vec<_>>())?;
+        out.number(self.turned)
+    }
+
+    fn load(&mut self, from: &mut Reader<'_>) -> Result<(), MemoryError> {
+        let (positions, scores) = (from.numbers()?, from.floats()?);
+        if positions.len() != scores.len() {
+            return Err(MemoryError::Saved("it has not one score for each token held".into()));
+        }
+        self.held = positions.into_iter().zip(scores).collect();
+        self.turned = from.number()?;
+        Ok(())
+    }
+
+    fn clone_box(&self) -> Box<dyn Keep> {
+        Box::new(self.clone())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn keep(surprising: usize, recent: usize, scores: &[f32]) -> Surprising {
+        let mut keep = Surprising::new(2, surprising, recent, 3, 1.0);
+        keep.held = scores.iter().copied().enumerate().collect();
+        keep
+    }
+
+    #[test]
+    fn sinks_surprising_and_newest_tokens_stay() {
+        // Room for 3: of 8 tokens 2 + 5 + 1 - 3 = 5 stay: two sinks, the best 2, and the newest.
+        let keep = keep(5, 1, &[0.0, 0.0, 9.0, 1.0, 8.0, 1.0, 1.0, 0.5]);
+        assert_eq!(keep.choose(3), [0, 1, 2, 4, 7]);
+        // Equal scores: the older token wins.
+        let equal = self::keep(5, 1, &[1.0; 8]);
+        assert_eq!(equal.choose(3), [0, 1, 5, 6, 7]);
+    }
+
+    #[test]
+    fn without_room_for_surprise_sinks_and_newest_stay() {
+        let keep = keep(0, 6, &[1.0, 1.0, 9.0, 9.0, 9.0, 0.0, 0.0, 0.0]);
+        assert_eq!(keep.choose(3), [0, 1, 5, 6, 7]);
+    }
+
+    #[test]
+    fn the_choice_depends_on_the_order_of_scores_only() {
+        let scores = [3.0, 1.0, 4.0, 1.5, 9.0, 2.0, 6.0, 5.0, 3.5];
+        let scaled: Vec<f32> = scores.iter().map(|score| score * 0.01).collect();
+        assert_eq!(keep(5, 0, &scores).choose(3), keep(5, 0, &scaled).choose(3));
+    }
+
+    #[test]
+    fn scores_fade_at_each_turn() {
+        let mut keep = Surprising::new(1, 4, 0, 2, 0.5);
+        keep.held = vec![(0, 8.0)];
+        assert!(keep.before_chunk(1, 2).is_none());
+        assert_eq!(keep.held, [(0, 4.0)]);
+        keep.turned = 1;
+        assert!(keep.before_chunk(2, 1).is_none(), "the turn goes on");
+        assert_eq!(keep.held, [(0, 4.0)]);
+    }
+}
