@@ -1,56 +1,126 @@
-//! The recipes against independent NumPy references of one layer (`scripts/golden/{inf_llm,lm_infinite}.py`).
+//! The recipes against independent NumPy references of one or two layers (`scripts/golden/<method>.py`).
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod common;
 
-use common::{Stream, build, context, prompt_then_singles};
+use std::sync::Arc;
+
+use common::{Stream, build, context, prompt_then_singles, weights};
+use loci_context::BuildContext;
+use loci_context::heads::HeadScores;
 use loci_models::memory::AttentionShape;
 use serde_json::Value;
 
-fn number(case: &Value, key: &str) -> usize {
-    case[key].as_u64().unwrap_or_else(|| panic!("{key} is missing")) as usize
+fn number(value: &Value, key: &str) -> usize {
+    value[key].as_u64().unwrap_or_else(|| panic!("{key} is missing")) as usize
 }
 
-fn check(file: &str, spec: impl Fn(&Value) -> String) {
+fn fixture(file: &str) -> Value {
     let path = format!("{}/tests/fixtures/{file}", env!("CARGO_MANIFEST_DIR"));
-    let fixture: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
-    let cases = fixture["cases"].as_array().unwrap();
-    assert!(cases.len() >= 5);
-    for case in cases {
+    serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
+}
+
+/// The layers of a case: a case of one layer holds its outputs itself.
+fn layers(case: &Value) -> &[Value] {
+    case["layers"].as_array().map_or(std::slice::from_ref(case), Vec::as_slice)
+}
+
+fn table<T>(rows: &Value, cell: impl Fn(&Value) -> T) -> Vec<Vec<T>> {
+    let row = |row: &Value| row.as_array().unwrap().iter().map(&cell).collect();
+    rows.as_array().unwrap().iter().map(row).collect()
+}
+
+/// A shape, inputs and a context as a case describes them.
+struct Setup {
+    name: String,
+    stream: Stream,
+    cuts: Vec<usize>,
+    scores: Option<Arc<HeadScores>>,
+}
+
+impl Setup {
+    fn new(case: &Value) -> Self {
         let shape = AttentionShape {
-            layers: 1,
+            layers: layers(case).len(),
             heads: number(case, "heads"),
             kv_heads: number(case, "kv_heads"),
             head_dim: number(case, "head_dim"),
         };
         let n = number(case, "tokens");
-        let stream =
-            Stream::new(shape, n, number(case, "seed") as u64, case["query_scale"].as_f64().unwrap() as f32);
-        let spec = spec(case);
-        let mut memory = build(&spec, context(shape, 2));
-        let out = stream.run(&mut *memory, &prompt_then_singles(number(case, "prompt"), n));
-        let name = case["name"].as_str().unwrap();
-        for token in 0..n {
-            let found = stream.token(&out, 0, token);
-            for (head, row) in found.chunks(shape.head_dim).enumerate() {
-                let check: f64 = row
-                    .iter()
-                    .enumerate()
-                    .map(|(i, x)| f64::from(*x) * (i + 1) as f64 / shape.head_dim as f64)
-                    .sum();
-                let expected = case["checks"][token][head].as_f64().unwrap();
-                assert!(
-                    (check - expected).abs() < 2e-4,
-                    "{name} ({spec}), token {token}, head {head}: {check} for {expected}"
-                );
-            }
+        let scale = case["query_scale"].as_f64().unwrap() as f32;
+        let scores = case.get("head_scores").map(|scores| {
+            Arc::new(HeadScores::new(table(scores, |score| score.as_f64().unwrap()), shape).unwrap())
+        });
+        Self {
+            name: case["name"].as_str().unwrap().to_owned(),
+            stream: Stream::new(shape, n, number(case, "seed") as u64, scale),
+            cuts: prompt_then_singles(number(case, "prompt"), n),
+            scores,
         }
-        for (token, expected) in case["outputs"].as_object().unwrap() {
-            let found = stream.token(&out, 0, token.parse().unwrap());
-            for (x, y) in found.iter().zip(expected.as_array().unwrap()) {
-                let y = y.as_f64().unwrap();
-                assert!((f64::from(*x) - y).abs() < 1e-4, "{name}, token {token}: {x} for {y}");
+    }
+
+    fn context(&self) -> BuildContext {
+        let mut context = context(self.stream.shape, 2);
+        context.heads = self.scores.clone().or(context.heads);
+        context
+    }
+}
+
+fn check(file: &str, spec: impl Fn(&Value) -> String) {
+    let fixture = fixture(file);
+    let cases = fixture["cases"].as_array().unwrap();
+    assert!(cases.len() >= 5);
+    for case in cases {
+        let setup = Setup::new(case);
+        let (stream, name, spec) = (&setup.stream, &setup.name, spec(case));
+        let out = stream.run(&mut *build(&spec, setup.context()), &setup.cuts);
+        for (layer, expected) in layers(case).iter().enumerate() {
+            check_outputs(stream, &out, layer, expected, &format!("{name} ({spec}), layer {layer}"));
+        }
+    }
+}
+
+fn check_outputs(stream: &Stream, out: &[Vec<f32>], layer: usize, expected: &Value, name: &str) {
+    let head_dim = stream.shape.head_dim;
+    for token in 0..stream.n {
+        for (head, row) in stream.token(out, layer, token).chunks(head_dim).enumerate() {
+            let weigh = |(i, x): (usize, &f32)| f64::from(*x) * (i + 1) as f64 / head_dim as f64;
+            let check: f64 = row.iter().enumerate().map(weigh).sum();
+            let expected = expected["checks"][token][head].as_f64().unwrap();
+            assert!(
+                (check - expected).abs() < 2e-4,
+                "{name}, token {token}, head {head}: {check} for {expected}"
+            );
+        }
+    }
+    for (token, expected) in expected["outputs"].as_object().unwrap() {
+        let found = stream.token(out, layer, token.parse().unwrap());
+        for (x, y) in found.iter().zip(expected.as_array().unwrap()) {
+            let y = y.as_f64().unwrap();
+            assert!((f64::from(*x) - y).abs() < 1e-4, "{name}, token {token}: {x} for {y}");
+        }
+    }
+}
+
+/// Which rows are read, seen through values that are 1 for one row and 0 for the others.
+fn check_reads(file: &str, spec: impl Fn(&Value) -> String) {
+    for case in fixture(file)["cases"].as_array().unwrap() {
+        let setup = Setup::new(case);
+        let (n, heads) = (setup.stream.n, setup.stream.shape.heads);
+        let found = weights(&spec(case), || setup.context(), &setup.stream, &setup.cuts);
+        for (layer, expected) in layers(case).iter().enumerate() {
+            for (token, lists) in expected["reads"].as_object().unwrap() {
+                let lists = lists.as_array().unwrap();
+                for head in 0..heads {
+                    let mut wanted = vec![false; n];
+                    for run in table(&lists[head * lists.len() / heads], |end| end.as_u64().unwrap() as usize) {
+                        wanted[run[0]..run[1]].fill(true);
+                    }
+                    let row = &found[layer][(token.parse::<usize>().unwrap() * heads + head) * n..][..n];
+                    let read: Vec<bool> = row.iter().map(|weight| *weight > 0.0).collect();
+                    assert_eq!(read, wanted, "{}, layer {layer}, token {token}, head {head}", setup.name);
+                }
             }
         }
     }
@@ -79,4 +149,89 @@ fn lm_infinite_equals_its_reference() {
             case["sinks"], case["window"], case["top_k"], case["insert_at"]
         )
     });
+}
+
+#[test]
+fn long_heads_equals_its_reference() {
+    check("long_heads.json", |case| {
+        format!(
+            "long-heads:chunk_size={},attention={},begin={}",
+            case["chunk_size"], case["attention"], case["begin"]
+        )
+    });
+}
+
+fn hip_attention(case: &Value) -> String {
+    format!(
+        "hip-attention:rows={},queries={},key_block={},stride={},window={},sinks={},dense_layers={},refresh={},sample={}",
+        case["rows"],
+        case["queries"],
+        case["key_block"],
+        case["stride"],
+        case["window"],
+        case["sinks"],
+        case["dense_layers"],
+        case["refresh"],
+        case["sample"].as_str().unwrap()
+    )
+}
+
+#[test]
+fn hip_attention_equals_its_reference() {
+    check("hip_attention.json", hip_attention);
+}
+
+#[test]
+fn hip_attention_reads_what_its_reference_finds() {
+    check_reads("hip_attention.json", hip_attention);
+}
+
+fn recycled_attention(case: &Value) -> String {
+    format!(
+        "recycled-attention:rows={},share={},stride={},threshold={},kernel={}",
+        case["rows"], case["share"], case["stride"], case["threshold"], case["kernel"]
+    )
+}
+
+#[test]
+fn recycled_attention_equals_its_reference() {
+    check("recycled_attention.json", recycled_attention);
+}
+
+#[test]
+fn recycled_attention_reads_the_lists_of_its_reference() {
+    check_reads("recycled_attention.json", recycled_attention);
+}
+
+fn duo_attention(case: &Value) -> String {
+    format!(
+        "duo-attention:sparsity={},sinks={},recent={},queries={},profile={}",
+        case["sparsity"],
+        case["sinks"],
+        case["recent"],
+        case["queries"],
+        case["profile"].as_str().unwrap()
+    )
+}
+
+#[test]
+fn duo_attention_equals_its_reference() {
+    check("duo_attention.json", duo_attention);
+}
+
+#[test]
+fn duo_attention_reads_the_rows_of_its_reference() {
+    check_reads("duo_attention.json", duo_attention);
+}
+
+#[test]
+fn full_heads_are_those_above_the_quantile() {
+    for case in fixture("duo_attention.json")["tables"].as_array().unwrap() {
+        let scores = table(&case["head_scores"], |score| score.as_f64().unwrap());
+        let shape =
+            AttentionShape { layers: scores.len(), heads: scores[0].len(), kv_heads: scores[0].len(), head_dim: 16 };
+        let sparsity = case["sparsity"].as_f64().unwrap();
+        let full = HeadScores::new(scores, shape).unwrap().full_heads(sparsity);
+        assert_eq!(full, table(&case["full_heads"], |full| full.as_bool().unwrap()), "sparsity {sparsity}");
+    }
 }

@@ -114,6 +114,34 @@ pub fn prompt_then_singles(prompt: usize, n: usize) -> Vec<usize> {
     cuts
 }
 
+/// The weight that each query gave to each position, `[layers][n, heads, n]`, found by giving each row in turn a value
+/// of its own. Only for methods whose choices do not depend on values.
+pub fn weights(
+    spec: &str,
+    context: impl Fn() -> BuildContext,
+    stream: &Stream,
+    cuts: &[usize],
+) -> Vec<Vec<f32>> {
+    let AttentionShape { layers, heads, kv_heads, head_dim } = stream.shape;
+    let n = stream.n;
+    let mut found = vec![vec![0.0; n * heads * n]; layers];
+    for from in (0..n).step_by(head_dim) {
+        let mut v = vec![0.0; n * kv_heads * head_dim];
+        for row in from..(from + head_dim).min(n) {
+            (0..kv_heads).for_each(|head| v[(row * kv_heads + head) * head_dim + row - from] = 1.0);
+        }
+        let one_hot = Stream { v: vec![v; layers], q: stream.q.clone(), k: stream.k.clone(), ..*stream };
+        let out = one_hot.run(&mut *build(spec, context()), cuts);
+        let width = head_dim.min(n - from);
+        for (found, out) in found.iter_mut().zip(&out) {
+            for (query, row) in out.chunks_exact(head_dim).enumerate() {
+                found[query * n + from..query * n + from + width].copy_from_slice(&row[..width]);
+            }
+        }
+    }
+    found
+}
+
 pub fn largest_difference(a: &[Vec<f32>], b: &[Vec<f32>]) -> f32 {
     assert_eq!(a.len(), b.len());
     let mut largest = 0.0_f32;
