@@ -158,6 +158,7 @@ impl RecipeMemory {
             queries: q,
             first,
             count,
+            alone: self.chunk == 1,
             blocks,
             segment: &*self.recipe.segment,
             index: &*self.recipe.index,

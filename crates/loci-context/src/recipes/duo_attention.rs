@@ -110,7 +110,6 @@ fn build(values: &Values, facts: &ModelFacts) -> Result<Recipe, ParameterError> 
             sinks,
             recent,
             full_first: released,
-            queries,
         }),
         place: Arc::new(TrueDistanceByRole { recent: if released { usize::MAX } else { recent + 1 } }),
         // The next query, at position `read`, sees `recent` rows before it and itself.

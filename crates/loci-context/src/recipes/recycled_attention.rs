@@ -5,7 +5,7 @@
 //!
 //! 1. A prompt is read with full attention, its last token alone.
 //! 2. From that token's attention each kv head takes the rows that received most of it: the largest over the heads of
-//!    the group, then over `kernel` neighbouring positions; `share` of all rows.
+//!    the group, then over `kernel` neighbouring positions; `share` of all rows so far.
 //! 3. A token that is written reads this list and the tokens since; each new one pushes out the row with the least
 //!    attention. At every `stride`-th token everything is read, and the list is made anew; with `threshold` below 1, a
 //!    layer skips this while its query, averaged over heads, stays that alike (cosine) to the one of its last full step.

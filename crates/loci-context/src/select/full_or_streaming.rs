@@ -18,15 +18,14 @@ pub struct FullOrStreaming {
     pub sinks: usize,
     /// Recent tokens besides the query itself.
     pub recent: usize,
-    /// Whether the first group of a sequence is read in full by all heads.
+    /// Whether the group with which a sequence begins is read in full by all heads.
     pub full_first: bool,
-    /// Queries that are served together.
-    pub queries: usize,
 }
 
 impl Select for FullOrStreaming {
     fn select(&mut self, view: &SelectView<'_>) -> Result<Choice, MemoryError> {
-        let first_group = self.full_first && view.end() <= self.queries;
+        // Later groups would ask for rows that are dropped, however short the first was.
+        let first_group = self.full_first && view.first == 0;
         let choose = |full: &bool| {
             let mut selection = Selection::default();
             if *full || first_group {

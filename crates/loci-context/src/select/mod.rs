@@ -154,6 +154,8 @@ pub struct SelectView<'a> {
     pub first: usize,
     /// Number of queries.
     pub count: usize,
+    /// Whether the chunk has one token only, as the last one of a prompt and each written one do.
+    pub alone: bool,
     /// Blocks that exist for these queries.
     pub blocks: usize,
     /// Where blocks lie.

@@ -21,7 +21,7 @@ pub enum Sample {
 /// for it, and a window; all at true distances. The first layers read everything. While tokens are written, the blocks
 /// found are used again for `refresh` steps.
 ///
-/// The search covers the rows between the sinks and the window of the group's last query: it cuts them into as many
+/// The search covers the rows between the sinks and the window of the group's first query: it cuts them into as many
 /// equal ranges as blocks are wanted, halves every range, keeps the better half of all halves by the largest product
 /// of the group's queries with the keys of one block of each, and so on until ranges are single blocks.
 #[derive(Clone, Debug)]

@@ -23,7 +23,7 @@ pub enum Refresh {
 pub struct Recycled {
     /// Rows of the list, at least.
     pub rows: usize,
-    /// Rows of the list as a share of the tokens at the full step.
+    /// Rows of the list as a share of the tokens so far.
     pub share: f64,
     /// Steps between two that may be full.
     pub stride: usize,
@@ -40,8 +40,6 @@ struct Layer {
     lists: Vec<Vec<usize>>,
     /// Head-averaged query of the last full step.
     query: Vec<f32>,
-    /// Rows that a list may have.
-    size: usize,
     /// Single tokens since the last full one, it excluded.
     steps: usize,
     /// The step being done reads everything.
@@ -68,7 +66,7 @@ impl Recycled {
         Self { rows, share, stride, refresh, kernel, layers: vec![Layer::new(shape.kv_heads); shape.layers] }
     }
 
-    /// Rows of the list after a full step over `end` tokens.
+    /// Rows that a list may have after a step, when there are `end` tokens.
     fn size(&self, end: usize) -> usize {
         #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)]
         let share = (self.share * end as f64) as usize;
@@ -99,6 +97,8 @@ fn ranked(scores: &[f32], count: usize) -> Vec<usize> {
     order.sort_unstable_by(|a, b| scores[*b].total_cmp(&scores[*a]).then(a.cmp(b)));
     order.truncate(count);
     order.reverse();
+    // Otherwise each list would hold room for all tokens.
+    order.shrink_to_fit();
     order
 }
 
@@ -107,8 +107,8 @@ impl Select for Recycled {
         let mut all = Selection::default();
         all.push(0..view.end(), Role::Recent);
         let empty = Layer::default();
-        let full = match view.count {
-            1 => {
+        let full = match view.alone {
+            true => {
                 let head_dim = view.shape.head_dim;
                 let mut query = vec![0.0_f32; head_dim];
                 let position = view.first;
@@ -129,7 +129,7 @@ impl Select for Recycled {
                 }
                 full
             }
-            _ => {
+            false => {
                 // A prompt: what was known about earlier answers says nothing about the next.
                 if let Some(layer) = self.layers.get_mut(view.layer) {
                     *layer = Layer::new(view.shape.kv_heads);
@@ -137,11 +137,13 @@ impl Select for Recycled {
                 true
             }
         };
+        let size = self.size(view.end());
         let Some(layer) = self.layers.get_mut(view.layer).filter(|_| !full) else {
             return Ok(Choice::AllHeads(all));
         };
         let mut selections = Vec::with_capacity(layer.lists.len());
         for list in &mut layer.lists {
+            list.reserve_exact(1);
             list.push(view.first);
             let mut rows = list.clone();
             rows.sort_unstable();
@@ -150,7 +152,7 @@ impl Select for Recycled {
                 selection.push(row..row + 1, Role::Recent);
             }
             selections.push(selection);
-            if list.len() > layer.size {
+            if list.len() > size {
                 list.remove(0);
             }
         }
@@ -166,7 +168,6 @@ impl Select for Recycled {
         let kernel = self.kernel;
         let Some(layer) = self.layers.get_mut(layer) else { return };
         layer.full = false;
-        layer.size = size;
         let group = weights.len() / layer.kv_heads.max(1);
         layer.lists = weights
             .chunks(group.max(1))
@@ -187,8 +188,8 @@ impl Select for Recycled {
     }
 
     fn most_bytes(&self, shape: AttentionShape, read: usize) -> usize {
-        // A mark may hold the lists a second time; a step weighs all rows of a layer for each head.
-        let lists = 2 * shape.layers * shape.kv_heads * (self.size(read).min(read) + 1);
+        // Room for one row more than a list keeps; a step weighs all rows of a layer for each head.
+        let lists = shape.layers * shape.kv_heads * (self.size(read).min(read) + 1);
         lists * size_of::<usize>() + 3 * shape.heads * read * size_of::<f32>()
     }
 
@@ -201,7 +202,6 @@ impl Select for Recycled {
             out.number(layer.lists.len())?;
             layer.lists.iter().try_for_each(|list| out.numbers(list))?;
             out.floats(&layer.query)?;
-            out.number(layer.size)?;
             out.number(layer.steps)?;
         }
         Ok(())
@@ -218,7 +218,6 @@ impl Select for Recycled {
             }
             layer.lists = (0..lists).map(|_| from.numbers()).collect::<Result<_, _>>()?;
             layer.query = from.floats()?;
-            layer.size = from.number()?;
             layer.steps = from.number()?;
             layer.full = false;
         }

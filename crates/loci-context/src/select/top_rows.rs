@@ -25,7 +25,7 @@ impl Select for TopRows {
     fn select(&mut self, view: &SelectView<'_>) -> Result<Choice, MemoryError> {
         let base = self.base.spans(view.first, view.end());
         let middle = self.base.sinks..(view.first + 1).saturating_sub(self.base.window);
-        if view.count != 1 || view.layer < self.from_layer || middle.len() < self.top_k {
+        if !view.alone || view.layer < self.from_layer || middle.len() < self.top_k {
             return Ok(Choice::AllHeads(base));
         }
         let head_dim = view.shape.head_dim;
