@@ -26,7 +26,7 @@ fn spec(id: &str) -> String {
         "inf-llm" => "inf-llm:window=256,sinks=16,block_size=32,top_k=8,queries=64".into(),
         "long-heads" => "long-heads:chunk_size=32,attention=256".into(),
         "duo-attention" => "duo-attention:sinks=16,recent=128".into(),
-        "hip-attention" => "hip-attention:rows=128,window=64,dense_layers=1".into(),
+        "hip-attention" => "hip-attention:rows=128,key_block=1,window=256,dense_layers=1".into(),
         "recycled-attention" => id.into(),
         _ => format!("{id}:window=256"),
     }

@@ -44,7 +44,13 @@ fn fixed_bytes(recipe: &Recipe, layout: &Layout, tokens: usize) -> usize {
     let queries = 2 * query_rows * shape.heads * shape.head_dim * shape.layers * size_of::<f32>();
     let evidence = 2 * tokens * (size_of::<f32>() + 1);
     let state = recipe.select.most_bytes(shape, tokens) + recipe.segment.most_bytes(tokens);
-    let copied = shape.heads * recipe.select.scattered_rows() * 2 * layout.row_type.row_bytes(shape.head_dim);
+    let copied = match recipe.select.scattered_rows() {
+        0 => 0,
+        rows => {
+            let rows = (rows + recipe.queries).min(tokens);
+            shape.heads * rows * 2 * layout.row_type.row_bytes(shape.head_dim)
+        }
+    };
     near + index + mass + queries + evidence + state + copied + scratch_bytes(recipe, shape, near_rows)
 }
 

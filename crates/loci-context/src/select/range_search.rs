@@ -211,7 +211,9 @@ impl Select for RangeSearch {
     }
 
     fn scattered_rows(&self) -> usize {
-        self.ranges.rows
+        // Sinks and window stand as the rows found do, so they are copied with them.
+        let Ranges { rows, key_block, sinks, window, .. } = self.ranges;
+        rows.next_multiple_of(key_block) + sinks + window
     }
 
     fn bytes(&self) -> usize {
