@@ -6,7 +6,7 @@ mod common;
 
 use std::sync::Arc;
 
-use common::{Stream, build, context, prompt_then_singles, weights};
+use common::{Stream, Weights, build, context, prompt_then_singles};
 use loci_context::BuildContext;
 use loci_context::heads::HeadScores;
 use loci_models::memory::AttentionShape;
@@ -107,18 +107,16 @@ fn check_outputs(stream: &Stream, out: &[Vec<f32>], layer: usize, expected: &Val
 fn check_reads(file: &str, spec: impl Fn(&Value) -> String) {
     for case in fixture(file)["cases"].as_array().unwrap() {
         let setup = Setup::new(case);
-        let (n, heads) = (setup.stream.n, setup.stream.shape.heads);
-        let found = weights(&spec(case), || setup.context(), &setup.stream, &setup.cuts);
+        let heads = setup.stream.shape.heads;
+        let found = Weights::of(&spec(case), || setup.context(), &setup.stream, &setup.cuts);
         for (layer, expected) in layers(case).iter().enumerate() {
             for (token, lists) in expected["reads"].as_object().unwrap() {
                 let lists = lists.as_array().unwrap();
                 for head in 0..heads {
-                    let mut wanted = vec![false; n];
-                    for run in table(&lists[head * lists.len() / heads], |end| end.as_u64().unwrap() as usize) {
-                        wanted[run[0]..run[1]].fill(true);
-                    }
-                    let row = &found[layer][(token.parse::<usize>().unwrap() * heads + head) * n..][..n];
-                    let read: Vec<bool> = row.iter().map(|weight| *weight > 0.0).collect();
+                    // Lists are given for each head or for each kv head.
+                    let runs = table(&lists[head * lists.len() / heads], |end| end.as_u64().unwrap() as usize);
+                    let wanted: Vec<usize> = runs.iter().flat_map(|run| run[0]..run[1]).collect();
+                    let read = found.read(layer, token.parse().unwrap(), head);
                     assert_eq!(read, wanted, "{}, layer {layer}, token {token}, head {head}", setup.name);
                 }
             }

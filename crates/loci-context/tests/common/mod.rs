@@ -38,6 +38,33 @@ impl Stream {
         stream
     }
 
+    /// The same with other keys and values from token `from` on, and other queries where `queries` says so.
+    pub fn with_another_end(&self, from: usize, queries: bool) -> Self {
+        let other = Self::new(self.shape, self.n, 4711, 3.0);
+        let join = |own: &[Vec<f32>], other: &[Vec<f32>]| {
+            let layer = |(own, other): (&Vec<f32>, &Vec<f32>)| {
+                let at = own.len() / self.n * from;
+                [&own[..at], &other[at..]].concat()
+            };
+            own.iter().zip(other).map(layer).collect()
+        };
+        Self {
+            q: if queries { join(&self.q, &other.q) } else { self.q.clone() },
+            k: join(&self.k, &other.k),
+            v: join(&self.v, &other.v),
+            ..*self
+        }
+    }
+
+    /// The largest difference between the outputs of two runs, for the tokens `tokens`.
+    pub fn difference(&self, a: &[Vec<f32>], b: &[Vec<f32>], tokens: std::ops::Range<usize>) -> f32 {
+        let width = self.shape.heads * self.shape.head_dim;
+        let cut = |out: &[Vec<f32>]| -> Vec<Vec<f32>> {
+            out.iter().map(|layer| layer[tokens.start * width..tokens.end * width].to_vec()).collect()
+        };
+        largest_difference(&cut(a), &cut(b))
+    }
+
     /// Feeds the tokens `from..to` as one chunk; appends the outputs to `out[layer]`.
     pub fn feed(
         &self,
@@ -114,32 +141,66 @@ pub fn prompt_then_singles(prompt: usize, n: usize) -> Vec<usize> {
     cuts
 }
 
-/// The weight that each query gave to each position, `[layers][n, heads, n]`, found by giving each row in turn a value
-/// of its own. Only for methods whose choices do not depend on values.
-pub fn weights(
-    spec: &str,
-    context: impl Fn() -> BuildContext,
-    stream: &Stream,
-    cuts: &[usize],
-) -> Vec<Vec<f32>> {
-    let AttentionShape { layers, heads, kv_heads, head_dim } = stream.shape;
-    let n = stream.n;
-    let mut found = vec![vec![0.0; n * heads * n]; layers];
-    for from in (0..n).step_by(head_dim) {
-        let mut v = vec![0.0; n * kv_heads * head_dim];
-        for row in from..(from + head_dim).min(n) {
-            (0..kv_heads).for_each(|head| v[(row * kv_heads + head) * head_dim + row - from] = 1.0);
+/// Attention weights, `[layers][n, heads, n]`.
+pub struct Weights {
+    shape: AttentionShape,
+    n: usize,
+    layers: Vec<Vec<f32>>,
+}
+
+impl Weights {
+    /// The weight that each query of `stream` gives to each position, found by giving each row in turn a value of its
+    /// own. Only for methods whose choices do not depend on values.
+    pub fn of(spec: &str, context: impl Fn() -> BuildContext, stream: &Stream, cuts: &[usize]) -> Self {
+        let AttentionShape { layers, heads, kv_heads, head_dim } = stream.shape;
+        let n = stream.n;
+        let mut found = vec![vec![0.0; n * heads * n]; layers];
+        for from in (0..n).step_by(head_dim) {
+            let mut v = vec![0.0; n * kv_heads * head_dim];
+            for row in from..(from + head_dim).min(n) {
+                (0..kv_heads).for_each(|head| v[(row * kv_heads + head) * head_dim + row - from] = 1.0);
+            }
+            let one_hot = Stream { v: vec![v; layers], q: stream.q.clone(), k: stream.k.clone(), ..*stream };
+            let out = one_hot.run(&mut *build(spec, context()), cuts);
+            let width = head_dim.min(n - from);
+            for (found, out) in found.iter_mut().zip(&out) {
+                for (query, row) in out.chunks_exact(head_dim).enumerate() {
+                    found[query * n + from..query * n + from + width].copy_from_slice(&row[..width]);
+                }
+            }
         }
-        let one_hot = Stream { v: vec![v; layers], q: stream.q.clone(), k: stream.k.clone(), ..*stream };
-        let out = one_hot.run(&mut *build(spec, context()), cuts);
-        let width = head_dim.min(n - from);
-        for (found, out) in found.iter_mut().zip(&out) {
-            for (query, row) in out.chunks_exact(head_dim).enumerate() {
-                found[query * n + from..query * n + from + width].copy_from_slice(&row[..width]);
+        Self { shape: stream.shape, n, layers: found }
+    }
+
+    /// The weights `[n]` of one query.
+    pub fn row(&self, layer: usize, token: usize, head: usize) -> &[f32] {
+        &self.layers[layer][(token * self.shape.heads + head) * self.n..][..self.n]
+    }
+
+    /// The positions that one query reads.
+    pub fn read(&self, layer: usize, token: usize, head: usize) -> Vec<usize> {
+        let row = self.row(layer, token, head);
+        (0..self.n).filter(|position| row[*position] > 0.0).collect()
+    }
+
+    /// Checks that from token `from` on the weights are those of full attention over the rows read: each row stands at
+    /// its true distance and counts once.
+    pub fn check_against_full(&self, full: &Self, from: usize) {
+        for layer in 0..self.shape.layers {
+            for (token, head) in (from..self.n).flat_map(|t| (0..self.shape.heads).map(move |h| (t, h))) {
+                let (row, all) = (self.row(layer, token, head), full.row(layer, token, head));
+                let read = self.read(layer, token, head);
+                let sum: f32 = read.iter().map(|position| all[*position]).sum();
+                for position in read {
+                    let (found, expected) = (row[position], all[position] / sum);
+                    assert!(
+                        (found - expected).abs() < 1e-5,
+                        "layer {layer}, token {token}, head {head}, position {position}: {found} for {expected}"
+                    );
+                }
             }
         }
     }
-    found
 }
 
 pub fn largest_difference(a: &[Vec<f32>], b: &[Vec<f32>]) -> f32 {
