@@ -26,7 +26,8 @@ fn without_streaming_heads_attention_is_full() {
     let cuts = prompt_then_singles(280, 300);
     let full = run("full", &stream, &cuts);
     for profile in ["exact", "released"] {
-        let spec = |sparsity| format!("duo-attention:sparsity={sparsity},sinks=4,recent=20,profile={profile}");
+        let spec =
+            |sparsity| format!("duo-attention:sparsity={sparsity},sinks=4,recent=20,profile={profile}");
         assert!(stream.difference(&full, &run(&spec("0"), &stream, &cuts), 0..300) < 1e-5);
         assert!(stream.difference(&full, &run(&spec("0.5"), &stream, &cuts), 280..300) > 0.1);
     }
@@ -58,7 +59,8 @@ fn a_streaming_head_sees_sinks_and_recent_rows_however_the_text_was_cut() {
         let found = Weights::of(&spec, default_context, &stream, &cuts);
         found.check_against_full(&Weights::of("full", default_context, &stream, &cuts), 0);
         for token in 0..180 {
-            let wanted: Vec<usize> = (0..=token).filter(|row| *row < sinks || row + recent >= token).collect();
+            let wanted: Vec<usize> =
+                (0..=token).filter(|row| *row < sinks || row + recent >= token).collect();
             for (layer, head) in [(0, 0), (1, 3)] {
                 assert_eq!(found.read(layer, token, head), wanted, "token {token}");
             }

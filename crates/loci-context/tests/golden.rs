@@ -114,7 +114,8 @@ fn check_reads(file: &str, spec: impl Fn(&Value) -> String) {
                 let lists = lists.as_array().unwrap();
                 for head in 0..heads {
                     // Lists are given for each head or for each kv head.
-                    let runs = table(&lists[head * lists.len() / heads], |end| end.as_u64().unwrap() as usize);
+                    let runs =
+                        table(&lists[head * lists.len() / heads], |end| end.as_u64().unwrap() as usize);
                     let wanted: Vec<usize> = runs.iter().flat_map(|run| run[0]..run[1]).collect();
                     let read = found.read(layer, token.parse().unwrap(), head);
                     assert_eq!(read, wanted, "{}, layer {layer}, token {token}, head {head}", setup.name);
@@ -226,8 +227,12 @@ fn duo_attention_reads_the_rows_of_its_reference() {
 fn full_heads_are_those_above_the_quantile() {
     for case in fixture("duo_attention.json")["tables"].as_array().unwrap() {
         let scores = table(&case["head_scores"], |score| score.as_f64().unwrap());
-        let shape =
-            AttentionShape { layers: scores.len(), heads: scores[0].len(), kv_heads: scores[0].len(), head_dim: 16 };
+        let shape = AttentionShape {
+            layers: scores.len(),
+            heads: scores[0].len(),
+            kv_heads: scores[0].len(),
+            head_dim: 16,
+        };
         let sparsity = case["sparsity"].as_f64().unwrap();
         let full = HeadScores::new(scores, shape).unwrap().full_heads(sparsity);
         assert_eq!(full, table(&case["full_heads"], |full| full.as_bool().unwrap()), "sparsity {sparsity}");

@@ -64,8 +64,7 @@ fn the_first_the_previous_and_the_own_chunk_are_read_and_no_more_than_allowed() 
         let found = Weights::of(SPEC, || context(SHAPE, 2), &stream, &cuts);
         for token in 0..stream.n {
             let own = token / CHUNK;
-            let chunks: Vec<usize> =
-                if own < 5 { (0..=own).collect() } else { vec![0, 1, 2, own - 1, own] };
+            let chunks: Vec<usize> = if own < 5 { (0..=own).collect() } else { vec![0, 1, 2, own - 1, own] };
             let rows = chunks.iter().flat_map(|chunk| chunk * CHUNK..(chunk + 1) * CHUNK);
             let wanted: Vec<usize> = rows.filter(|row| *row <= token).collect();
             for (layer, head) in [(0, 0), (0, 3), (1, 2)] {
@@ -123,7 +122,8 @@ fn rotated(row: &[f32], position: usize) -> Vec<f64> {
     let half = row.len() / 2;
     let turn = |i: usize| position as f64 * 10_000_f64.powf(-2.0 * i as f64 / row.len() as f64);
     let low = (0..half).map(|i| f64::from(row[i]) * turn(i).cos() - f64::from(row[half + i]) * turn(i).sin());
-    let high = (0..half).map(|i| f64::from(row[half + i]) * turn(i).cos() + f64::from(row[i]) * turn(i).sin());
+    let high =
+        (0..half).map(|i| f64::from(row[half + i]) * turn(i).cos() + f64::from(row[i]) * turn(i).sin());
     low.chain(high).collect()
 }
 
@@ -151,7 +151,8 @@ fn moved_keys_equal_keys_rotated_where_they_then_stand() {
         let sum: f64 = weights.iter().sum();
         for i in 0..d {
             let value = |key: &usize| f64::from(row(&stream.v[layer], 2, *key, head / 2)[i]);
-            let expected = rows.iter().zip(&weights).map(|(key, weight)| weight * value(key)).sum::<f64>() / sum;
+            let expected =
+                rows.iter().zip(&weights).map(|(key, weight)| weight * value(key)).sum::<f64>() / sum;
             let found = f64::from(stream.token(&out, layer, token)[head * d + i]);
             assert!((found - expected).abs() < 1e-5, "token {token}, head {head}: {found} for {expected}");
         }

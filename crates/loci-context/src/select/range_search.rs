@@ -262,6 +262,16 @@ mod tests {
     use super::*;
 
     fn search(rows: usize, blocks: usize, score: impl Fn(usize) -> f32) -> (Vec<usize>, usize) {
+        search_by(Sample::Centre, rows, blocks, score)
+    }
+
+    /// What is found, and how many blocks were scored for it.
+    fn search_by(
+        sample: Sample,
+        rows: usize,
+        blocks: usize,
+        score: impl Fn(usize) -> f32,
+    ) -> (Vec<usize>, usize) {
         let select = RangeSearch::new(Ranges {
             rows: blocks * 2,
             key_block: 2,
@@ -270,7 +280,7 @@ mod tests {
             sinks: 4,
             dense_layers: 0,
             refresh: 1,
-            sample: Sample::Centre,
+            sample,
         });
         let mut asked = 0;
         let found = select.search(rows, |block| {
@@ -289,6 +299,37 @@ mod tests {
         assert!(asked <= 2 * 8 * 5, "{asked}");
         let (found, _) = search(1000, 16, |block| -(block as f32 - 333.0).abs());
         assert!(found.contains(&333), "{found:?}");
+    }
+
+    #[test]
+    fn searches_equal_those_of_the_reference() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/hip_attention.json");
+        let fixture: serde_json::Value =
+            serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+        for case in fixture["tables"].as_array().unwrap() {
+            let number = |key: &str| usize::try_from(case[key].as_u64().unwrap()).unwrap();
+            let mut numbers = loci_testing::Numbers::new(number("seed") as u64);
+            let scores: Vec<f32> = (0..number("blocks")).map(|_| numbers.value()).collect();
+            let sample = if case["sample"] == "first" { Sample::First } else { Sample::Centre };
+            let wanted = number("wanted");
+            let (found, asked) = search_by(sample, 2 * scores.len(), wanted, |block| scores[block]);
+            assert_eq!(serde_json::json!(found), case["found"], "{case}");
+            // Both halves of every range at each halving, less those that are empty.
+            assert!(asked <= 2 * wanted * number("halvings"), "{case}: {asked} blocks scored");
+        }
+    }
+
+    #[test]
+    fn ranges_of_a_power_of_two_are_halved_exactly() {
+        for (wanted, halvings) in [(1, 3), (4, 5), (16, 1), (8, 6)] {
+            let blocks = wanted << halvings;
+            let (_, asked) = search(2 * blocks, wanted, |block| (block * 7 % 13) as f32);
+            assert_eq!(asked, 2 * wanted * halvings, "{blocks} blocks, {wanted} wanted");
+        }
+        // No range is halved that is a block already: with as many blocks as wanted, nothing is scored.
+        assert_eq!(search(32, 16, |_| 0.0).1, 0);
+        let halves = Node { start: 5, size: 7 }.halves();
+        assert_eq!(halves, [Node { start: 5, size: 3 }, Node { start: 8, size: 4 }]);
     }
 
     #[test]
