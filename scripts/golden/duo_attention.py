@@ -111,8 +111,8 @@ if __name__ == "__main__":
     layer_stream.write(
         FIXTURE,
         "DuoAttention on two layers, by scripts/golden/duo_attention.py. The prompt but its last token is read in "
-        "chunks of `queries`, then every token alone. reads[token][kv head] are the positions read, as [from, to) runs. "
-        "tables: which kv heads are full, [layers][kv_heads].",
+        "chunks of `queries`, then every token alone. reads[token][kv head] are the positions read, as [from, to) "
+        "runs. tables: which kv heads are full, [layers][kv_heads].",
         make(),
         tables=tables(),
     )

@@ -70,7 +70,8 @@ def run(stream, prompt, rows, share, stride, threshold, kernel):
             if h % group == 0:
                 reads[i].append(runs(keys))
         if full and step >= 0:
-            made = [make_list(weights[g * group : (g + 1) * group], kernel, size, stride) for g in range(stream.kv_heads)]
+            groups = [weights[h : h + group] for h in range(0, stream.heads, group)]
+            made = [make_list(rows_of_group, kernel, size, stride) for rows_of_group in groups]
             lists, last_mean = [entries for entries, _ in made], mean
             narrow = min([narrow, *[gap for _, gap in made]])
             full_steps.append(step)

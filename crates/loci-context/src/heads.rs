@@ -130,6 +130,9 @@ mod tests {
             let full = scores.full_heads(sparsity).iter().flatten().filter(|full| **full).count();
             assert_eq!(full, 90 - dropped, "sparsity {sparsity}");
         }
+        // Beyond 0 and 1 scores are alike, and of those the earlier head goes first.
+        let clipped = HeadScores::new(vec![vec![1.5, 1.2], vec![1.1, 0.0]], SHAPE).unwrap();
+        assert_eq!(clipped.full_heads(0.5), [[false, true], [true, false]]);
         let equal = HeadScores::new(vec![vec![0.5; 9]; 10], shape).unwrap();
         assert_eq!(equal.full_heads(0.5).iter().flatten().filter(|full| **full).count(), 45);
     }

@@ -105,12 +105,8 @@ fn build(values: &Values, facts: &ModelFacts) -> Result<Recipe, ParameterError> 
     Ok(Recipe {
         segment: Box::new(NoBlocks),
         index: Box::new(NoIndex),
-        select: Box::new(select::FullOrStreaming {
-            full: Arc::clone(&full),
-            sinks,
-            recent,
-            full_first: released,
-        }),
+        select: Box::new(select::FullOrStreaming { full: Arc::clone(&full), sinks, recent }),
+        // Without windows of their own, queries read all that was selected for their group: in the first, everything.
         place: Arc::new(TrueDistanceByRole { recent: if released { usize::MAX } else { recent + 1 } }),
         // The next query, at position `read`, sees `recent` rows before it and itself.
         keep: Arc::new(keep::FullOrStreaming { full, others: SinksAndWindow { sinks, window: recent + 1 } }),

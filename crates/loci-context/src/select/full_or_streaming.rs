@@ -8,8 +8,8 @@ use super::{Choice, Role, Select, SelectView, Selection};
 
 /// For each kv head: all rows (role [`Role::Recalled`]), or `sinks` rows in front and the newest.
 ///
-/// The newest are those of the group and `recent` before it; a [`Place`](crate::place::Place) may narrow that to a window
-/// for each query.
+/// The newest are those of the group and `recent` before it, so a group with which a sequence begins reads all. A
+/// [`Place`](crate::place::Place) may narrow that to a window for each query.
 #[derive(Clone, Debug)]
 pub struct FullOrStreaming {
     /// `[layers][kv_heads]`: whether the head reads everything.
@@ -18,17 +18,13 @@ pub struct FullOrStreaming {
     pub sinks: usize,
     /// Recent tokens besides the query itself.
     pub recent: usize,
-    /// Whether the group with which a sequence begins is read in full by all heads.
-    pub full_first: bool,
 }
 
 impl Select for FullOrStreaming {
     fn select(&mut self, view: &SelectView<'_>) -> Result<Choice, MemoryError> {
-        // Later groups would ask for rows that are dropped, however short the first was.
-        let first_group = self.full_first && view.first == 0;
         let choose = |full: &bool| {
             let mut selection = Selection::default();
-            if *full || first_group {
+            if *full {
                 selection.push(0..view.end(), Role::Recalled);
             } else {
                 let sinks = self.sinks.min(view.end());

@@ -224,7 +224,7 @@ pub trait Select: Send {
     /// written: these must fit into RAM together.
     fn far_pages(&self, read: usize, page: usize) -> usize;
 
-    /// Rows of a query head that may lie scattered and be read by many queries, those of the queries excluded: these are
+    /// Rows of a query head that may lie scattered and be read by many queries, the queries' own excluded: these are
     /// copied together.
     fn scattered_rows(&self) -> usize {
         0
