@@ -138,8 +138,30 @@ impl Session {
         let Some((&last, body)) = tokens.split_last() else { return Ok(()) };
         let started = Instant::now();
         self.read_chunks(body, tokens.len(), control, started)?;
+        if self.memory.wants_prompt_end() {
+            self.end_prompt(last)?;
+        }
         self.step(last)?;
         control.report(tokens.len(), tokens.len(), started);
+        Ok(())
+    }
+
+    /// Shows the memory what the prompt's last token looks at, and lets it decide what stays of the others.
+    fn end_prompt(&mut self, last: u32) -> Result<(), EngineError> {
+        let end = self.len();
+        self.step(last)?;
+        // From here on until the memory is back at `end` it holds a token too many.
+        self.broken = true;
+        self.memory.end_prompt(end)?;
+        let restored = self.memory.truncate(end)?;
+        if restored != end {
+            return Err(EngineError::Internal(format!(
+                "the memory went back to {restored} tokens at the end of a prompt of {end}"
+            )));
+        }
+        self.tokens.truncate(end);
+        self.signals.clear();
+        self.broken = false;
         Ok(())
     }
 

@@ -161,6 +161,21 @@ pub trait ContextMemory: Send {
     /// [`MemoryError`] when a cold block cannot be written.
     fn end_chunk(&mut self, signals: Signals<'_>) -> Result<(), MemoryError>;
 
+    /// Whether [`end_prompt`](Self::end_prompt) changes anything.
+    fn wants_prompt_end(&self) -> bool {
+        false
+    }
+
+    /// Told when a prompt has been read, its last token included: the memory now decides what stays of the tokens before
+    /// position `end`, which is at most [`len`](Self::len); those behind it, the prompt's last token and perhaps a draft
+    /// of the answer, have shown what is looked at. The caller then goes back to `end` and reads on from there.
+    ///
+    /// # Errors
+    /// [`MemoryError`] when a cold block cannot be read.
+    fn end_prompt(&mut self, _end: usize) -> Result<(), MemoryError> {
+        Ok(())
+    }
+
     /// Forgets tokens from position `to` on. Returns the length it could restore exactly, which is at most
     /// `to`; the caller reads the tokens between the two again.
     ///

@@ -109,7 +109,7 @@ fn build(values: &Values, facts: &ModelFacts) -> Result<Recipe, ParameterError> 
         // Without windows of their own, queries read all that was selected for their group: in the first, everything.
         place: Arc::new(TrueDistanceByRole { recent: if released { usize::MAX } else { recent + 1 } }),
         // The next query, at position `read`, sees `recent` rows before it and itself.
-        keep: Arc::new(keep::FullOrStreaming { full, others: SinksAndWindow { sinks, window: recent + 1 } }),
+        keep: Box::new(keep::FullOrStreaming { full, others: SinksAndWindow { sinks, window: recent + 1 } }),
         queries,
         chunk_multiple: if released { queries } else { 1 },
         chunk_limit: usize::MAX,

@@ -43,7 +43,7 @@ fn build(_values: &Values, _facts: &ModelFacts) -> Result<Recipe, ParameterError
         index: Box::new(NoIndex),
         select: Box::new(All),
         place: Arc::new(TrueDistance { reach: None }),
-        keep: Arc::new(Everything),
+        keep: Box::new(Everything),
         queries: super::GROUP,
         chunk_multiple: 1,
         chunk_limit: usize::MAX,

@@ -141,7 +141,7 @@ fn build(values: &Values, _facts: &ModelFacts) -> Result<Recipe, ParameterError>
             sample: if values.word("sample") == "first" { Sample::First } else { Sample::Centre },
         })),
         place: Arc::new(TrueDistance { reach: None }),
-        keep: Arc::new(Everything),
+        keep: Box::new(Everything),
         queries,
         chunk_multiple: queries,
         chunk_limit: usize::MAX,

@@ -117,7 +117,7 @@ fn build(values: &Values, facts: &ModelFacts) -> Result<Recipe, ParameterError> 
         index: Box::new(Representative::new(facts, repr.min(block_size))),
         select: Box::new(TopBlocks::new(sinks, block_size, top_k, cap, queries)),
         place: Arc::new(Capped { window, sinks_at: cap, recalled_at: cap, leaving_at: Some(cap) }),
-        keep: Arc::new(Everything),
+        keep: Box::new(Everything),
         queries,
         chunk_multiple: queries,
         chunk_limit: usize::MAX,

@@ -122,9 +122,9 @@ fn build(values: &Values, facts: &ModelFacts) -> Result<Recipe, ParameterError> 
             from_layer: values.size("from_layer"),
         }),
     };
-    let keep: Arc<dyn Keep> = match top_k {
-        0 => Arc::new(SinksAndWindow { sinks, window }),
-        _ => Arc::new(Everything),
+    let keep: Box<dyn Keep> = match top_k {
+        0 => Box::new(SinksAndWindow { sinks, window }),
+        _ => Box::new(Everything),
     };
     #[allow(clippy::cast_precision_loss)] // distances are small
     let place = Capped { window, sinks_at: limit as f64, recalled_at: insert_at as f64, leaving_at: None };

@@ -98,7 +98,7 @@ fn build(values: &Values, facts: &ModelFacts) -> Result<Recipe, ParameterError> 
         index: Box::new(ChunkSummary::new(facts)),
         select: Box::new(HeadChunks { chunk_size, chunks: attention / chunk_size, begin }),
         place: Arc::new(TrueDistance { reach: None }),
-        keep: Arc::new(Everything),
+        keep: Box::new(Everything),
         queries: chunk_size,
         chunk_multiple: 1,
         chunk_limit: usize::MAX,

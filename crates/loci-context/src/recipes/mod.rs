@@ -34,7 +34,7 @@ pub struct Recipe {
     /// At which distance the chosen keys stand.
     pub place: Arc<dyn Place>,
     /// What may be dropped.
-    pub keep: Arc<dyn Keep>,
+    pub keep: Box<dyn Keep>,
     /// Queries that make one choice together, counted from the start of the sequence; at least 1.
     pub queries: usize,
     /// Chunks should end at multiples of this; see
@@ -55,7 +55,7 @@ impl Recipe {
             index: self.index.clone_box(),
             select: self.select.clone_box(),
             place: Arc::clone(&self.place),
-            keep: Arc::clone(&self.keep),
+            keep: self.keep.clone_box(),
             queries: self.queries,
             chunk_multiple: self.chunk_multiple,
             chunk_limit: self.chunk_limit,

@@ -107,7 +107,7 @@ fn build(values: &Values, facts: &ModelFacts) -> Result<Recipe, ParameterError> 
         index: Box::new(NoIndex),
         select: Box::new(select),
         place: Arc::new(TrueDistance { reach: None }),
-        keep: Arc::new(Everything),
+        keep: Box::new(Everything),
         queries: super::GROUP,
         chunk_multiple: 1,
         chunk_limit: usize::MAX,

@@ -56,7 +56,7 @@ fn build(values: &Values, _facts: &ModelFacts) -> Result<Recipe, ParameterError>
         index: Box::new(NoIndex),
         select: Box::new(SinksAndRecent { sinks: 0, window }),
         place: Arc::new(TrueDistance { reach: Some(window) }),
-        keep: Arc::new(SinksAndWindow { sinks: 0, window }),
+        keep: Box::new(SinksAndWindow { sinks: 0, window }),
         queries: super::GROUP,
         chunk_multiple: 1,
         chunk_limit: usize::MAX,
