@@ -6,20 +6,11 @@ mod common;
 
 use std::sync::Arc;
 
-use common::{Stream, Weights, build, context, prompt_then_singles};
+use common::{Stream, Weights, build, compare_layer, context, fixture, number, prompt_then_singles};
 use loci_context::BuildContext;
 use loci_context::heads::HeadScores;
 use loci_models::memory::AttentionShape;
 use serde_json::Value;
-
-fn number(value: &Value, key: &str) -> usize {
-    value[key].as_u64().unwrap_or_else(|| panic!("{key} is missing")) as usize
-}
-
-fn fixture(file: &str) -> Value {
-    let path = format!("{}/tests/fixtures/{file}", env!("CARGO_MANIFEST_DIR"));
-    serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
-}
 
 /// The layers of a case: a case of one layer holds its outputs itself.
 fn layers(case: &Value) -> &[Value] {
@@ -76,29 +67,7 @@ fn check(file: &str, spec: impl Fn(&Value) -> String) {
         let (stream, name, spec) = (&setup.stream, &setup.name, spec(case));
         let out = stream.run(&mut *build(&spec, setup.context()), &setup.cuts);
         for (layer, expected) in layers(case).iter().enumerate() {
-            check_outputs(stream, &out, layer, expected, &format!("{name} ({spec}), layer {layer}"));
-        }
-    }
-}
-
-fn check_outputs(stream: &Stream, out: &[Vec<f32>], layer: usize, expected: &Value, name: &str) {
-    let head_dim = stream.shape.head_dim;
-    for token in 0..stream.n {
-        for (head, row) in stream.token(out, layer, token).chunks(head_dim).enumerate() {
-            let weigh = |(i, x): (usize, &f32)| f64::from(*x) * (i + 1) as f64 / head_dim as f64;
-            let check: f64 = row.iter().enumerate().map(weigh).sum();
-            let expected = expected["checks"][token][head].as_f64().unwrap();
-            assert!(
-                (check - expected).abs() < 2e-4,
-                "{name}, token {token}, head {head}: {check} for {expected}"
-            );
-        }
-    }
-    for (token, expected) in expected["outputs"].as_object().unwrap() {
-        let found = stream.token(out, layer, token.parse().unwrap());
-        for (x, y) in found.iter().zip(expected.as_array().unwrap()) {
-            let y = y.as_f64().unwrap();
-            assert!((f64::from(*x) - y).abs() < 1e-4, "{name}, token {token}: {x} for {y}");
+            compare_layer(&format!("{name} ({spec}), layer {layer}"), expected, stream, &out[layer]);
         }
     }
 }

@@ -4,7 +4,7 @@
 
 mod common;
 
-use common::{Numbers, Stream, build, context, largest_difference, prompt_then_singles};
+use common::{Numbers, Stream, build, chunk_ends, context, largest_difference, prompt_then_singles};
 use loci_context::registry::METHODS;
 use loci_context::{BuildError, MethodSpec};
 use loci_kernels::Isa;
@@ -23,6 +23,13 @@ fn small(info: &MethodInfo) -> String {
         ("hip-attention", "sinks") => Some("6"),
         ("hip-attention", "dense_layers") => Some("1"),
         ("recycled-attention", "rows") => Some("20"),
+        // All that it can do at once; its other variants are in `em_llm.rs`.
+        ("em-llm", "recall") => Some("40"),
+        ("em-llm", "min_block_size") => Some("4"),
+        ("em-llm", "max_block_size") => Some("12"),
+        ("em-llm", "refine") => Some("modularity"),
+        ("em-llm", "refine_from_layer") => Some("1"),
+        ("em-llm", "contiguity") => Some("0.3"),
         (_, "window" | "recent") => Some("50"),
         (_, "sinks") => Some("5"),
         (_, "block_size") => Some("12"),
@@ -311,13 +318,15 @@ fn a_budget_holds_and_changes_nothing() {
         let mut out = vec![Vec::new(); SHAPE.layers];
         let mut from = 0;
         for to in &cuts {
-            stream.feed(&mut *memory, from, *to, &mut out).unwrap();
-            assert!(
-                memory.bytes() <= least,
-                "{spec}: {} bytes after {to} tokens, budget {least}",
-                memory.bytes()
-            );
-            from = *to;
+            for to in chunk_ends(&*memory, from, *to) {
+                stream.feed(&mut *memory, from, to, &mut out).unwrap();
+                assert!(
+                    memory.bytes() <= least,
+                    "{spec}: {} bytes after {to} tokens, budget {least}",
+                    memory.bytes()
+                );
+                from = to;
+            }
         }
         assert_eq!(expected, out, "{spec}: cold pages changed the result");
         if info.id == "inf-llm" {
@@ -395,6 +404,10 @@ fn parameters_that_cannot_work_are_refused_with_a_way_out() {
         ("inf-llm:window=100,queries=101", "queries=100"),
         ("inf-llm:window=10,queries=5,block_size=11", "block_size=10"),
         ("lm-infinite:window=100,limit=50", "limit=100"),
+        ("em-llm:window=100,queries=101", "queries=100"),
+        ("em-llm:window=100,queries=50,max_block_size=101", "max_block_size=100"),
+        ("em-llm:min_block_size=20,max_block_size=10", "min_block_size=10"),
+        ("em-llm:refine=modularity,refine_from_layer=2", "refine_from_layer=1"),
     ] {
         let outcome = MethodSpec::parse(spec).unwrap().build(context(SHAPE, 1));
         let message = outcome.err().map(|error| error.to_string()).unwrap_or_default();

@@ -24,6 +24,10 @@ fn spec(id: &str) -> String {
     match id {
         "full" => "full".into(),
         "inf-llm" => "inf-llm:window=256,sinks=16,block_size=32,top_k=8,queries=64".into(),
+        // Events of at least 24 tokens, or one choice might touch all pages and none would be cold.
+        "em-llm" => "em-llm:window=256,sinks=16,recall=128,min_block_size=24,max_block_size=32,queries=64,\
+                     refine=modularity,contiguity=0.3"
+            .into(),
         "long-heads" => "long-heads:chunk_size=32,attention=256".into(),
         "duo-attention" => "duo-attention:sinks=16,recent=128".into(),
         "hip-attention" => "hip-attention:rows=128,key_block=1,window=256,dense_layers=1".into(),

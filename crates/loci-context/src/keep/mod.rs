@@ -144,4 +144,3 @@ impl KvHead {
         (0..shape.layers).flat_map(move |layer| (0..shape.kv_heads).map(move |head| Self { layer, head }))
     }
 }
-

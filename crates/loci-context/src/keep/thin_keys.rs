@@ -92,7 +92,8 @@ impl Keep for ThinKeys {
             let scores = Self::scores(prompt, kv_head, &rows)?;
             #[allow(clippy::cast_possible_truncation)] // only compared
             let scores: Vec<f32> = scores.iter().map(|score| *score as f32).collect();
-            let channels = largest(&scores, kept).into_iter().filter_map(|channel| u16::try_from(channel).ok());
+            let channels =
+                largest(&scores, kept).into_iter().filter_map(|channel| u16::try_from(channel).ok());
             let old = rows.partition_point(|row| *row < prompt.end - self.recent);
             packings.push(HeadPacking {
                 rows: rows[..old].to_vec(),

@@ -7,6 +7,11 @@ use loci_models::memory::MemoryError;
 use crate::attention::TilePositions;
 use crate::saved::{Reader, Writer};
 
+/// Bytes in RAM of the tracks of all layers.
+pub(super) fn bytes(mass: &[MassTrack], queries: &[QueryTrack]) -> usize {
+    mass.iter().map(MassTrack::bytes).sum::<usize>() + queries.iter().map(QueryTrack::bytes).sum::<usize>()
+}
+
 /// Per query head, the softmax weight that each row received from queries that saw it inside the window.
 #[derive(Clone, Debug)]
 pub(super) struct MassTrack {
@@ -51,7 +56,7 @@ impl MassTrack {
         self.first = position;
     }
 
-    pub(super) fn bytes(&self) -> usize {
+    fn bytes(&self) -> usize {
         self.heads.iter().map(|head| head.capacity() * size_of::<f32>()).sum()
     }
 
@@ -91,7 +96,7 @@ impl QueryTrack {
         self.first = position;
     }
 
-    pub(super) fn bytes(&self) -> usize {
+    fn bytes(&self) -> usize {
         self.queries.capacity() * size_of::<f32>()
     }
 

@@ -434,15 +434,12 @@ impl ContextMemory for RecipeMemory {
     }
 
     fn bytes(&self) -> usize {
-        let mass = |tracks: &[MassTrack]| tracks.iter().map(MassTrack::bytes).sum::<usize>();
-        let queries = |tracks: &[QueryTrack]| tracks.iter().map(QueryTrack::bytes).sum::<usize>();
         self.store.bytes()
             + self.recipe.index.bytes()
             + self.recipe.segment.bytes()
             + self.recipe.select.bytes()
-            + mass(&self.mass)
-            + queries(&self.queries)
-            + self.mark.as_ref().map_or(0, |mark| mass(&mark.mass) + queries(&mark.queries))
+            + mass::bytes(&self.mass, &self.queries)
+            + self.mark.as_ref().map_or(0, Mark::bytes)
             + self.evidence.as_ref().map_or(0, Evidence::bytes)
     }
 }

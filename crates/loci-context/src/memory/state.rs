@@ -2,7 +2,7 @@
 
 use loci_models::memory::{AttentionShape, MemoryError};
 
-use super::mass::{MassTrack, QueryTrack};
+use super::mass::{self, MassTrack, QueryTrack};
 use super::{Mark, RecipeMemory};
 use crate::evidence::Evidence;
 use crate::keep::KvHead;
@@ -10,6 +10,13 @@ use crate::saved::{Reader, Writer};
 
 /// First bytes of a saved memory.
 const MAGIC: &[u8] = b"loci memory 1";
+
+impl Mark {
+    /// Bytes in RAM.
+    pub(super) fn bytes(&self) -> usize {
+        mass::bytes(&self.mass, &self.queries) + self.segment.bytes() + self.select.bytes()
+    }
+}
 
 impl RecipeMemory {
     /// See [`truncate`](loci_models::memory::ContextMemory::truncate).
@@ -119,6 +126,13 @@ impl RecipeMemory {
         self.store.load(from)?;
         if (0..self.shape.layers).any(|layer| self.store.len(layer) != read) {
             return Err(MemoryError::Saved("its layers hold different numbers of rows".into()));
+        }
+        let blocks = self.recipe.segment.count(read);
+        let known = self.indexed.iter().all(|known| *known == blocks);
+        if self.recipe.is_stateful()
+            && (!known || (blocks > 0 && self.recipe.segment.block(blocks - 1).end > read))
+        {
+            return Err(MemoryError::Saved(format!("its {blocks} blocks do not fit its {read} rows")));
         }
         (self.read, self.chunk, self.mark, self.evidence) = (read, 0, None, None);
         self.plan(read)

@@ -121,6 +121,6 @@ fn build(values: &Values, facts: &ModelFacts) -> Result<Recipe, ParameterError> 
         queries,
         chunk_multiple: queries,
         chunk_limit: usize::MAX,
-        block_rows: block_size,
+        block_rows: sinks + block_size,
     })
 }

@@ -1,6 +1,7 @@
 //! One file for each published method: what it gives, its declaration, its five parts.
 
 pub mod duo_attention;
+pub mod em_llm;
 pub mod full;
 pub mod hip_attention;
 pub mod inf_llm;
@@ -43,7 +44,8 @@ pub struct Recipe {
     /// Chunks may have at most this many tokens; see
     /// [`chunk_limit`](loci_models::memory::ContextMemory::chunk_limit).
     pub chunk_limit: usize,
-    /// Rows of the largest block, 0 without blocks.
+    /// Rows that may wait beyond the window before a block of them is cut: those of the largest block, and the sinks,
+    /// which wait until the first block is cut. 0 without blocks.
     pub block_rows: usize,
 }
 

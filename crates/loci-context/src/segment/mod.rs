@@ -1,8 +1,12 @@
 //! Where does one block of history end?
 
+mod events;
 mod fixed;
+mod graph;
 
+pub use events::{EventRule, Events, Refinement, Split};
 pub use fixed::Fixed;
+pub use graph::{Graph, Metric, Weights};
 
 use std::ops::Range;
 

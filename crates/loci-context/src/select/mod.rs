@@ -1,6 +1,7 @@
 //! Which rows does this group of queries read?
 
 mod all;
+mod events;
 mod full_or_streaming;
 mod head_chunks;
 mod range_search;
@@ -10,6 +11,7 @@ mod top_rows;
 mod window;
 
 pub use all::All;
+pub use events::SimilarEvents;
 pub use full_or_streaming::FullOrStreaming;
 pub use head_chunks::HeadChunks;
 pub use range_search::{RangeSearch, Ranges, Sample};
@@ -174,6 +176,41 @@ impl SelectView<'_> {
     /// Position behind the last query.
     pub fn end(&self) -> usize {
         self.first + self.count
+    }
+
+    /// Mean over the queries, rotated to `distance`: `[heads * head_dim]`.
+    pub fn mean_query(&self, distance: f64) -> Vec<f32> {
+        let head_dim = self.shape.head_dim;
+        let width = self.shape.heads * head_dim;
+        let mut mean = vec![0.0_f32; width];
+        for query in self.queries.chunks_exact(width) {
+            loci_kernels::vector::add(self.rows.isa(), &mut mean, query);
+        }
+        #[allow(clippy::cast_precision_loss)] // a group has a few hundred queries
+        let share = 1.0 / self.count as f32;
+        mean.iter_mut().for_each(|value| *value *= share);
+        // Rotation is linear, so the mean of the rotated queries is the rotated mean.
+        let (mut cos, mut sin) = (vec![0.0; head_dim / 2], vec![0.0; head_dim / 2]);
+        self.schedule.rotation(distance, &mut cos, &mut sin);
+        for head in mean.chunks_exact_mut(head_dim) {
+            loci_kernels::vector::rotate(self.rows.isa(), head, &cos, &sin);
+        }
+        mean
+    }
+
+    /// The first `sinks` rows, `blocks` (ascending) and all rows behind the last block that exists.
+    pub fn with_blocks(&self, sinks: usize, blocks: &[usize]) -> Selection {
+        let mut selection = Selection::default();
+        selection.push(0..sinks.min(self.end()), Role::Sink);
+        for block in blocks {
+            selection.push(self.segment.block(*block), Role::Recalled);
+        }
+        let behind = match self.blocks {
+            0 => sinks,
+            blocks => self.segment.block(blocks - 1).end,
+        };
+        selection.push(behind..self.end(), Role::Recent);
+        selection
     }
 
     /// `work` for every query head, on all threads.

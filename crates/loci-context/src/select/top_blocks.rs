@@ -2,7 +2,7 @@
 
 use loci_models::memory::MemoryError;
 
-use super::{Choice, Role, Select, SelectView, Selection};
+use super::{Choice, Select, SelectView};
 
 /// Sinks, the `top_k` blocks that the index scores highest for the mean query of the group, and all rows behind the
 /// last block. One choice for all heads of a layer.
@@ -29,49 +29,20 @@ impl TopBlocks {
         Self { sinks, block_size, top_k, probe_at, queries }
     }
 
-    /// Mean over the queries, rotated: `[heads * head_dim]`.
-    fn probe(&self, view: &SelectView<'_>) -> Vec<f32> {
-        let head_dim = view.shape.head_dim;
-        let width = view.shape.heads * head_dim;
-        let mut mean = vec![0.0_f32; width];
-        for query in view.queries.chunks_exact(width) {
-            loci_kernels::vector::add(view.rows.isa(), &mut mean, query);
-        }
-        #[allow(clippy::cast_precision_loss)] // a group has a few hundred queries
-        let share = 1.0 / view.count as f32;
-        mean.iter_mut().for_each(|value| *value *= share);
-        // Rotation is linear, so the mean of the rotated queries is the rotated mean.
-        let (mut cos, mut sin) = (vec![0.0; head_dim / 2], vec![0.0; head_dim / 2]);
-        view.schedule.rotation(self.probe_at, &mut cos, &mut sin);
-        for head in mean.chunks_exact_mut(head_dim) {
-            loci_kernels::vector::rotate(view.rows.isa(), head, &cos, &sin);
-        }
-        mean
-    }
-
     /// Numbers of the chosen blocks, ascending.
     fn choose(&self, view: &SelectView<'_>) -> Vec<usize> {
         if view.blocks <= self.top_k {
             return (0..view.blocks).collect();
         }
-        let probe = self.probe(view);
+        let probe = view.mean_query(self.probe_at);
         view.index.top(view.layer, &probe, view.blocks, self.top_k, view.pool)
     }
 }
 
 impl Select for TopBlocks {
     fn select(&mut self, view: &SelectView<'_>) -> Result<Choice, MemoryError> {
-        let mut selection = Selection::default();
-        selection.push(0..self.sinks.min(view.end()), Role::Sink);
-        for block in self.choose(view) {
-            selection.push(view.segment.block(block), Role::Recalled);
-        }
-        let behind = match view.blocks {
-            0 => self.sinks,
-            blocks => view.segment.block(blocks - 1).end,
-        };
-        selection.push(behind..view.end(), Role::Recent);
-        Ok(Choice::AllHeads(selection))
+        let chosen = self.choose(view);
+        Ok(Choice::AllHeads(view.with_blocks(self.sinks, &chosen)))
     }
 
     fn far_pages(&self, read: usize, page: usize) -> usize {

@@ -1,5 +1,5 @@
 //! Random inputs for context memories, and feeding them without a model.
-#![allow(dead_code, unreachable_pub, clippy::unwrap_used)] // each test file uses its own part
+#![allow(dead_code, unreachable_pub, clippy::unwrap_used, clippy::panic)] // each test file uses its own part
 
 use std::sync::Arc;
 
@@ -10,20 +10,52 @@ use loci_kernels::{Isa, Pool};
 use loci_models::memory::{AttentionShape, ContextMemory, MemoryError, Signals};
 use loci_models::rope::RopeSchedule;
 pub use loci_testing::Numbers;
+use serde_json::Value;
 
-/// Queries, keys and values of `n` tokens for every layer: `[layers][n, heads, head_dim]`.
+/// Queries, keys and values of `n` tokens for every layer: `[layers][n, heads, head_dim]`; and what a model might think of
+/// the tokens.
+#[derive(Clone)]
 pub struct Stream {
     pub shape: AttentionShape,
     pub n: usize,
     pub q: Vec<Vec<f32>>,
     pub k: Vec<Vec<f32>>,
     pub v: Vec<Vec<f32>>,
+    pub surprise: Vec<f32>,
+    pub entropy: Vec<f32>,
+}
+
+/// Surprise and entropy of `n` tokens, from numbers of their own, so that the others do not depend on them: mostly between
+/// 0 and 4 nats, one in sixteen a surprise. As `scripts/golden/em_llm.py` has it.
+fn signals(n: usize, seed: u64) -> (Vec<f32>, Vec<f32>) {
+    let mut numbers = Numbers::new(seed ^ 0x5EED);
+    let (mut surprise, mut entropy) = (Vec::new(), Vec::new());
+    for token in 0..n {
+        let (base, peak) = (2.0 + 2.0 * numbers.value(), numbers.value());
+        surprise.push(if token == 0 { 0.0 } else { base + if peak >= 0.875 { 6.0 } else { 0.0 } });
+        entropy.push(2.0 + peak);
+    }
+    (surprise, entropy)
+}
+
+/// Ends of the chunks in which `memory` takes the tokens `from..to`: at most what it allows, at multiples of that.
+pub fn chunk_ends(memory: &dyn ContextMemory, from: usize, to: usize) -> Vec<usize> {
+    let limit = memory.chunk_limit();
+    let free = limit == usize::MAX;
+    assert!(
+        free || limit.is_multiple_of(memory.chunk_multiple()),
+        "chunks of {limit} cannot end where asked"
+    );
+    let mut ends: Vec<usize> = (from / limit + 1..to.div_ceil(limit)).map(|chunk| chunk * limit).collect();
+    ends.push(to);
+    ends
 }
 
 impl Stream {
     pub fn new(shape: AttentionShape, n: usize, seed: u64, query_scale: f32) -> Self {
         let mut numbers = Numbers::new(seed);
-        let mut stream = Self { shape, n, q: vec![], k: vec![], v: vec![] };
+        let (surprise, entropy) = signals(n, seed);
+        let mut stream = Self { shape, n, q: vec![], k: vec![], v: vec![], surprise, entropy };
         for _ in 0..shape.layers {
             let (mut q, mut k, mut v) = (vec![], vec![], vec![]);
             for _ in 0..n {
@@ -48,12 +80,12 @@ impl Stream {
             };
             own.iter().zip(other).map(layer).collect()
         };
-        Self {
-            q: if queries { join(&self.q, &other.q) } else { self.q.clone() },
-            k: join(&self.k, &other.k),
-            v: join(&self.v, &other.v),
-            ..*self
+        let mut stream = self.clone();
+        (stream.k, stream.v) = (join(&self.k, &other.k), join(&self.v, &other.v));
+        if queries {
+            stream.q = join(&self.q, &other.q);
         }
+        stream
     }
 
     /// The largest difference between the outputs of two runs, for the tokens `tokens`.
@@ -65,8 +97,23 @@ impl Stream {
         largest_difference(&cut(a), &cut(b))
     }
 
-    /// Feeds the tokens `from..to` as one chunk; appends the outputs to `out[layer]`.
+    /// Feeds the tokens `from..to`, in one chunk where the memory takes that; appends the outputs to `out[layer]`.
     pub fn feed(
+        &self,
+        memory: &mut dyn ContextMemory,
+        mut from: usize,
+        to: usize,
+        out: &mut [Vec<f32>],
+    ) -> Result<(), MemoryError> {
+        for end in chunk_ends(memory, from, to) {
+            self.feed_chunk(memory, from, end, out)?;
+            from = end;
+        }
+        Ok(())
+    }
+
+    /// Feeds the tokens `from..to` as one chunk.
+    fn feed_chunk(
         &self,
         memory: &mut dyn ContextMemory,
         from: usize,
@@ -87,7 +134,8 @@ impl Stream {
                 &mut out[start..],
             )?;
         }
-        memory.end_chunk(Signals::default())
+        let signals = Signals { surprise: &self.surprise[from..to], entropy: &self.entropy[from..to] };
+        memory.end_chunk(if memory.wants_signals() { signals } else { Signals::default() })
     }
 
     /// Feeds everything, `cuts` being the ends of the chunks.
@@ -160,7 +208,8 @@ impl Weights {
             for row in from..(from + head_dim).min(n) {
                 (0..kv_heads).for_each(|head| v[(row * kv_heads + head) * head_dim + row - from] = 1.0);
             }
-            let one_hot = Stream { v: vec![v; layers], q: stream.q.clone(), k: stream.k.clone(), ..*stream };
+            let mut one_hot = stream.clone();
+            one_hot.v = vec![v; layers];
             let out = one_hot.run(&mut *build(spec, context()), cuts);
             let width = head_dim.min(n - from);
             for (found, out) in found.iter_mut().zip(&out) {
@@ -214,4 +263,39 @@ pub fn largest_difference(a: &[Vec<f32>], b: &[Vec<f32>]) -> f32 {
         }
     }
     largest
+}
+
+/// A file of golden values.
+pub fn fixture(file: &str) -> Value {
+    let path = format!("{}/tests/fixtures/{file}", env!("CARGO_MANIFEST_DIR"));
+    serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
+}
+
+pub fn number(case: &Value, key: &str) -> usize {
+    case[key].as_u64().unwrap_or_else(|| panic!("{key} is missing")) as usize
+}
+
+/// Compares one layer's outputs with a case's `checks` and `outputs`, as `scripts/golden/layer_stream.py` writes them.
+pub fn compare_layer(name: &str, case: &Value, stream: &Stream, out: &[f32]) {
+    let head_dim = stream.shape.head_dim;
+    let width = stream.shape.heads * head_dim;
+    assert_eq!(out.len(), stream.n * width);
+    for (token, found) in out.chunks(width).enumerate() {
+        for (head, row) in found.chunks(head_dim).enumerate() {
+            let weigh = |(i, x): (usize, &f32)| f64::from(*x) * (i + 1) as f64 / head_dim as f64;
+            let check: f64 = row.iter().enumerate().map(weigh).sum();
+            let expected = case["checks"][token][head].as_f64().unwrap();
+            assert!(
+                (check - expected).abs() < 2e-4,
+                "{name}, token {token}, head {head}: {check} for {expected}"
+            );
+        }
+    }
+    for (token, expected) in case["outputs"].as_object().unwrap() {
+        let token: usize = token.parse().unwrap();
+        for (x, y) in out[token * width..].iter().zip(expected.as_array().unwrap()) {
+            let y = y.as_f64().unwrap();
+            assert!((f64::from(*x) - y).abs() < 1e-4, "{name}, token {token}: {x} for {y}");
+        }
+    }
 }
