@@ -3,8 +3,8 @@
 use loci_models::method::MethodInfo;
 
 use crate::recipes::{
-    Entry, duo_attention, em_llm, full, hip_attention, inf_llm, lm_infinite, long_heads, recycled_attention,
-    window,
+    Entry, act_qkv, duo_attention, em_llm, full, hip_attention, inf_llm, lm_infinite, long_heads,
+    recycled_attention, window,
 };
 
 /// The methods with their builders.
@@ -14,6 +14,7 @@ pub const ENTRIES: &[Entry] = &[
     lm_infinite::ENTRY,
     inf_llm::ENTRY,
     em_llm::ENTRY,
+    act_qkv::ENTRY,
     long_heads::ENTRY,
     duo_attention::ENTRY,
     hip_attention::ENTRY,

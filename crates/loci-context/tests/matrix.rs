@@ -30,6 +30,8 @@ fn small(info: &MethodInfo) -> String {
         ("em-llm", "refine") => Some("modularity"),
         ("em-llm", "refine_from_layer") => Some("1"),
         ("em-llm", "contiguity") => Some("0.3"),
+        ("act-qkv", "history") => Some("4"),
+        ("act-qkv", "temperature") => Some("0.05"),
         (_, "window" | "recent") => Some("50"),
         (_, "sinks") => Some("5"),
         (_, "block_size") => Some("12"),

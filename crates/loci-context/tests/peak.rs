@@ -28,6 +28,7 @@ fn spec(id: &str) -> String {
         "em-llm" => "em-llm:window=256,sinks=16,recall=128,min_block_size=24,max_block_size=32,queries=64,\
                      refine=modularity,contiguity=0.3"
             .into(),
+        "act-qkv" => "act-qkv:window=256,sinks=16,top_k=8,queries=64,history=10".into(),
         "long-heads" => "long-heads:chunk_size=32,attention=256".into(),
         "duo-attention" => "duo-attention:sinks=16,recent=128".into(),
         "hip-attention" => "hip-attention:rows=128,key_block=1,window=256,dense_layers=1".into(),

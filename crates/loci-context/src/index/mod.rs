@@ -70,6 +70,9 @@ pub trait Index: Send + Sync {
         largest(&scores, count)
     }
 
+    /// As [`score`](Self::score), by the cosine of the angle between block and probe; 0 where one of them is 0.
+    fn score_cosine(&self, layer: usize, probe: &[f32], blocks: usize, scores: &mut Vec<f32>);
+
     /// Scores of the first `blocks` blocks of `layer` for a probe `[head_dim]` of one query head.
     fn score_head(&self, layer: usize, head: usize, probe: &[f32], blocks: usize, scores: &mut Vec<f32>);
 
@@ -104,6 +107,10 @@ impl Index for NoIndex {
     fn score(&self, _layer: usize, _probe: &[f32], blocks: usize, scores: &mut Vec<f32>) {
         scores.clear();
         scores.resize(blocks, 0.0);
+    }
+
+    fn score_cosine(&self, layer: usize, probe: &[f32], blocks: usize, scores: &mut Vec<f32>) {
+        self.score(layer, probe, blocks, scores);
     }
 
     fn score_head(&self, layer: usize, _head: usize, probe: &[f32], blocks: usize, scores: &mut Vec<f32>) {

@@ -37,6 +37,8 @@ struct Layer {
     codes: Vec<i8>,
     /// `[blocks, heads]`, of the codes.
     scales: Vec<f32>,
+    /// `[blocks]`: Euclidean lengths of the vectors.
+    lengths: Vec<f32>,
 }
 
 impl BlockVectors {
@@ -63,6 +65,7 @@ impl BlockVectors {
     fn reserve(&mut self, layer: usize, blocks: usize) {
         let width = self.width();
         let held = &mut self.layers[layer];
+        held.lengths.reserve_exact(blocks);
         if self.coded {
             held.codes.reserve_exact(blocks * width);
             held.scales.reserve_exact(blocks * self.shape.heads);
@@ -81,7 +84,9 @@ impl BlockVectors {
         if full {
             self.reserve(layer, GROWTH);
         }
+        let length = dot(self.isa, vector, vector).sqrt();
         let held = &mut self.layers[layer];
+        held.lengths.push(length);
         if !self.coded {
             held.exact.extend_from_slice(vector);
             return;
@@ -98,8 +103,7 @@ impl BlockVectors {
 
     /// Blocks of a layer.
     fn blocks(&self, layer: usize) -> usize {
-        let held = &self.layers[layer];
-        held.exact.len().max(held.codes.len()) / self.width()
+        self.layers[layer].lengths.len()
     }
 
     /// Product of the part of a block's vector that belongs to `heads` with `probe` `[heads.len() * head_dim]`.
@@ -121,6 +125,16 @@ impl BlockVectors {
         scores.clear();
         let blocks = blocks.min(self.blocks(layer));
         scores.extend((0..blocks).map(|block| self.product(layer, block, 0..self.shape.heads, probe)));
+    }
+
+    /// Cosines of the first `blocks` vectors with `probe`.
+    pub(super) fn score_cosine(&self, layer: usize, probe: &[f32], blocks: usize, scores: &mut Vec<f32>) {
+        self.score(layer, probe, blocks, scores);
+        let own = dot(self.isa, probe, probe).sqrt();
+        for (score, length) in scores.iter_mut().zip(&self.layers[layer].lengths) {
+            let lengths = own * length;
+            *score = if lengths > 0.0 { *score / lengths } else { 0.0 };
+        }
     }
 
     /// Products of one head's part of the first `blocks` vectors with `probe`.
@@ -164,27 +178,31 @@ impl BlockVectors {
         held.exact.truncate(blocks * width);
         held.codes.truncate(blocks * width);
         held.scales.truncate(blocks * heads);
+        held.lengths.truncate(blocks);
     }
 
     pub(super) fn bytes(&self) -> usize {
         let of = |layer: &Layer| {
-            (layer.exact.capacity() + layer.scales.capacity()) * size_of::<f32>() + layer.codes.capacity()
+            let floats = layer.exact.capacity() + layer.scales.capacity() + layer.lengths.capacity();
+            floats * size_of::<f32>() + layer.codes.capacity()
         };
         self.layers.iter().map(of).sum()
     }
 
     pub(super) const fn bytes_per_block(&self) -> usize {
-        match self.coded {
+        let vector = match self.coded {
             true => self.width() + self.shape.heads * size_of::<f32>(),
             false => self.width() * size_of::<f32>(),
-        }
+        };
+        vector + size_of::<f32>()
     }
 
     pub(super) fn save(&self, out: &mut Writer<'_>) -> Result<(), MemoryError> {
         self.layers.iter().try_for_each(|layer| {
             out.floats(&layer.exact)?;
             out.bytes(bytemuck::cast_slice(&layer.codes))?;
-            out.floats(&layer.scales)
+            out.floats(&layer.scales)?;
+            out.floats(&layer.lengths)
         })
     }
 
@@ -194,14 +212,16 @@ impl BlockVectors {
             let exact = from.floats()?;
             let codes = bytemuck::cast_slice(&from.bytes()?).to_vec();
             let scales = from.floats()?;
+            let lengths = from.floats()?;
+            let blocks = lengths.len();
             let fits = match self.coded {
-                true => exact.is_empty() && codes.len() / width == scales.len() / heads,
-                false => codes.is_empty() && scales.is_empty(),
+                true => exact.is_empty() && codes.len() == blocks * width && scales.len() == blocks * heads,
+                false => exact.len() == blocks * width && codes.is_empty() && scales.is_empty(),
             };
             if !fits {
                 return Err(MemoryError::Saved("its index is held in another number format".into()));
             }
-            *layer = Layer { exact, codes, scales };
+            *layer = Layer { exact, codes, scales, lengths };
         }
         Ok(())
     }
@@ -212,6 +232,10 @@ macro_rules! by_vectors {
     () => {
         fn score(&self, layer: usize, probe: &[f32], blocks: usize, scores: &mut Vec<f32>) {
             self.vectors.score(layer, probe, blocks, scores);
+        }
+
+        fn score_cosine(&self, layer: usize, probe: &[f32], blocks: usize, scores: &mut Vec<f32>) {
+            self.vectors.score_cosine(layer, probe, blocks, scores);
         }
 
         fn score_head(&self, layer: usize, head: usize, probe: &[f32], blocks: usize, scores: &mut Vec<f32>) {

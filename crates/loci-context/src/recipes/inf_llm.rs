@@ -100,16 +100,7 @@ pub const INFO: MethodInfo = MethodInfo {
 fn build(values: &Values, facts: &ModelFacts) -> Result<Recipe, ParameterError> {
     let [sinks, window, block_size, top_k, repr, queries] =
         ["sinks", "window", "block_size", "top_k", "repr_top_k", "queries"].map(|name| values.size(name));
-    if queries > window {
-        return Err(ParameterError::Combination(format!(
-            "inf-llm: queries {queries} is above window {window}; use queries={window} or less"
-        )));
-    }
-    if block_size > window {
-        return Err(ParameterError::Combination(format!(
-            "inf-llm: block_size {block_size} is above window {window}; use block_size={window} or less"
-        )));
-    }
+    check_sizes("inf-llm", window, queries, block_size)?;
     #[allow(clippy::cast_precision_loss)] // distances are small
     let cap = (window - 1) as f64;
     Ok(Recipe {
@@ -123,4 +114,21 @@ fn build(values: &Values, facts: &ModelFacts) -> Result<Recipe, ParameterError> 
         chunk_limit: usize::MAX,
         block_rows: sinks + block_size,
     })
+}
+
+/// Refuses groups of queries and blocks that do not fit the window.
+pub(super) fn check_sizes(
+    id: &str,
+    window: usize,
+    queries: usize,
+    block_size: usize,
+) -> Result<(), ParameterError> {
+    for (name, size) in [("queries", queries), ("block_size", block_size)] {
+        if size > window {
+            return Err(ParameterError::Combination(format!(
+                "{id}: {name} {size} is above window {window}; use {name}={window} or less"
+            )));
+        }
+    }
+    Ok(())
 }

@@ -1,14 +1,23 @@
 //! The blocks that answer a group of queries best.
 
-use loci_models::memory::MemoryError;
+use loci_models::memory::{AttentionShape, MemoryError};
 
-use super::{Choice, Select, SelectView};
+use super::{Choice, LayerBudget, Probe, Select, SelectView, largest};
+use crate::saved::{Reader, Writer};
 
-/// Sinks, the `top_k` blocks that the index scores highest for the mean query of the group, and all rows behind the
-/// last block. One choice for all heads of a layer.
+/// How a block is compared with a probe.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Likeness {
+    /// Their product, so that long block vectors win.
+    Product,
+    /// The cosine of the angle between them.
+    Cosine,
+}
+
+/// Sinks, the blocks that the index scores highest for the probe of the group, and all rows behind the last block. One
+/// choice for all heads of a layer.
 ///
-/// The mean query is rotated to distance `probe_at`, where the chosen keys will stand. Equal scores: the earlier
-/// block.
+/// The probe is rotated to distance `probe_at`, where the chosen keys will stand. Equal scores: the earlier block.
 #[derive(Clone, Debug)]
 pub struct TopBlocks {
     /// Tokens in front.
@@ -16,40 +25,86 @@ pub struct TopBlocks {
     /// Tokens in a block.
     pub block_size: usize,
     /// Blocks chosen.
-    pub top_k: usize,
+    pub budget: LayerBudget,
+    /// How the group asks.
+    pub probe: Probe,
+    /// How blocks answer.
+    pub likeness: Likeness,
     /// Distance of the probe.
     pub probe_at: f64,
     /// Queries that are served together.
     pub queries: usize,
+    scores: Vec<f32>,
 }
 
 impl TopBlocks {
-    /// Chooses `top_k` blocks of `block_size` tokens for every `queries` queries.
+    /// Chooses `top_k` blocks of `block_size` tokens for every `queries` queries, by the product with their mean.
     pub fn new(sinks: usize, block_size: usize, top_k: usize, probe_at: f64, queries: usize) -> Self {
-        Self { sinks, block_size, top_k, probe_at, queries }
+        Self {
+            sinks,
+            block_size,
+            budget: LayerBudget::Fixed(top_k),
+            probe: Probe::Mean,
+            likeness: Likeness::Product,
+            probe_at,
+            queries,
+            scores: Vec::new(),
+        }
     }
 
     /// Numbers of the chosen blocks, ascending.
-    fn choose(&self, view: &SelectView<'_>) -> Vec<usize> {
-        if view.blocks <= self.top_k {
+    fn choose(&mut self, view: &SelectView<'_>) -> Vec<usize> {
+        let running = self.probe.is_running() || self.budget.is_running();
+        if !running && view.blocks <= self.budget.most() {
             return (0..view.blocks).collect();
         }
-        let probe = view.mean_query(self.probe_at);
-        view.index.top(view.layer, &probe, view.blocks, self.top_k, view.pool)
+        let probe = self.probe.ask(view, self.probe_at);
+        if let (Likeness::Product, LayerBudget::Fixed(top_k)) = (self.likeness, &self.budget) {
+            return view.index.top(view.layer, &probe, view.blocks, *top_k, view.pool);
+        }
+        match self.likeness {
+            Likeness::Product => view.index.score(view.layer, &probe, view.blocks, &mut self.scores),
+            Likeness::Cosine => view.index.score_cosine(view.layer, &probe, view.blocks, &mut self.scores),
+        }
+        let count = self.budget.blocks(view.layer, &self.scores, view.count == 1);
+        largest(&self.scores, count)
     }
 }
 
 impl Select for TopBlocks {
     fn select(&mut self, view: &SelectView<'_>) -> Result<Choice, MemoryError> {
-        let chosen = self.choose(view);
-        Ok(Choice::AllHeads(view.with_blocks(self.sinks, &chosen)))
+        let blocks = self.choose(view);
+        Ok(Choice::AllHeads(view.with_blocks(self.sinks, &blocks)))
     }
 
     fn far_pages(&self, read: usize, page: usize) -> usize {
         // A block need not begin at a page; rows leave the window before they fill a block.
         let leaving = (self.block_size + self.queries).div_ceil(page) + 1;
-        let most = self.sinks.div_ceil(page) + self.top_k * (self.block_size.div_ceil(page) + 1) + leaving;
-        most.min(read.div_ceil(page))
+        let chosen = self.budget.most() * (self.block_size.div_ceil(page) + 1);
+        (self.sinks.div_ceil(page) + chosen + leaving).min(read.div_ceil(page))
+    }
+
+    fn is_stateful(&self) -> bool {
+        self.probe.is_running() || self.budget.is_running()
+    }
+
+    fn bytes(&self) -> usize {
+        self.probe.bytes() + self.budget.bytes()
+    }
+
+    fn most_bytes(&self, shape: AttentionShape, _read: usize) -> usize {
+        // The mark holds the state a second time.
+        2 * (self.probe.most_bytes(shape) + self.budget.most_bytes())
+    }
+
+    fn save(&self, out: &mut Writer<'_>) -> Result<(), MemoryError> {
+        self.probe.save(out)?;
+        self.budget.save(out)
+    }
+
+    fn load(&mut self, from: &mut Reader<'_>) -> Result<(), MemoryError> {
+        self.probe.load(from)?;
+        self.budget.load(from)
     }
 
     fn clone_box(&self) -> Box<dyn Select> {

@@ -22,6 +22,10 @@ const SHAPE: AttentionShape = AttentionShape { layers: 2, heads: 2, kv_heads: 1,
 struct Scores(Vec<f32>);
 
 impl Index for Scores {
+    fn score_cosine(&self, layer: usize, probe: &[f32], blocks: usize, scores: &mut Vec<f32>) {
+        self.score(layer, probe, blocks, scores);
+    }
+
     fn add(&mut self, _block: &BlockView<'_>) -> Result<(), MemoryError> {
         Ok(())
     }

@@ -1,0 +1,229 @@
+//! ActQKV: InfLLM with a sharper question to its memory and more blocks for the layers that need them.
+//!
+//! Xiao et al., "Activation-aware Probe-Query: Effective Key-Value Retrieval for Long-Context LLMs Inference", 2025.
+//!
+//! As [`inf-llm`](super::inf_llm), but
+//!
+//! 1. A group of queries asks with its mean weighted by activation bias: how far each query, rotated to distance
+//!    `window - 1`, lies from the running mean of its layer, relative to the running variance. A first group is weighed by
+//!    its own mean and variance.
+//! 2. Blocks are scored by the cosine of their description and the probe.
+//! 3. All layers together read `top_k / 2` blocks each on average, a layer at most `top_k` and at least `k_min`. For a
+//!    token that comes alone, layer `l` gets of what is left its share of the mean spreads of layers `l` and above; the
+//!    spread is the entropy of the softmax of the scores, relative to its largest value, and its mean is over the last
+//!    `history` groups. While a prompt is read, and until all layers have a history, layers get equal shares.
+//!
+//! Statistics belong to one sequence and one layer; the published code never resets them and mixes layers. That code is
+//! `profile=released`: one statistic for all layers, equal weights for the first `statistics + 1` calls, `k_min` 32 even
+//! when nothing is left. Here, too, it starts afresh with each sequence, or answers would depend on earlier requests. It
+//! doubles its configured number of blocks, so that its 46 is a `top_k` of 92 here. Its question term is left out: a memory
+//! is not told where the question stands.
+//!
+//! Ours: `temperature` (the paper has 1); early layers never take what later ones need for `k_min`.
+//!
+//! Parts: segment fixed, index representative keys, select top blocks by activation probe, cosine and entropy share, capped
+//! distance, keep everything.
+
+use std::sync::Arc;
+
+use loci_models::method::{
+    Domain, Exactness, MemoryKind, MethodInfo, Need, Parameter, ParameterError, Parts, Phase, Value, Values,
+};
+
+use super::inf_llm::check_sizes;
+use super::{Entry, ModelFacts, Recipe};
+use crate::index::Representative;
+use crate::keep::Everything;
+use crate::place::Capped;
+use crate::segment::Fixed;
+use crate::select::{Activation, EntropyShare, LayerBudget, Likeness, Probe, TopBlocks};
+
+/// Registry entry.
+pub const ENTRY: Entry = Entry { info: &INFO, build };
+
+/// Floor of the published variant that its configurations select.
+const RELEASED_FLOOR: usize = 32;
+
+/// Declaration.
+pub const INFO: MethodInfo = MethodInfo {
+    id: "act-qkv",
+    title: "inf-llm with a sharper question to its memory and more blocks for layers that need them",
+    paper: "Xiao et al., Activation-aware Probe-Query: Effective Key-Value Retrieval for Long-Context LLMs Inference, 2025",
+    family: "context",
+    kind: MemoryKind::Contextual,
+    parts: Parts {
+        segment: "fixed",
+        index: "mean of top-scored keys",
+        select: "sinks + blocks by activation-weighted probe, shared among layers by entropy + window",
+        place: "capped distance",
+        keep: "everything, cold blocks in a file",
+    },
+    needs: &[Need::Queries, Need::AttentionMass],
+    phases: &[Phase::Prefill, Phase::Decode],
+    exactness: Exactness::Heuristic,
+    parameters: &[
+        Parameter {
+            name: "sinks",
+            meaning: "first tokens that stay visible (n_init in the paper)",
+            unit: "tokens",
+            default: Value::Integer(64),
+            domain: Domain::Integers(0, 4096),
+        },
+        Parameter {
+            name: "window",
+            meaning: "tokens that a query sees at their true distance, itself included (n_local)",
+            unit: "tokens",
+            default: Value::Integer(512),
+            domain: Domain::Integers(1, 1 << 20),
+        },
+        Parameter {
+            name: "block_size",
+            meaning: "tokens in a block",
+            unit: "tokens",
+            default: Value::Integer(32),
+            domain: Domain::Integers(1, 4096),
+        },
+        Parameter {
+            name: "top_k",
+            meaning: "blocks that a layer reads at most; with budget=entropy half as many on average",
+            unit: "blocks",
+            default: Value::Integer(46),
+            domain: Domain::Integers(2, 1 << 20),
+        },
+        Parameter {
+            name: "k_min",
+            meaning: "blocks that a layer reads at least; 0: 2, or 32 with profile=released",
+            unit: "blocks",
+            default: Value::Integer(0),
+            domain: Domain::Integers(0, 1 << 19),
+        },
+        Parameter {
+            name: "repr_top_k",
+            meaning: "rows that describe a block",
+            unit: "rows",
+            default: Value::Integer(4),
+            domain: Domain::Integers(1, 4096),
+        },
+        Parameter {
+            name: "queries",
+            meaning: "queries that choose blocks together while reading (exc_block_size)",
+            unit: "tokens",
+            default: Value::Integer(256),
+            domain: Domain::Integers(1, 4096),
+        },
+        Parameter {
+            name: "probe",
+            meaning: "how the queries of a group weigh: by activation bias, or all the same",
+            unit: "",
+            default: Value::Word("activation"),
+            domain: Domain::Words(&["activation", "mean"]),
+        },
+        Parameter {
+            name: "score",
+            meaning: "how a block is compared with the probe",
+            unit: "",
+            default: Value::Word("cosine"),
+            domain: Domain::Words(&["cosine", "product"]),
+        },
+        Parameter {
+            name: "budget",
+            meaning: "blocks of a layer: a share by entropy, or always top_k",
+            unit: "",
+            default: Value::Word("entropy"),
+            domain: Domain::Words(&["entropy", "fixed"]),
+        },
+        Parameter {
+            name: "history",
+            meaning: "groups whose entropy a layer remembers",
+            unit: "groups",
+            default: Value::Integer(100),
+            domain: Domain::Integers(1, 10_000),
+        },
+        Parameter {
+            name: "statistics",
+            meaning: "groups that the past counts for in the running mean and variance, at most (U)",
+            unit: "groups",
+            default: Value::Integer(1000),
+            domain: Domain::Integers(1, 1 << 20),
+        },
+        Parameter {
+            name: "temperature",
+            meaning: "of the softmax whose entropy is taken; our extension: cosines differ so little that 1, the paper's, gives nearly equal shares, and 0.05 to 0.1 shows the mechanism",
+            unit: "",
+            default: Value::Number(1.0),
+            domain: Domain::Numbers(0.001, 100.0),
+        },
+        Parameter {
+            name: "profile",
+            meaning: "released: statistics and floor as in the published code",
+            unit: "",
+            default: Value::Word("recommended"),
+            domain: Domain::Words(&["recommended", "released"]),
+        },
+    ],
+    cost: "as inf-llm with top_k/2 blocks; queries*heads*head_dim more for a group's weights",
+    composes_with: &["rope"],
+    description: "Keeps all keys and values, and lets each group of queries read the few blocks that fit it best. \
+                  Unusual queries speak louder than ordinary ones while a prompt is read; while an answer is written, \
+                  layers whose scores are spread out read more blocks than layers that are sure. `probe=mean`, \
+                  `score=product` and `budget=fixed` turn one part off each, all three give inf-llm. At temperature 1 the \
+                  layers' shares differ little. The paper's question term is not offered, because a memory does not know \
+                  where the question stands. A prompt is read in steps of at most `queries` tokens.",
+};
+
+fn build(values: &Values, facts: &ModelFacts) -> Result<Recipe, ParameterError> {
+    let [sinks, window, block_size, top_k, repr, queries] =
+        ["sinks", "window", "block_size", "top_k", "repr_top_k", "queries"].map(|name| values.size(name));
+    check_sizes("act-qkv", window, queries, block_size)?;
+    #[allow(clippy::cast_precision_loss)] // distances are small
+    let cap = (window - 1) as f64;
+    let mut select = TopBlocks::new(sinks, block_size, top_k, cap, queries);
+    let released = values.word("profile") == "released";
+    if values.word("probe") == "activation" {
+        let make = if released { Activation::as_released } else { Activation::new };
+        select.probe = Probe::Activation(make(facts.shape, values.size("statistics")));
+    }
+    if values.word("score") == "cosine" {
+        select.likeness = Likeness::Cosine;
+    }
+    if values.word("budget") == "entropy" {
+        select.budget = LayerBudget::EntropyShare(share(values, facts, top_k, released)?);
+    }
+    Ok(Recipe {
+        segment: Box::new(Fixed { sinks, window, block_size }),
+        index: Box::new(Representative::new(facts, repr.min(block_size))),
+        select: Box::new(select),
+        place: Arc::new(Capped { window, sinks_at: cap, recalled_at: cap, leaving_at: Some(cap) }),
+        keep: Box::new(Everything),
+        queries,
+        chunk_multiple: queries,
+        // In a step of several groups, early layers would have judged groups that later ones have not yet seen.
+        chunk_limit: queries,
+        block_rows: block_size,
+    })
+}
+
+fn share(
+    values: &Values,
+    facts: &ModelFacts,
+    top_k: usize,
+    released: bool,
+) -> Result<EntropyShare, ParameterError> {
+    let floor = match (values.size("k_min"), released) {
+        (0, false) => 2.min(top_k / 2),
+        (0, true) => RELEASED_FLOOR,
+        (given, _) => given,
+    };
+    if !released && 2 * floor > top_k {
+        return Err(ParameterError::Combination(format!(
+            "act-qkv: k_min {floor} is more than the {} blocks that a layer gets on average with top_k {top_k}; use \
+             k_min={} or less, or top_k={} or more",
+            top_k / 2,
+            top_k / 2,
+            2 * floor
+        )));
+    }
+    let (layers, history) = (facts.shape.layers, values.size("history"));
+    let share = EntropyShare::new(layers, top_k, floor, history, values.number("temperature"));
+    Ok(if released { share.without_guard() } else { share })
+}
