@@ -30,6 +30,10 @@ fn small(info: &MethodInfo) -> String {
         ("em-llm", "refine") => Some("modularity"),
         ("em-llm", "refine_from_layer") => Some("1"),
         ("em-llm", "contiguity") => Some("0.3"),
+        ("sir-llm", "surprising") => Some("60"),
+        ("sir-llm", "turn") => Some("16"),
+        ("snap-kv" | "think", "budget") => Some("60"),
+        ("snap-kv" | "think", "window") => Some("8"),
         ("act-qkv", "history") => Some("4"),
         ("act-qkv", "temperature") => Some("0.05"),
         (_, "window" | "recent") => Some("50"),
@@ -57,6 +61,7 @@ fn unbounded(info: &MethodInfo) -> String {
     let large = |name: &str| match (info.id, name) {
         (_, "window" | "recent" | "attention") => Some("4096"),
         ("hip-attention" | "recycled-attention", "rows") => Some("4096"),
+        ("sir-llm", "surprising") | ("snap-kv", "budget") => Some("4096"),
         _ => None,
     };
     let given = info.parameters.iter().filter_map(|parameter| {

@@ -105,10 +105,6 @@ impl Keep for ThinKeys {
         Ok(packings)
     }
 
-    fn is_stateful(&self) -> bool {
-        true
-    }
-
     fn most_bytes(&self, shape: AttentionShape, read: usize) -> usize {
         self.evict.as_ref().map_or(0, |evict| evict.most_bytes(shape, read)) + 4 * read * size_of::<usize>()
     }

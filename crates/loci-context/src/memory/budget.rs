@@ -15,7 +15,7 @@ pub(super) fn layout(recipe: &Recipe, shape: AttentionShape, row_type: RowType) 
     Layout {
         shape,
         row_type,
-        raw: recipe.place.reads_raw_keys() || recipe.index.reads_raw_keys(),
+        raw: recipe.place.reads_raw_keys() || recipe.index.reads_raw_keys() || recipe.keep.reads_raw_keys(),
         rotated_reach: recipe.place.rotated_reach(),
         far_pages: None,
     }
@@ -28,9 +28,13 @@ fn fixed_bytes(recipe: &Recipe, layout: &Layout, tokens: usize) -> usize {
     let near_pages = |head| {
         // What a head cannot reach is released page by page, at the end of each group.
         let held = tokens - recipe.keep.unreachable(head, tokens).len();
+        let held = recipe.keep.most_rows().map_or(held, |rows| rows.min(held));
         near_rows.min(held.saturating_add(recipe.queries)).div_ceil(PAGE) + 2
     };
-    let near = KvHead::all(shape).map(near_pages).sum::<usize>() * layout.near_page_bytes();
+    let packs = recipe.keep.most_rows().is_some() || recipe.keep.prompt_queries() > 0;
+    // While a head's rows are packed they are there twice, once as pages and once as what is left of them.
+    let packing = if packs { near_pages(KvHead::FIRST) } else { 0 };
+    let near = (KvHead::all(shape).map(near_pages).sum::<usize>() + packing) * layout.near_page_bytes();
     let blocks = recipe.segment.most(tokens);
     let index = match recipe.index.bytes_per_block() {
         0 => 0,
@@ -39,11 +43,16 @@ fn fixed_bytes(recipe: &Recipe, layout: &Layout, tokens: usize) -> usize {
     // The mark holds the mass a second time, and vectors may be half empty.
     let mass_rows = if recipe.index.wants_mass() { near_rows + recipe.block_rows } else { 0 };
     let mass = 4 * mass_rows * shape.heads * shape.layers * size_of::<f32>();
-    let query_rows =
-        if recipe.index.wants_queries() { recipe.block_rows + recipe.queries.min(tokens) } else { 0 };
+    let query_rows = match (recipe.index.wants_queries(), recipe.keep.prompt_queries()) {
+        (false, 0) => 0,
+        (true, recent) => recipe.block_rows + recent + recipe.queries.min(tokens),
+        (false, recent) => recent + recipe.queries.min(tokens),
+    };
     let queries = 2 * query_rows * shape.heads * shape.head_dim * shape.layers * size_of::<f32>();
     let evidence = 2 * tokens * (size_of::<f32>() + 1);
-    let state = recipe.select.most_bytes(shape, tokens) + recipe.segment.most_bytes(tokens);
+    let state = recipe.select.most_bytes(shape, tokens)
+        + recipe.segment.most_bytes(tokens)
+        + recipe.keep.most_bytes(shape, tokens);
     let copied = match recipe.select.scattered_rows() {
         0 => 0,
         rows => {

@@ -90,10 +90,34 @@ impl QueryTrack {
         &self.queries[(rows.start - self.first) * width..(rows.end - self.first) * width]
     }
 
+    /// Position of the first query held.
+    pub(super) const fn first(&self) -> usize {
+        self.first
+    }
+
+    /// All queries held.
+    pub(super) fn all(&self) -> &[f32] {
+        &self.queries
+    }
+
+    /// Whether the queries of `rows`, `width` numbers each, are held.
+    pub(super) fn holds(&self, rows: &Range<usize>, width: usize) -> bool {
+        self.first <= rows.start && rows.end <= self.first + self.queries.len() / width
+    }
+
     /// Forgets the queries before `position`.
     pub(super) fn forget(&mut self, position: usize, width: usize) {
-        self.queries.drain(..((position - self.first) * width).min(self.queries.len()));
+        let Some(rows) = position.checked_sub(self.first) else { return };
+        self.queries.drain(..(rows * width).min(self.queries.len()));
         self.first = position;
+    }
+
+    /// Forgets the queries from `position` on.
+    pub(super) fn truncate(&mut self, position: usize, width: usize) {
+        match position.checked_sub(self.first) {
+            Some(rows) => self.queries.truncate(rows * width),
+            None => *self = Self { first: position, queries: Vec::new() },
+        }
     }
 
     fn bytes(&self) -> usize {

@@ -1,6 +1,8 @@
 //! [`RecipeMemory`] runs a recipe behind the seam between model and memory.
 
 mod budget;
+mod forget;
+mod learn;
 mod mass;
 mod state;
 
@@ -16,8 +18,7 @@ use loci_models::rope::RopeSchedule;
 
 use crate::attention::Call;
 use crate::evidence::Evidence;
-use crate::index::BlockView;
-use crate::keep::KvHead;
+use crate::keep::{Keep, KvHead};
 use crate::recipes::Recipe;
 use crate::saved::{Reader, Writer};
 use crate::segment::{ChunkView, Segment};
@@ -43,14 +44,16 @@ pub struct RecipeMemory {
     rotations: Rotations,
     /// Per layer; empty when the index does not want mass.
     mass: Vec<MassTrack>,
-    /// Per layer, unrotated queries `[rows, heads, head_dim]` of the rows that are in no block yet, from the position
-    /// of the first on; empty when the index does not want them.
+    /// Per layer, unrotated queries `[rows, heads, head_dim]` of the rows that are in no block yet, or of those that will
+    /// decide what stays of a prompt; empty when nobody wants them.
     queries: Vec<QueryTrack>,
     /// Per layer, blocks that the index knows.
     indexed: Vec<usize>,
     evidence: Option<Evidence>,
     recording: bool,
     mark: Option<Mark>,
+    /// How often rows were packed: a mark from before does not lead back.
+    packings: usize,
     /// The recipe before anything was read.
     fresh: Recipe,
 }
@@ -63,6 +66,8 @@ struct Mark {
     indexed: Vec<usize>,
     segment: Box<dyn Segment>,
     select: Box<dyn Select>,
+    keep: Box<dyn Keep>,
+    packings: usize,
 }
 
 impl Clone for Mark {
@@ -74,6 +79,8 @@ impl Clone for Mark {
             indexed: self.indexed.clone(),
             segment: self.segment.clone_box(),
             select: self.select.clone_box(),
+            keep: self.keep.clone_box(),
+            packings: self.packings,
         }
     }
 }
@@ -93,7 +100,8 @@ pub(crate) struct Setting {
 impl RecipeMemory {
     pub(crate) fn new(recipe: Recipe, setting: Setting) -> Self {
         let layout = budget::layout(&recipe, setting.shape, setting.row_type);
-        let (wants_mass, wants_queries) = (recipe.index.wants_mass(), recipe.index.wants_queries());
+        let wants_mass = recipe.index.wants_mass();
+        let wants_queries = recipe.index.wants_queries() || recipe.keep.prompt_queries() > 0;
         let layers = setting.shape.layers;
         let track = || MassTrack::new(setting.shape.heads);
         Self {
@@ -113,6 +121,7 @@ impl RecipeMemory {
             evidence: None,
             recording: false,
             mark: None,
+            packings: 0,
             fresh: recipe.fork(),
             recipe,
         }
@@ -127,6 +136,8 @@ impl RecipeMemory {
             indexed: self.indexed.clone(),
             segment: self.recipe.segment.clone_box(),
             select: self.recipe.select.clone_box(),
+            keep: self.recipe.keep.clone_box(),
+            packings: self.packings,
         }
     }
 
@@ -171,11 +182,13 @@ impl RecipeMemory {
             false => Vec::new(),
         };
         for (kv_head, _, selection) in choice.groups(self.shape) {
-            for span in selection.spans.iter().filter(|span| span.moved > 0) {
-                self.rotations.prepare(&self.schedule, span.moved);
+            let packed = self.store.layer(layer).packed(kv_head).0.map_or(0, |packed| packed.moved);
+            for moved in selection.spans.iter().flat_map(|span| [span.moved, span.moved + packed]) {
+                self.rotations.prepare(&self.schedule, moved);
             }
             self.store.fetch(layer, kv_head, selection.spans.iter().map(|span| span.rows.clone()))?;
         }
+        self.remember_queries(layer, end, q);
         let call = Call {
             store: &self.store,
             layer,
@@ -193,9 +206,6 @@ impl RecipeMemory {
         let mut evidence = self.evidence.as_mut().filter(|_| self.recording);
         if let Some(track) = track.as_deref_mut() {
             track.grow(end);
-        }
-        if let Some(track) = self.queries.get_mut(layer) {
-            track.push(q);
         }
         if let Some(evidence) = evidence.as_deref_mut() {
             evidence.grow(end);
@@ -231,56 +241,6 @@ impl RecipeMemory {
         }
         Ok(())
     }
-
-    /// Tokens that no head can reach any more, and tokens that some heads cannot reach.
-    fn losses(&self) -> (usize, usize) {
-        let gone = |head| self.recipe.keep.unreachable(head, self.read);
-        let first = gone(KvHead::FIRST);
-        if self.recipe.keep.is_uniform() {
-            return (first.len(), 0);
-        }
-        let mut state = vec![(true, false); self.read];
-        for head in KvHead::all(self.shape) {
-            let gone = gone(head);
-            for (position, (by_all, by_some)) in state.iter_mut().enumerate() {
-                *by_all &= gone.contains(&position);
-                *by_some |= gone.contains(&position);
-            }
-        }
-        let count = |which: fn(&(bool, bool)) -> bool| state.iter().filter(|state| which(state)).count();
-        (count(|state| state.0), count(|state| state.1 && !state.0))
-    }
-
-    /// Describes the blocks that exist now that `read` tokens are written to `layer`.
-    fn learn(&mut self, layer: usize, read: usize) -> Result<(), MemoryError> {
-        let blocks = self.recipe.segment.count(read);
-        for block in self.indexed[layer]..blocks {
-            let rows = self.recipe.segment.block(block);
-            let mass: Vec<&[f32]> = match self.mass.get(layer) {
-                Some(track) => track.rows(&rows),
-                None => Vec::new(),
-            };
-            let width = self.shape.heads * self.shape.head_dim;
-            let queries = self.queries.get(layer).map_or(&[][..], |track| track.rows(&rows, width));
-            self.recipe.index.add(&BlockView {
-                layer,
-                rows: rows.clone(),
-                store: &self.store.layer(layer),
-                mass: &mass,
-                queries,
-                schedule: &self.schedule,
-                pool: &self.pool,
-            })?;
-            if let Some(track) = self.mass.get_mut(layer) {
-                track.forget(rows.end);
-            }
-            if let Some(track) = self.queries.get_mut(layer) {
-                track.forget(rows.end, width);
-            }
-        }
-        self.indexed[layer] = blocks.max(self.indexed[layer]);
-        Ok(())
-    }
 }
 
 impl ContextMemory for RecipeMemory {
@@ -301,11 +261,12 @@ impl ContextMemory for RecipeMemory {
     }
 
     fn wants_signals(&self) -> bool {
-        self.recipe.segment.wants_signals()
+        self.recipe.segment.wants_signals() || self.recipe.keep.wants_signals()
     }
 
     fn begin_chunk(&mut self, tokens: usize) -> Result<(), MemoryError> {
         self.plan(self.read + tokens)?;
+        self.make_room(tokens)?;
         self.chunk = tokens;
         self.rotations.fill(&self.schedule, self.read, tokens, self.shape.head_dim / 2);
         Ok(())
@@ -360,7 +321,9 @@ impl ContextMemory for RecipeMemory {
     fn end_chunk(&mut self, signals: Signals<'_>) -> Result<(), MemoryError> {
         let first = self.read;
         self.read += self.chunk;
-        self.recipe.segment.observe(&ChunkView { first, end: self.read, signals, store: &self.store })?;
+        let chunk = ChunkView { first, end: self.read, signals, store: &self.store };
+        self.recipe.segment.observe(&chunk)?;
+        self.recipe.keep.after_chunk(&chunk);
         for layer in 0..self.shape.layers {
             self.learn(layer, self.read)?;
         }
@@ -369,6 +332,14 @@ impl ContextMemory for RecipeMemory {
         }
         self.chunk = 0;
         Ok(())
+    }
+
+    fn wants_prompt_end(&self) -> bool {
+        self.recipe.keep.prompt_queries() > 0
+    }
+
+    fn end_prompt(&mut self, end: usize) -> Result<(), MemoryError> {
+        self.decide_about_prompt(end)
     }
 
     fn truncate(&mut self, to: usize) -> Result<usize, MemoryError> {
@@ -394,6 +365,7 @@ impl ContextMemory for RecipeMemory {
             evidence: self.evidence.clone(),
             recording: self.recording,
             mark: self.mark.clone(),
+            packings: self.packings,
             fresh: self.fresh.fork(),
         }))
     }

@@ -29,20 +29,31 @@ impl RecipeMemory {
             *evidence = Evidence::default();
         }
         if !self.recipe.is_stateful() {
-            let to = to.min(self.read);
+            let to = self.with_recent_queries(to.min(self.read));
             if self.can_continue_at(to) {
                 self.store.truncate(to)?;
+                let width = self.query_width();
+                self.queries.iter_mut().for_each(|track| track.truncate(to, width));
                 self.read = to;
                 return Ok(to);
             }
         } else if let Some(mark) = self.mark.clone()
             && mark.read <= to
+            && mark.packings == self.packings
             && self.can_continue_at(mark.read)
         {
             self.restore(&mark)?;
             return Ok(self.read);
         }
         self.reset()
+    }
+
+    /// The last position up to `to` from which reading on to `to` brings back the queries that will decide what stays of a
+    /// prompt.
+    fn with_recent_queries(&self, to: usize) -> usize {
+        let recent = to.saturating_sub(self.recipe.keep.prompt_queries())..to;
+        let held = self.queries.iter().all(|track| track.holds(&recent, self.query_width()));
+        if held || recent.is_empty() || self.queries.is_empty() { to } else { recent.start }
     }
 
     fn reset(&mut self) -> Result<usize, MemoryError> {
@@ -53,6 +64,8 @@ impl RecipeMemory {
             indexed: vec![0; self.shape.layers],
             segment: self.fresh.segment.clone_box(),
             select: self.fresh.select.clone_box(),
+            keep: self.fresh.keep.clone_box(),
+            packings: 0,
         })?;
         self.mark = None;
         Ok(0)
@@ -65,6 +78,8 @@ impl RecipeMemory {
         self.indexed.clone_from(&mark.indexed);
         self.recipe.segment = mark.segment.clone_box();
         self.recipe.select = mark.select.clone_box();
+        self.recipe.keep = mark.keep.clone_box();
+        self.packings = mark.packings;
         for layer in 0..self.shape.layers {
             self.recipe.index.truncate(layer, self.indexed[layer]);
         }
@@ -80,6 +95,10 @@ impl RecipeMemory {
             return false;
         }
         KvHead::all(self.shape).all(|head| {
+            let (_, packed_end, _) = self.store.packed(head);
+            if packed_end > 0 {
+                return position >= packed_end;
+            }
             let gone = self.recipe.keep.unreachable(head, position);
             self.recipe.keep.unreachable(head, self.read).is_empty()
                 || self.store.first_present(head, gone.end) == gone.end
@@ -96,6 +115,8 @@ impl RecipeMemory {
         self.recipe.segment.save(out)?;
         self.recipe.index.save(out)?;
         self.recipe.select.save(out)?;
+        self.recipe.keep.save(out)?;
+        out.number(self.packings)?;
         self.store.save(out)
     }
 
@@ -123,6 +144,8 @@ impl RecipeMemory {
         self.recipe.segment.load(from)?;
         self.recipe.index.load(from)?;
         self.recipe.select.load(from)?;
+        self.recipe.keep.load(from)?;
+        self.packings = from.number()?;
         self.store.load(from)?;
         if (0..self.shape.layers).any(|layer| self.store.len(layer) != read) {
             return Err(MemoryError::Saved("its layers hold different numbers of rows".into()));

@@ -9,6 +9,9 @@ pub mod inf_llm;
 pub mod lm_infinite;
 pub mod long_heads;
 pub mod recycled_attention;
+pub mod sir_llm;
+pub mod snap_kv;
+pub mod think;
 pub mod window;
 
 use std::sync::Arc;
@@ -73,6 +76,7 @@ impl Recipe {
         self.index.wants_mass()
             || self.index.wants_queries()
             || self.segment.is_stateful()
+            || self.keep.is_stateful()
             || self.select.is_stateful()
     }
 }

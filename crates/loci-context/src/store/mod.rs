@@ -97,6 +97,9 @@ impl Rotations {
 
     /// Prepares for keys that are `moved` positions nearer.
     pub(crate) fn prepare(&mut self, schedule: &RopeSchedule, moved: usize) {
+        if moved == 0 {
+            return;
+        }
         let pairs = self.pairs;
         self.turns.entry(moved).or_insert_with(|| {
             let (mut cos, mut sin) = (vec![0.0; pairs], vec![0.0; pairs]);
@@ -218,10 +221,11 @@ impl KvStore {
         self.layers[head.layer][head.head].pack(end, packing, &self.layout, schedule, self.isa)
     }
 
-    /// Positions before the returned end that a kv head has kept; `None`: all.
-    pub(crate) fn packed(&self, head: KvHead) -> (Option<&[usize]>, usize) {
+    /// Positions before the returned end that a kv head has kept (0: it keeps all), and whether their keys were cut.
+    pub(crate) fn packed(&self, head: KvHead) -> (&[usize], usize, bool) {
         let (packed, end) = self.layers[head.layer][head.head].packed();
-        (packed.map(|packed| packed.positions.as_slice()), end)
+        let kept = packed.map_or(&[][..], |packed| packed.positions.as_slice());
+        (kept, end, packed.is_some_and(|packed| packed.channels.is_some()))
     }
 
     /// Keeps the first `to` rows of every layer.

@@ -1,0 +1,56 @@
+//! What is learned from a group of queries: descriptions of blocks, the newest queries.
+
+use loci_models::memory::MemoryError;
+
+use super::RecipeMemory;
+use crate::index::BlockView;
+
+impl RecipeMemory {
+    /// Numbers in the queries of one token.
+    pub(super) const fn query_width(&self) -> usize {
+        self.shape.heads * self.shape.head_dim
+    }
+
+    /// Keeps the queries of a group that ends at `end`, as far as they are wanted.
+    pub(super) fn remember_queries(&mut self, layer: usize, end: usize, queries: &[f32]) {
+        let width = self.query_width();
+        let wanted = self.recipe.keep.prompt_queries();
+        if let Some(track) = self.queries.get_mut(layer) {
+            track.push(queries);
+            if wanted > 0 {
+                track.forget(end.saturating_sub(wanted), width);
+            }
+        }
+    }
+
+    /// Describes the blocks that exist now that `read` tokens are written to `layer`.
+    pub(super) fn learn(&mut self, layer: usize, read: usize) -> Result<(), MemoryError> {
+        let blocks = self.recipe.segment.count(read);
+        for block in self.indexed[layer]..blocks {
+            let rows = self.recipe.segment.block(block);
+            let mass: Vec<&[f32]> = match self.mass.get(layer) {
+                Some(track) => track.rows(&rows),
+                None => Vec::new(),
+            };
+            let width = self.query_width();
+            let queries = self.queries.get(layer).map_or(&[][..], |track| track.rows(&rows, width));
+            self.recipe.index.add(&BlockView {
+                layer,
+                rows: rows.clone(),
+                store: &self.store.layer(layer),
+                mass: &mass,
+                queries,
+                schedule: &self.schedule,
+                pool: &self.pool,
+            })?;
+            if let Some(track) = self.mass.get_mut(layer) {
+                track.forget(rows.end);
+            }
+            if let Some(track) = self.queries.get_mut(layer) {
+                track.forget(rows.end, width);
+            }
+        }
+        self.indexed[layer] = blocks.max(self.indexed[layer]);
+        Ok(())
+    }
+}
