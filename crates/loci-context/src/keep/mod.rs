@@ -126,6 +126,15 @@ pub struct PromptView<'a> {
     pub isa: Isa,
 }
 
+impl PromptView<'_> {
+    /// The same with at most the newest `count` queries.
+    fn newest(&self, count: usize) -> PromptView<'_> {
+        let width = self.shape.heads * self.shape.head_dim;
+        let left_out = (self.queries.len() / width).saturating_sub(count);
+        PromptView { queries: &self.queries[left_out * width..], first: self.first + left_out, ..*self }
+    }
+}
+
 /// A kv head of a layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct KvHead {

@@ -86,7 +86,7 @@ impl ObservedRows {
     /// The rows that stay of those before `end`, for each kv head.
     pub(super) fn rows(&self, prompt: &PromptView<'_>) -> Result<Vec<Vec<usize>>, MemoryError> {
         let old = prompt.end.saturating_sub(self.window);
-        let scores = window_scores(prompt, old)?;
+        let scores = window_scores(&prompt.newest(self.window + 1), old)?;
         let choose = |scores: &Vec<f32>| {
             let chosen = largest(&pool_largest(scores, self.kernel), self.budget.saturating_sub(self.window));
             chosen.into_iter().chain(old..prompt.end).collect()

@@ -3,6 +3,7 @@
 use loci_kernels::tiles::RowType;
 use loci_models::memory::{AttentionShape, MemoryError};
 
+use super::learn::QUERY_SLACK;
 use crate::keep::KvHead;
 use crate::recipes::Recipe;
 use crate::store::{Layout, PAGE};
@@ -45,8 +46,8 @@ fn fixed_bytes(recipe: &Recipe, layout: &Layout, tokens: usize) -> usize {
     let mass = 4 * mass_rows * shape.heads * shape.layers * size_of::<f32>();
     let query_rows = match (recipe.index.wants_queries(), recipe.keep.prompt_queries()) {
         (false, 0) => 0,
-        (true, recent) => recipe.block_rows + recent + recipe.queries.min(tokens),
-        (false, recent) => recent + recipe.queries.min(tokens),
+        (true, recent) => recipe.block_rows + recent + QUERY_SLACK + recipe.queries.min(tokens),
+        (false, recent) => recent + QUERY_SLACK,
     };
     let queries = 2 * query_rows * shape.heads * shape.head_dim * shape.layers * size_of::<f32>();
     let evidence = 2 * tokens * (size_of::<f32>() + 1);

@@ -28,13 +28,14 @@ impl RecipeMemory {
         let mut packed = false;
         for layer in 0..self.shape.layers {
             let Some(track) = self.queries.get(layer) else { continue };
+            let first = track.first().max(self.read.saturating_sub(self.recipe.keep.prompt_queries()));
             let packings = self.recipe.keep.at_prompt_end(&PromptView {
                 layer,
                 shape: self.shape,
                 end,
                 rows: &self.store.layer(layer),
-                queries: track.all(),
-                first: track.first(),
+                queries: track.rows(&(first..self.read), self.query_width()),
+                first,
                 schedule: &self.schedule,
                 pool: &self.pool,
                 isa: self.isa,

@@ -5,6 +5,9 @@ use loci_models::memory::MemoryError;
 use super::RecipeMemory;
 use crate::index::BlockView;
 
+/// Queries held beyond those that are wanted, so that going back a little need not read again.
+pub(super) const QUERY_SLACK: usize = 64;
+
 impl RecipeMemory {
     /// Numbers in the queries of one token.
     pub(super) const fn query_width(&self) -> usize {
@@ -15,12 +18,15 @@ impl RecipeMemory {
     pub(super) fn remember_queries(&mut self, layer: usize, end: usize, queries: &[f32]) {
         let width = self.query_width();
         let wanted = self.recipe.keep.prompt_queries();
-        if let Some(track) = self.queries.get_mut(layer) {
-            track.push(queries);
-            if wanted > 0 {
-                track.forget(end.saturating_sub(wanted), width);
-            }
+        let Some(track) = self.queries.get_mut(layer) else { return };
+        if wanted == 0 {
+            return track.push(queries);
         }
+        let first = end.saturating_sub(wanted + QUERY_SLACK);
+        track.forget(first, width);
+        // Of a long group only the end is wanted; its beginning never takes room.
+        let left_out = (queries.len() / width).saturating_sub(end - first);
+        track.push(&queries[left_out * width..]);
     }
 
     /// Describes the blocks that exist now that `read` tokens are written to `layer`.

@@ -95,11 +95,6 @@ impl QueryTrack {
         self.first
     }
 
-    /// All queries held.
-    pub(super) fn all(&self) -> &[f32] {
-        &self.queries
-    }
-
     /// Whether the queries of `rows`, `width` numbers each, are held.
     pub(super) fn holds(&self, rows: &Range<usize>, width: usize) -> bool {
         self.first <= rows.start && rows.end <= self.first + self.queries.len() / width
