@@ -15,6 +15,7 @@
 pub mod heads;
 pub mod index;
 pub mod keep;
+pub mod kmeans;
 pub mod memory;
 pub mod place;
 pub mod recipes;

@@ -4,7 +4,7 @@ use loci_models::method::MethodInfo;
 
 use crate::recipes::{
     Entry, act_qkv, duo_attention, em_llm, full, hip_attention, inf_llm, lm_infinite, long_heads,
-    recycled_attention, sir_llm, snap_kv, think, window,
+    recycled_attention, sir_llm, snap_kv, squeezed_attention, think, window,
 };
 
 /// The methods with their builders.
@@ -19,6 +19,7 @@ pub const ENTRIES: &[Entry] = &[
     duo_attention::ENTRY,
     hip_attention::ENTRY,
     recycled_attention::ENTRY,
+    squeezed_attention::ENTRY,
     sir_llm::ENTRY,
     snap_kv::ENTRY,
     think::ENTRY,

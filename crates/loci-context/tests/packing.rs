@@ -313,7 +313,7 @@ fn packed_memories_are_smaller_saved_and_forked() {
     let stream = Stream::new(SHAPE, n, 7, 3.0);
     for (spec, share) in [
         ("snap-kv:budget=40,window=8", 0.75),
-        ("think:ratio=0.5,recent=8", 1.01),
+        ("think:ratio=0.5,recent=8", 2.0),
         ("sir-llm:surprising=60,turn=16", 0.75),
     ] {
         for row_type in [RowType::F32, RowType::I8] {

@@ -34,7 +34,7 @@ fn spec(id: &str) -> String {
         "hip-attention" => "hip-attention:rows=128,key_block=1,window=256,dense_layers=1".into(),
         "sir-llm" => "sir-llm:surprising=250,turn=64".into(),
         "snap-kv" | "think" => format!("{id}:budget=200"),
-        "recycled-attention" => id.into(),
+        "recycled-attention" | "squeezed-attention" => id.into(),
         _ => format!("{id}:window=256"),
     }
 }

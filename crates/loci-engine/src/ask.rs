@@ -138,7 +138,7 @@ pub fn ask(
     let Some((last, body)) = prompt.tokens.split_last() else {
         return Err(EngineError::Nothing { what: "the prompt".to_owned(), purpose: "read" });
     };
-    session.read_on(body, &mut control)?;
+    session.read_context(body, prompt.documents_end(), &mut control)?;
     // Evidence is what the answer attended to: from the token that the first word of it is drawn after.
     session.record_evidence(true);
     session.read(&[*last], &mut Control { stop: control.stop, progress: None })?;

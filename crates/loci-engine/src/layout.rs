@@ -47,6 +47,13 @@ pub struct Prompt {
     pub sources: Vec<Option<Source>>,
 }
 
+impl Prompt {
+    /// Tokens up to and with the last one that comes from a document; 0 without any.
+    pub fn documents_end(&self) -> usize {
+        self.sources.iter().rposition(Option::is_some).map_or(0, |last| last + 1)
+    }
+}
+
 /// Documents and a question as one message: the documents first, the question at the end, where a method that
 /// recalls by the newest query can use it.
 struct Body {

@@ -1,5 +1,6 @@
 //! One sequence on a model: reading in chunks, stepping token by token, forgetting back, forking.
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -77,6 +78,8 @@ pub struct Session {
     /// Logits behind the last token, when it was read alone or by [`Session::step`].
     logits: Option<Vec<f32>>,
     chunk: usize,
+    /// Where a fixed context ended, if it did.
+    context_end: Option<usize>,
     /// A forward step failed half way, so the memory's content is unknown.
     broken: bool,
 }
@@ -91,6 +94,7 @@ impl Session {
             tokens: Vec::new(),
             logits: None,
             chunk: DEFAULT_CHUNK,
+            context_end: None,
             broken: false,
         }
     }
@@ -137,7 +141,7 @@ impl Session {
     pub fn read(&mut self, tokens: &[u32], control: &mut Control<'_>) -> Result<(), EngineError> {
         let Some((&last, body)) = tokens.split_last() else { return Ok(()) };
         let started = Instant::now();
-        self.read_chunks(body, tokens.len(), control, started)?;
+        self.read_chunks(body, 0..tokens.len(), control, started)?;
         if self.memory.wants_prompt_end() {
             self.end_prompt(last)?;
         }
@@ -170,26 +174,60 @@ impl Session {
     /// # Errors
     /// As [`Session::read`].
     pub fn read_on(&mut self, tokens: &[u32], control: &mut Control<'_>) -> Result<(), EngineError> {
-        self.read_chunks(tokens, tokens.len(), control, Instant::now())
+        self.read_chunks(tokens, 0..tokens.len(), control, Instant::now())
     }
 
+    /// As [`Session::read_on`], where the first `context` of `tokens` end a context that the others ask about: methods
+    /// that want to know are told between the two. For all others chunks end where they would in any case.
+    ///
+    /// # Errors
+    /// As [`Session::read`], and [`Session::end_context`].
+    pub fn read_context(
+        &mut self,
+        tokens: &[u32],
+        context: usize,
+        control: &mut Control<'_>,
+    ) -> Result<(), EngineError> {
+        if !self.memory.wants_context_end() {
+            return self.read_on(tokens, control);
+        }
+        let started = Instant::now();
+        let (context, rest) = tokens.split_at(context.min(tokens.len()));
+        self.read_chunks(context, 0..tokens.len(), control, started)?;
+        self.end_context()?;
+        self.read_chunks(rest, context.len()..tokens.len(), control, started)
+    }
+
+    /// What was read so far is a fixed context that questions will be asked about: methods that index it do so now, which
+    /// may take a while. Forgetting back to before this point undoes it.
+    ///
+    /// # Errors
+    /// [`EngineError::Memory`] when the memory cannot read what it indexes.
+    pub fn end_context(&mut self) -> Result<(), EngineError> {
+        self.memory.end_context()?;
+        self.context_end.get_or_insert(self.len());
+        Ok(())
+    }
+
+    /// Reads `tokens`, which are those numbered `of.start` and on among `of.end`.
     fn read_chunks(
         &mut self,
         tokens: &[u32],
-        total: usize,
+        of: Range<usize>,
         control: &mut Control<'_>,
         started: Instant,
     ) -> Result<(), EngineError> {
+        let (before, total) = (of.start, of.end);
         let mut rest = tokens;
         while !rest.is_empty() {
-            let done = tokens.len() - rest.len();
+            let done = before + tokens.len() - rest.len();
             if control.stopped() {
                 return Err(EngineError::Interrupted { done, total });
             }
             let (chunk, behind) = rest.split_at(self.next_chunk().min(rest.len()));
             self.forward(chunk, LogitsFor::None)?;
             rest = behind;
-            control.report(tokens.len() - rest.len(), total, started);
+            control.report(before + tokens.len() - rest.len(), total, started);
         }
         Ok(())
     }
@@ -282,7 +320,16 @@ impl Session {
         }
         let again: Vec<u32> = self.tokens.get(restored..to).unwrap_or(&[]).to_vec();
         self.tokens.truncate(restored);
-        self.read_on(&again, control)?;
+        match self.context_end.filter(|end| *end <= to) {
+            Some(end) if restored < end => {
+                self.context_end = None;
+                self.read_context(&again, end - restored, control)?;
+            }
+            kept => {
+                self.context_end = kept;
+                self.read_on(&again, control)?;
+            }
+        }
         Ok(again.len())
     }
 
@@ -328,6 +375,7 @@ impl Session {
             tokens: self.tokens.clone(),
             logits: self.logits.clone(),
             chunk: self.chunk,
+            context_end: self.context_end,
             broken: self.broken,
         })
     }

@@ -165,6 +165,35 @@ fn an_answer_accounts_for_every_token_and_points_into_the_documents() {
 }
 
 #[test]
+fn a_method_is_told_where_the_documents_end() {
+    let engine = engine();
+    let documents = documents();
+    let mass = |method: &str| {
+        let mut request = AskRequest::new(&documents, "What is the key?");
+        request.generate = options(8, 0.0, &[]);
+        request.evidence = 1000;
+        request.context = context(method);
+        request.chunk = 64;
+        let (mut on_plan, mut on_text) =
+            (|_: &loci_engine::ContextPlan, _: usize| (), |_: &str| ControlFlow::Continue(()));
+        let mut seen = Vec::new();
+        let mut progress = |progress: loci_engine::Progress| seen.push((progress.done, progress.total));
+        let control = Control { stop: None, progress: Some(&mut progress) };
+        let listener = Listener { control, on_plan: &mut on_plan, on_text: &mut on_text };
+        let answer = ask(&engine, &request, listener).unwrap();
+        // One count from the first token to the last.
+        assert!(seen.windows(2).all(|pair| pair[0].0 < pair[1].0 && pair[0].1 == pair[1].1), "{seen:?}");
+        answer.evidence.iter().map(|found| found.mass).sum::<f32>()
+    };
+    let full = mass("full");
+    let all = mass("squeezed-attention:observed=8,clusters=100,sparsity=0");
+    assert!((full - all).abs() < 1e-3, "{all} of {full}");
+    // One key in a hundred is left, and few others had much of the mass.
+    let few = mass("squeezed-attention:observed=8,clusters=100,sparsity=0.99");
+    assert!(few < 0.95 * full, "{few} of {full}: nothing was left out");
+}
+
+#[test]
 fn empty_questions_and_documents_are_refused() {
     let engine = engine();
     let blank = [Document { name: "a".to_owned(), text: " \n".to_owned() }];

@@ -4,9 +4,15 @@
 mod common;
 
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 
 use common::{assert_close, engine, fresh, read, session, tokens};
-use loci_engine::{Control, EngineError, Progress};
+use loci_engine::{Control, EngineError, Progress, Session};
+use loci_models::memory::{
+    AttentionShape, ContextMemory, ContextReport, MemoryError, Signals, TokenEvidence,
+};
+use loci_models::reference::ReferenceMemory;
+use loci_models::rope::RopeSchedule;
 use proptest::prelude::*;
 
 const FULL: &str = "full";
@@ -62,6 +68,122 @@ fn only_what_differs_is_read_again() {
     );
     assert_eq!(session.change_to(&[], &mut Control::default()).unwrap(), 0);
     assert!(session.is_empty() && session.logits().is_none());
+}
+
+#[test]
+fn a_context_ends_where_it_was_said_to_however_the_sequence_came_about() {
+    let engine = engine();
+    let method = "squeezed-attention:observed=8,clusters=30,sparsity=0.8,queries=8";
+    let text = tokens(90);
+    let (body, question) = (&text[..70], &text[70..]);
+    let asked = |session: &mut Session| {
+        session.read_context(&text[..80], 70, &mut Control::default()).unwrap();
+        read(session, &text[80..]);
+        session.logits().unwrap().to_vec()
+    };
+    let expected = asked(&mut session(&engine, method));
+    let full = fresh(&engine, "full", &text);
+    let distance = expected.iter().zip(&full).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+    assert!(distance > 0.02, "the context did not end");
+    // In one read where nobody wants to know.
+    assert_close(&asked(&mut session(&engine, "full")), &full);
+
+    let mut used = session(&engine, method);
+    used.read_on(body, &mut Control::default()).unwrap();
+    used.end_context().unwrap();
+    read(&mut used, question);
+    assert_close(used.logits().unwrap(), &expected);
+    // Another question about the same text: nothing of it is read again.
+    assert_eq!(used.truncate(70, &mut Control::default()).unwrap(), 0);
+    read(&mut used, &[3, 1, 4, 1, 5]);
+    assert_eq!(used.change_to(&text, &mut Control::default()).unwrap(), 20);
+    assert_close(used.logits().unwrap(), &expected);
+    // Back into the text: it is open again, and ends where it is said to.
+    used.truncate(40, &mut Control::default()).unwrap();
+    used.read_context(&text[40..80], 30, &mut Control::default()).unwrap();
+    read(&mut used, &text[80..]);
+    assert_close(used.logits().unwrap(), &expected);
+}
+
+/// Full attention that only ever goes back to its beginning, and notes where contexts ended.
+struct Forgetful(ReferenceMemory, Arc<Mutex<Vec<usize>>>);
+
+impl ContextMemory for Forgetful {
+    fn shape(&self) -> AttentionShape {
+        self.0.shape()
+    }
+    fn len(&self) -> usize {
+        self.0.len()
+    }
+    fn begin_chunk(&mut self, tokens: usize) -> Result<(), MemoryError> {
+        self.0.begin_chunk(tokens)
+    }
+    fn attend(
+        &mut self,
+        layer: usize,
+        q: &[f32],
+        k: &[f32],
+        v: &[f32],
+        out: &mut [f32],
+    ) -> Result<(), MemoryError> {
+        self.0.attend(layer, q, k, v, out)
+    }
+    fn end_chunk(&mut self, signals: Signals<'_>) -> Result<(), MemoryError> {
+        self.0.end_chunk(signals)
+    }
+    fn wants_context_end(&self) -> bool {
+        true
+    }
+    fn end_context(&mut self) -> Result<(), MemoryError> {
+        self.1.lock().unwrap().push(self.len());
+        Ok(())
+    }
+    fn truncate(&mut self, _to: usize) -> Result<usize, MemoryError> {
+        self.0.truncate(0)
+    }
+    fn fork(&self) -> Result<Box<dyn ContextMemory>, MemoryError> {
+        self.0.fork()
+    }
+    fn save(&self, out: &mut dyn std::io::Write) -> Result<(), MemoryError> {
+        self.0.save(out)
+    }
+    fn load(&mut self, from: &mut dyn std::io::Read) -> Result<(), MemoryError> {
+        self.0.load(from)
+    }
+    fn record_evidence(&mut self, on: bool) {
+        self.0.record_evidence(on);
+    }
+    fn evidence(&self) -> Vec<TokenEvidence> {
+        self.0.evidence()
+    }
+    fn report(&self) -> ContextReport {
+        self.0.report()
+    }
+    fn bytes(&self) -> usize {
+        self.0.bytes()
+    }
+}
+
+#[test]
+fn a_context_read_again_ends_again() {
+    let engine = engine();
+    let ends = Arc::new(Mutex::new(Vec::new()));
+    let shape = engine.model().shape();
+    let schedule = RopeSchedule::stock(10_000.0, shape.head_dim).unwrap();
+    let memory = Forgetful(ReferenceMemory::new(shape, schedule), Arc::clone(&ends));
+    let mut session = Session::new(engine, Box::new(memory)).with_chunk(16);
+    let (text, mut quiet) = (tokens(60), Control::default());
+    session.read_context(&text, 25, &mut quiet).unwrap();
+    assert_eq!(*ends.lock().unwrap(), [25]);
+    // The memory went back to its beginning, the session to 40.
+    assert_eq!(session.truncate(40, &mut quiet).unwrap(), 40);
+    assert_eq!(*ends.lock().unwrap(), [25, 25]);
+    // From before its end the context is open, and stays so when it is read on.
+    session.truncate(20, &mut quiet).unwrap();
+    session.read_on(&text[20..], &mut quiet).unwrap();
+    session.truncate(50, &mut quiet).unwrap();
+    assert_eq!(*ends.lock().unwrap(), [25, 25]);
+    assert_eq!(session.tokens(), &text[..50]);
 }
 
 #[test]

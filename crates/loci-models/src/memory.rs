@@ -176,6 +176,23 @@ pub trait ContextMemory: Send {
         Ok(())
     }
 
+    /// Whether the method does something in [`end_context`](Self::end_context). Then a caller who knows where the
+    /// documents end lets a chunk end there.
+    fn wants_context_end(&self) -> bool {
+        false
+    }
+
+    /// What was read so far is a fixed context that questions will be asked about: methods that index it do so now.
+    ///
+    /// A context ends once: further calls change nothing. [`truncate`](Self::truncate) to before its end opens it again,
+    /// and the caller who reads on past that point says so again.
+    ///
+    /// # Errors
+    /// [`MemoryError`] when rows cannot be read, and [`MemoryError::Misuse`] within a chunk.
+    fn end_context(&mut self) -> Result<(), MemoryError> {
+        Ok(())
+    }
+
     /// Forgets tokens from position `to` on. Returns the length it could restore exactly, which is at most
     /// `to`; the caller reads the tokens between the two again.
     ///

@@ -1,10 +1,12 @@
 //! By what is a block found again?
 
 mod chunk_summary;
+mod clusters;
 mod representative;
 mod vectors;
 
 pub use chunk_summary::ChunkSummary;
+pub use clusters::{Clustering, Clusters, Level, quantile};
 pub use representative::Representative;
 
 use std::ops::Range;

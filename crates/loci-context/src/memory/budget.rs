@@ -44,17 +44,19 @@ fn fixed_bytes(recipe: &Recipe, layout: &Layout, tokens: usize) -> usize {
     // The mark holds the mass a second time, and vectors may be half empty.
     let mass_rows = if recipe.index.wants_mass() { near_rows + recipe.block_rows } else { 0 };
     let mass = 4 * mass_rows * shape.heads * shape.layers * size_of::<f32>();
-    let query_rows = match (recipe.index.wants_queries(), recipe.keep.prompt_queries()) {
+    let query_rows = match (recipe.index.wants_queries(), recipe.recent_queries(0)) {
         (false, 0) => 0,
         (true, recent) => recipe.block_rows + recent + QUERY_SLACK + recipe.queries.min(tokens),
         (false, recent) => recent + QUERY_SLACK,
     };
-    let queries = 2 * query_rows * shape.heads * shape.head_dim * shape.layers * size_of::<f32>();
+    // A layer's queries are there twice while they grow, all of them where a mark holds them.
+    let layers = if recipe.is_stateful() { 2 * shape.layers } else { shape.layers + 1 };
+    let queries = query_rows * shape.heads * shape.head_dim * layers * size_of::<f32>();
     let evidence = 2 * tokens * (size_of::<f32>() + 1);
     let state = recipe.select.most_bytes(shape, tokens)
         + recipe.segment.most_bytes(tokens)
         + recipe.keep.most_bytes(shape, tokens);
-    let copied = match recipe.select.scattered_rows() {
+    let copied = match recipe.select.scattered_rows(tokens) {
         0 => 0,
         rows => {
             let rows = (rows + recipe.queries).min(tokens);

@@ -17,10 +17,14 @@ impl RecipeMemory {
     /// Keeps the queries of a group that ends at `end`, as far as they are wanted.
     pub(super) fn remember_queries(&mut self, layer: usize, end: usize, queries: &[f32]) {
         let width = self.query_width();
-        let wanted = self.recipe.keep.prompt_queries();
+        let wanted = self.recipe.recent_queries(self.read);
+        let in_blocks = self.recipe.index.wants_queries();
         let Some(track) = self.queries.get_mut(layer) else { return };
-        if wanted == 0 {
+        if in_blocks {
             return track.push(queries);
+        }
+        if wanted == 0 {
+            return;
         }
         let first = end.saturating_sub(wanted + QUERY_SLACK);
         track.forget(first, width);
@@ -53,7 +57,8 @@ impl RecipeMemory {
                 track.forget(rows.end);
             }
             if let Some(track) = self.queries.get_mut(layer) {
-                track.forget(rows.end, width);
+                let recent = self.recipe.recent_queries(self.read);
+                track.forget(rows.end.min(read.saturating_sub(recent)), width);
             }
         }
         self.indexed[layer] = blocks.max(self.indexed[layer]);

@@ -95,6 +95,11 @@ impl QueryTrack {
         self.first
     }
 
+    /// Nothing, to be followed by the query at `position`.
+    pub(super) fn starting_at(position: usize) -> Self {
+        Self { first: position, queries: Vec::new() }
+    }
+
     /// Whether the queries of `rows`, `width` numbers each, are held.
     pub(super) fn holds(&self, rows: &Range<usize>, width: usize) -> bool {
         self.first <= rows.start && rows.end <= self.first + self.queries.len() / width
@@ -111,7 +116,7 @@ impl QueryTrack {
     pub(super) fn truncate(&mut self, position: usize, width: usize) {
         match position.checked_sub(self.first) {
             Some(rows) => self.queries.truncate(rows * width),
-            None => *self = Self { first: position, queries: Vec::new() },
+            None => *self = Self::starting_at(position),
         }
     }
 

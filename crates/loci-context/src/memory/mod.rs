@@ -44,8 +44,8 @@ pub struct RecipeMemory {
     rotations: Rotations,
     /// Per layer; empty when the index does not want mass.
     mass: Vec<MassTrack>,
-    /// Per layer, unrotated queries `[rows, heads, head_dim]` of the rows that are in no block yet, or of those that will
-    /// decide what stays of a prompt; empty when nobody wants them.
+    /// Per layer, unrotated queries `[rows, heads, head_dim]` of the rows that are in no block yet, or of the newest ones
+    /// that decide at the end of a context or prompt; empty when nobody wants them.
     queries: Vec<QueryTrack>,
     /// Per layer, blocks that the index knows.
     indexed: Vec<usize>,
@@ -101,7 +101,7 @@ impl RecipeMemory {
     pub(crate) fn new(recipe: Recipe, setting: Setting) -> Self {
         let layout = budget::layout(&recipe, setting.shape, setting.row_type);
         let wants_mass = recipe.index.wants_mass();
-        let wants_queries = recipe.index.wants_queries() || recipe.keep.prompt_queries() > 0;
+        let wants_queries = recipe.index.wants_queries() || recipe.recent_queries(0) > 0;
         let layers = setting.shape.layers;
         let track = || MassTrack::new(setting.shape.heads);
         Self {
@@ -340,6 +340,14 @@ impl ContextMemory for RecipeMemory {
 
     fn end_prompt(&mut self, end: usize) -> Result<(), MemoryError> {
         self.decide_about_prompt(end)
+    }
+
+    fn wants_context_end(&self) -> bool {
+        self.fresh.select.recent_queries(0) > 0
+    }
+
+    fn end_context(&mut self) -> Result<(), MemoryError> {
+        self.index_context()
     }
 
     fn truncate(&mut self, to: usize) -> Result<usize, MemoryError> {

@@ -7,6 +7,7 @@ use super::{Mark, RecipeMemory};
 use crate::evidence::Evidence;
 use crate::keep::KvHead;
 use crate::saved::{Reader, Writer};
+use crate::select::ContextEnd;
 
 /// First bytes of a saved memory.
 const MAGIC: &[u8] = b"loci memory 1";
@@ -29,11 +30,12 @@ impl RecipeMemory {
             *evidence = Evidence::default();
         }
         if !self.recipe.is_stateful() {
-            let to = self.with_recent_queries(to.min(self.read));
+            let to = self.with_recent_queries(self.recipe.select.group_end(to.min(self.read)));
             if self.can_continue_at(to) {
                 self.store.truncate(to)?;
                 let width = self.query_width();
                 self.queries.iter_mut().for_each(|track| track.truncate(to, width));
+                self.recipe.select.truncate(to);
                 self.read = to;
                 return Ok(to);
             }
@@ -48,12 +50,39 @@ impl RecipeMemory {
         self.reset()
     }
 
-    /// The last position up to `to` from which reading on to `to` brings back the queries that will decide what stays of a
-    /// prompt.
+    /// The last position up to `to` from which reading on to `to` brings back the recent queries that are wanted there.
     fn with_recent_queries(&self, to: usize) -> usize {
-        let recent = to.saturating_sub(self.recipe.keep.prompt_queries())..to;
+        let recent = to.saturating_sub(self.recipe.recent_queries(to))..to;
         let held = self.queries.iter().all(|track| track.holds(&recent, self.query_width()));
-        if held || recent.is_empty() || self.queries.is_empty() { to } else { recent.start }
+        if held || recent.is_empty() { to } else { recent.start }
+    }
+
+    /// See [`end_context`](loci_models::memory::ContextMemory::end_context).
+    pub(super) fn index_context(&mut self) -> Result<(), MemoryError> {
+        let wanted = self.recipe.select.recent_queries(self.read);
+        if wanted == 0 {
+            return Ok(());
+        }
+        let (read, width) = (self.read, self.query_width());
+        let recent = read.saturating_sub(wanted)..read;
+        let complete = (0..self.shape.layers).all(|layer| self.store.len(layer) == read)
+            && self.queries.iter().all(|track| track.holds(&recent, width));
+        if self.chunk > 0 || !complete {
+            return Err(MemoryError::Misuse(format!("a context cannot end within a chunk (token {read})")));
+        }
+        let queries: Vec<&[f32]> = self.queries.iter().map(|track| track.rows(&recent, width)).collect();
+        self.recipe.select.end_context(&ContextEnd {
+            shape: self.shape,
+            read,
+            store: &self.store,
+            queries: &queries,
+            schedule: &self.schedule,
+            pool: &self.pool,
+        })?;
+        if self.recipe.select.recent_queries(read) == 0 {
+            self.queries.fill(QueryTrack::starting_at(read));
+        }
+        Ok(())
     }
 
     fn reset(&mut self) -> Result<usize, MemoryError> {
@@ -157,6 +186,8 @@ impl RecipeMemory {
         {
             return Err(MemoryError::Saved(format!("its {blocks} blocks do not fit its {read} rows")));
         }
+        // A context that ended behind the last row was never part of a memory.
+        self.recipe.select.truncate(read);
         (self.read, self.chunk, self.mark, self.evidence) = (read, 0, None, None);
         self.plan(read)
     }

@@ -11,6 +11,7 @@ pub mod long_heads;
 pub mod recycled_attention;
 pub mod sir_llm;
 pub mod snap_kv;
+pub mod squeezed_attention;
 pub mod think;
 pub mod window;
 
@@ -71,6 +72,11 @@ impl Recipe {
 }
 
 impl Recipe {
+    /// Of how many of the newest tokens the queries must be known once `read` tokens have been written.
+    pub(crate) fn recent_queries(&self, read: usize) -> usize {
+        self.select.recent_queries(read).max(self.keep.prompt_queries())
+    }
+
     /// Whether the state after some tokens depends on more than their rows.
     pub(crate) fn is_stateful(&self) -> bool {
         self.index.wants_mass()

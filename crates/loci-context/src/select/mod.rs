@@ -8,6 +8,7 @@ mod layer_budget;
 mod probe;
 mod range_search;
 mod recycled;
+mod squeezed;
 mod top_blocks;
 mod top_rows;
 mod window;
@@ -20,6 +21,7 @@ pub use layer_budget::{EntropyShare, LayerBudget, spread};
 pub use probe::{Activation, Probe};
 pub use range_search::{RangeSearch, Ranges, Sample};
 pub use recycled::{Recycled, Refresh};
+pub use squeezed::{Settings as SqueezedSettings, Squeezed};
 pub use top_blocks::{Likeness, TopBlocks};
 pub use top_rows::TopRows;
 pub use window::SinksAndRecent;
@@ -29,11 +31,12 @@ use std::ops::Range;
 use loci_kernels::Pool;
 use loci_kernels::pool::Parts;
 use loci_models::memory::{AttentionShape, MemoryError};
+use loci_models::rope::RopeSchedule;
 
 use crate::index::Index;
 use crate::saved::{Reader, Writer};
 use crate::segment::Segment;
-use crate::store::LayerRows;
+use crate::store::{KvStore, LayerRows};
 
 /// Why a span was chosen; [`crate::place::Place`] decides by it where its keys stand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -171,7 +174,7 @@ pub struct SelectView<'a> {
     /// The rows of the layer.
     pub rows: &'a LayerRows<'a>,
     /// Rotations, for probes that ask at a fixed distance.
-    pub schedule: &'a loci_models::rope::RopeSchedule,
+    pub schedule: &'a RopeSchedule,
     /// Threads.
     pub pool: &'a Pool,
 }
@@ -238,6 +241,22 @@ impl SelectView<'_> {
     }
 }
 
+/// A context that has ended, with all its rows.
+pub struct ContextEnd<'a> {
+    /// Shape of the model.
+    pub shape: AttentionShape,
+    /// Tokens of the context.
+    pub read: usize,
+    /// Their rows.
+    pub store: &'a KvStore,
+    /// Per layer, unrotated queries `[m, heads, head_dim]` of the last `m` tokens: as many as were asked for, or all.
+    pub queries: &'a [&'a [f32]],
+    /// Rotations.
+    pub schedule: &'a RopeSchedule,
+    /// Threads.
+    pub pool: &'a Pool,
+}
+
 /// Chooses rows; may keep state over layers and steps.
 pub trait Select: Send {
     /// The rows that the queries of `view` read. Rows newer than a query are hidden from it afterwards.
@@ -265,11 +284,34 @@ pub trait Select: Send {
     /// written: these must fit into RAM together.
     fn far_pages(&self, read: usize, page: usize) -> usize;
 
-    /// Rows of a query head that may lie scattered and be read by many queries, the queries' own excluded: these are
-    /// copied together.
-    fn scattered_rows(&self) -> usize {
+    /// Rows of a query head that may lie scattered and be read by many queries once `read` tokens have been written, the
+    /// queries' own excluded: these are copied together.
+    fn scattered_rows(&self, _read: usize) -> usize {
         0
     }
+
+    /// Of how many of the newest tokens [`end_context`](Self::end_context) must know the queries, once `read` tokens have
+    /// been written; 0 where it does nothing, or nothing any more.
+    fn recent_queries(&self, _read: usize) -> usize {
+        0
+    }
+
+    /// What was read so far is a fixed context; called only where [`recent_queries`](Self::recent_queries) is above 0.
+    ///
+    /// # Errors
+    /// When rows cannot be read.
+    fn end_context(&mut self, _context: &ContextEnd<'_>) -> Result<(), MemoryError> {
+        Ok(())
+    }
+
+    /// The last position up to `to` where a group of queries that choose together may have ended: inside a group, rows
+    /// depend on queries behind them. Not called where [`is_stateful`](Self::is_stateful).
+    fn group_end(&self, to: usize) -> usize {
+        to
+    }
+
+    /// Forgets what came of the tokens from position `to` on; not called where [`is_stateful`](Self::is_stateful).
+    fn truncate(&mut self, _to: usize) {}
 
     /// Bytes in RAM.
     fn bytes(&self) -> usize {

@@ -207,10 +207,11 @@ impl Select for RangeSearch {
     }
 
     fn is_stateful(&self) -> bool {
-        self.ranges.refresh > 1
+        // Also when lists serve for one token only: inside a group, rows depend on queries behind them.
+        true
     }
 
-    fn scattered_rows(&self) -> usize {
+    fn scattered_rows(&self, _read: usize) -> usize {
         // Sinks and window stand as the rows found do, so they are copied with them.
         let Ranges { rows, key_block, sinks, window, .. } = self.ranges;
         rows.next_multiple_of(key_block) + sinks + window

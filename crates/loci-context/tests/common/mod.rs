@@ -97,7 +97,13 @@ impl Stream {
         largest_difference(&cut(a), &cut(b))
     }
 
-    /// Feeds the tokens `from..to`, in one chunk where the memory takes that; appends the outputs to `out[layer]`.
+    /// Where documents end for methods that want to know: then a chunk ends there.
+    pub fn context_end(&self) -> usize {
+        self.n * 5 / 7
+    }
+
+    /// Feeds the tokens `from..to`, in one chunk where the memory takes that; a method that wants to know where documents
+    /// end is told on the way. Appends the outputs to `out[layer]`.
     pub fn feed(
         &self,
         memory: &mut dyn ContextMemory,
@@ -105,15 +111,28 @@ impl Stream {
         to: usize,
         out: &mut [Vec<f32>],
     ) -> Result<(), MemoryError> {
-        for end in chunk_ends(memory, from, to) {
+        let context_end = self.context_end();
+        let told = from < to && memory.wants_context_end() && (from..=to).contains(&context_end);
+        let mut ends = chunk_ends(memory, from, to);
+        if told && context_end > from && !ends.contains(&context_end) {
+            ends.push(context_end);
+            ends.sort_unstable();
+        }
+        if told && from == context_end {
+            memory.end_context()?;
+        }
+        for end in ends {
             self.feed_chunk(memory, from, end, out)?;
             from = end;
+            if told && from == context_end {
+                memory.end_context()?;
+            }
         }
         Ok(())
     }
 
-    /// Feeds the tokens `from..to` as one chunk.
-    fn feed_chunk(
+    /// Feeds the tokens `from..to` as one chunk, wherever documents end.
+    pub fn feed_chunk(
         &self,
         memory: &mut dyn ContextMemory,
         from: usize,

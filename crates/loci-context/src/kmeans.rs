@@ -1,0 +1,232 @@
+//! k-means: sorts vectors into groups whose members lie close to their mean.
+
+use loci_kernels::linear::{PackedMatrix, matmul};
+use loci_kernels::pool::Parts;
+use loci_kernels::quant::GgmlType;
+use loci_kernels::vector::dot;
+use loci_kernels::{Isa, Pool};
+use loci_models::memory::MemoryError;
+
+/// Points that are compared with all centres at a time.
+const BATCH: usize = 256;
+
+/// Points of a task.
+const TASK: usize = 64;
+
+/// A point whose squared distance from a centre is below this is that centre, up to rounding: it is no second one.
+const SAME: f32 = 1e-6;
+
+/// How vectors are grouped.
+#[derive(Clone, Copy, Debug)]
+pub struct KMeans {
+    /// Groups, at most; fewer when there are fewer distinct vectors.
+    pub clusters: usize,
+    /// Rounds at most; it ends when no vector changes its group.
+    pub iterations: usize,
+    /// Of the choice of first centres.
+    pub seed: u64,
+}
+
+impl KMeans {
+    /// The group of each of `points` `[n, dim]`, below the number of groups; a group may be empty.
+    ///
+    /// First centres are drawn with a probability that grows with the squared distance from those drawn before
+    /// (k-means++). The same input and seed give the same groups, whatever the number of threads.
+    ///
+    /// # Errors
+    /// [`MemoryError::Misuse`] when centres cannot be packed for the product.
+    pub fn group(&self, points: &[f32], dim: usize, isa: Isa, pool: &Pool) -> Result<Vec<u32>, MemoryError> {
+        let mut centres = self.first_centres(points, dim, isa, pool);
+        let mut labels = vec![u32::MAX; points.len() / dim];
+        for _ in 0..self.iterations.max(1) {
+            if !assign(points, &centres, dim, isa, pool, &mut labels)? {
+                break;
+            }
+            move_centres(points, &labels, dim, &mut centres);
+        }
+        Ok(labels)
+    }
+
+    /// Centres drawn from the points, `[clusters or fewer, dim]`.
+    fn first_centres(&self, points: &[f32], dim: usize, isa: Isa, pool: &Pool) -> Vec<f32> {
+        let count = points.len() / dim;
+        let mut random = Random(self.seed);
+        let mut centres = Vec::with_capacity(self.clusters.min(count) * dim);
+        let mut distances = vec![f32::INFINITY; count];
+        let mut next = random.below(count);
+        while let Some(point) = next.filter(|_| centres.len() < self.clusters * dim) {
+            let centre = &points[point * dim..(point + 1) * dim];
+            let length = dot(isa, centre, centre);
+            let parts = Parts::new(&mut distances, TASK);
+            pool.run(count.div_ceil(TASK), &|task| {
+                let Some(part) = parts.take(task) else { return };
+                for (distance, point) in part.iter_mut().zip(points[task * TASK * dim..].chunks_exact(dim)) {
+                    let own = dot(isa, point, point) + length - 2.0 * dot(isa, point, centre);
+                    *distance = distance.min(if own < SAME { 0.0 } else { own });
+                }
+            });
+            drop(parts);
+            centres.extend_from_slice(centre);
+            next = random.weighted(&distances);
+        }
+        centres
+    }
+}
+
+/// Gives each point the centre nearest to it, the first of equals; whether any changed.
+fn assign(
+    points: &[f32],
+    centres: &[f32],
+    dim: usize,
+    isa: Isa,
+    pool: &Pool,
+    labels: &mut [u32],
+) -> Result<bool, MemoryError> {
+    let clusters = centres.len() / dim;
+    let bytes: Vec<u8> = centres.iter().flat_map(|number| number.to_le_bytes()).collect();
+    let packed = PackedMatrix::pack(GgmlType::F32, &bytes, clusters, dim, &|row| row, pool)
+        .map_err(|error| MemoryError::Misuse(format!("centres of clusters cannot be packed: {error}")))?;
+    drop(bytes);
+    // |x - c|^2 is smallest where x.c - |c|^2 / 2 is largest.
+    let halves: Vec<f32> = centres.chunks_exact(dim).map(|centre| dot(isa, centre, centre) / 2.0).collect();
+    let mut products = vec![0.0; BATCH.min(labels.len()) * clusters];
+    let mut changed = false;
+    for (points, labels) in points.chunks(BATCH * dim).zip(labels.chunks_mut(BATCH)) {
+        let products = &mut products[..labels.len() * clusters];
+        matmul(isa, pool, points, labels.len(), &[&packed], &mut [&mut *products]);
+        for (label, products) in labels.iter_mut().zip(products.chunks_exact(clusters)) {
+            let mut best = (0_u32, f32::NEG_INFINITY);
+            for ((cluster, product), half) in (0_u32..).zip(products).zip(&halves) {
+                if product - half > best.1 {
+                    best = (cluster, product - half);
+                }
+            }
+            changed |= *label != best.0;
+            *label = best.0;
+        }
+    }
+    Ok(changed)
+}
+
+/// Moves each centre to the mean of its points; one without points stays.
+fn move_centres(points: &[f32], labels: &[u32], dim: usize, centres: &mut [f32]) {
+    let mut counts = vec![0_u32; centres.len() / dim];
+    labels.iter().for_each(|label| counts[*label as usize] += 1);
+    for (centre, count) in centres.chunks_exact_mut(dim).zip(&counts) {
+        if *count > 0 {
+            centre.fill(0.0);
+        }
+    }
+    for (point, label) in points.chunks_exact(dim).zip(labels) {
+        let centre = &mut centres[*label as usize * dim..][..dim];
+        centre.iter_mut().zip(point).for_each(|(sum, number)| *sum += number);
+    }
+    for (centre, count) in centres.chunks_exact_mut(dim).zip(&counts) {
+        #[allow(clippy::cast_precision_loss)] // a mean needs no more digits
+        let count = (*count).max(1) as f32;
+        centre.iter_mut().for_each(|sum| *sum /= count);
+    }
+}
+
+/// Scales each of `points` `[n, dim]` to length 1; one whose length is 0 or no number becomes 0.
+pub fn normalise(points: &mut [f32], dim: usize, isa: Isa) {
+    for point in points.chunks_exact_mut(dim) {
+        let length = dot(isa, point, point).sqrt();
+        if length > f32::MIN_POSITIVE && length.is_finite() {
+            point.iter_mut().for_each(|number| *number /= length);
+        } else {
+            point.fill(0.0);
+        }
+    }
+}
+
+/// Random numbers from a seed: splitmix64.
+struct Random(u64);
+
+impl Random {
+    /// A number in [0, 1).
+    #[allow(clippy::cast_precision_loss)] // 53 bits are exact
+    fn unit(&mut self) -> f64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        ((z ^ (z >> 31)) >> 11) as f64 / (1_u64 << 53) as f64
+    }
+
+    /// A number below `count`; `None` where there is none.
+    #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+    fn below(&mut self, count: usize) -> Option<usize> {
+        (count > 0).then(|| ((self.unit() * count as f64) as usize).min(count - 1))
+    }
+
+    /// An index, as likely as its weight is large; `None` when all weights are 0.
+    fn weighted(&mut self, weights: &[f32]) -> Option<usize> {
+        let sum: f64 = weights.iter().map(|weight| f64::from(*weight)).sum();
+        let mut left = self.unit() * sum;
+        let mut last = None;
+        for (index, weight) in weights.iter().enumerate().filter(|(_, weight)| **weight > 0.0) {
+            last = Some(index);
+            left -= f64::from(*weight);
+            if left < 0.0 {
+                break;
+            }
+        }
+        last
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    fn group(points: &[f32], dim: usize, clusters: usize, seed: u64) -> Vec<u32> {
+        KMeans { clusters, iterations: 50, seed }.group(points, dim, Isa::active(), &Pool::new(2)).unwrap()
+    }
+
+    #[test]
+    #[allow(clippy::cast_precision_loss)]
+    fn far_groups_are_found() {
+        let centres = [[0.0_f32, 0.0], [5.0, 0.0], [0.0, 7.0]];
+        let points: Vec<f32> = (0..600)
+            .flat_map(|i| {
+                let wobble = (i * 37 % 101) as f32 / 1000.0;
+                [centres[i % 3][0] + wobble, centres[i % 3][1] - wobble]
+            })
+            .collect();
+        for seed in 0..5 {
+            let labels = group(&points, 2, 3, seed);
+            assert!((0..600).all(|i| labels[i] == labels[i % 3]), "seed {seed}");
+            assert!(labels[0] != labels[1] && labels[1] != labels[2] && labels[0] != labels[2]);
+        }
+    }
+
+    #[test]
+    fn there_are_no_more_groups_than_distinct_points() {
+        let points = [1.0, 0.0, 0.0, 1.0].repeat(20);
+        let labels = group(&points, 2, 10, 0);
+        assert!(labels.iter().all(|label| *label < 2));
+        assert_ne!(labels[0], labels[1]);
+        assert!(group(&[], 2, 3, 0).is_empty());
+        assert_eq!(group(&[0.0; 6], 2, 3, 0), [0; 3]);
+    }
+
+    #[test]
+    fn as_many_groups_as_points_give_each_its_own() {
+        let mut random = Random(3);
+        #[allow(clippy::cast_possible_truncation)]
+        let points: Vec<f32> = (0..300).map(|_| random.unit() as f32).collect();
+        let mut labels = group(&points, 3, 100, 1);
+        labels.sort_unstable();
+        assert_eq!(labels, (0..100).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn normalised_vectors_have_length_one_or_none() {
+        let mut points = [3.0, 4.0, 0.0, 0.0, f32::NAN, 1.0];
+        normalise(&mut points, 2, Isa::active());
+        assert_eq!(points, [0.6, 0.8, 0.0, 0.0, 0.0, 0.0]);
+    }
+}
