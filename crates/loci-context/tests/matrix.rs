@@ -4,78 +4,19 @@
 
 mod common;
 
+use common::specs::{small, unbounded};
 use common::{Numbers, Stream, build, chunk_ends, context, largest_difference, prompt_then_singles};
 use loci_context::registry::METHODS;
 use loci_context::{BuildError, MethodSpec};
 use loci_kernels::Isa;
 use loci_kernels::tiles::RowType;
 use loci_models::memory::{AttentionShape, MemoryError};
-use loci_models::method::{Domain, MethodInfo, Value};
+use loci_models::method::{Domain, Value};
 
 const SHAPE: AttentionShape = AttentionShape { layers: 2, heads: 4, kv_heads: 2, head_dim: 16 };
 const N: usize = 421;
 /// Long enough that most pages are cold under the smallest budget.
 const LONG: usize = 1500;
-
-/// The method with small parameters, so that 421 tokens go far beyond its window.
-fn small(info: &MethodInfo) -> String {
-    let small = |name: &str| match (info.id, name) {
-        ("hip-attention", "sinks") => Some("6"),
-        ("hip-attention", "dense_layers") => Some("1"),
-        ("recycled-attention", "rows") => Some("20"),
-        // All that it can do at once; its other variants are in `em_llm.rs`.
-        ("em-llm", "recall") => Some("40"),
-        ("em-llm", "min_block_size") => Some("4"),
-        ("em-llm", "max_block_size") => Some("12"),
-        ("em-llm", "refine") => Some("modularity"),
-        ("em-llm", "refine_from_layer") => Some("1"),
-        ("em-llm", "contiguity") => Some("0.3"),
-        ("sir-llm", "surprising") => Some("60"),
-        ("sir-llm", "turn") => Some("16"),
-        ("snap-kv" | "think", "budget") => Some("60"),
-        ("snap-kv" | "think", "window") => Some("8"),
-        ("squeezed-attention", "sparsity") => Some("0.7"),
-        ("squeezed-attention", "clusters") => Some("10"),
-        ("squeezed-attention", "coarse_clusters") => Some("3"),
-        ("squeezed-attention", "levels") => Some("2"),
-        ("squeezed-attention", "observed") => Some("8"),
-        ("act-qkv", "history") => Some("4"),
-        ("act-qkv", "temperature") => Some("0.05"),
-        (_, "window" | "recent") => Some("50"),
-        (_, "sinks") => Some("5"),
-        (_, "block_size") => Some("12"),
-        (_, "top_k") => Some("3"),
-        (_, "queries") => Some("16"),
-        (_, "insert_at") => Some("40"),
-        (_, "from_layer") => Some("1"),
-        (_, "chunk_size") => Some("16"),
-        (_, "attention") => Some("80"),
-        (_, "rows") => Some("24"),
-        (_, "refresh" | "stride") => Some("3"),
-        _ => None,
-    };
-    let given = info.parameters.iter().filter_map(|parameter| {
-        let value = small(parameter.name)?;
-        Some(format!("{}={value}", parameter.name))
-    });
-    format!("{}:{}", info.id, given.collect::<Vec<_>>().join(","))
-}
-
-/// The method with room for everything.
-fn unbounded(info: &MethodInfo) -> String {
-    let large = |name: &str| match (info.id, name) {
-        (_, "window" | "recent" | "attention") => Some("4096"),
-        ("hip-attention" | "recycled-attention", "rows") => Some("4096"),
-        ("sir-llm", "surprising") | ("snap-kv", "budget") => Some("4096"),
-        ("squeezed-attention", "sparsity") => Some("0"),
-        _ => None,
-    };
-    let given = info.parameters.iter().filter_map(|parameter| {
-        let value = large(parameter.name)?;
-        Some(format!("{}={value}", parameter.name))
-    });
-    format!("{}:{}", info.id, given.collect::<Vec<_>>().join(","))
-}
 
 fn stream(seed: u64) -> Stream {
     Stream::new(SHAPE, N, seed, 3.0)

@@ -1,6 +1,8 @@
 //! Random inputs for context memories, and feeding them without a model.
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used, clippy::panic)] // each test file uses its own part
 
+pub mod specs;
+
 use std::sync::Arc;
 
 use loci_context::heads::HeadScores;
