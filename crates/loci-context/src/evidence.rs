@@ -30,12 +30,12 @@ impl Evidence {
         self.queries += queries;
     }
 
-    /// Adds the mass of a tile's rows; `recalled`: they lie beyond the window.
-    pub(crate) fn add(&mut self, rows: &TilePositions<'_>, sums: &[f32], recalled: bool) {
+    /// Adds the mass of a tile's rows; those before `window` lie beyond it.
+    pub(crate) fn add(&mut self, rows: &TilePositions<'_>, sums: &[f32], window: usize) {
         for (position, sum) in rows.zip(sums) {
             if let Some(mass) = self.mass.get_mut(position) {
                 *mass += sum;
-                self.recalled[position] |= recalled && sum > 0.0;
+                self.recalled[position] |= position < window && sum > 0.0;
             }
         }
     }
@@ -71,9 +71,9 @@ mod tests {
         let mut evidence = Evidence::default();
         evidence.grow(40);
         evidence.count(2);
-        evidence.add(&TilePositions::From(0), &[0.5; 16], true);
-        evidence.add(&TilePositions::From(32), &[1.0; 16], false);
-        evidence.add(&TilePositions::Listed(&[7, 39]), &[0.0; 16], false);
+        evidence.add(&TilePositions::From(0), &[0.5; 16], 16);
+        evidence.add(&TilePositions::From(32), &[1.0; 16], 16);
+        evidence.add(&TilePositions::Listed(&[7, 39]), &[0.0; 16], 40);
         let ranges = evidence.ranges();
         assert_eq!(ranges[0].tokens, 0..16);
         assert!((ranges[0].mass - 4.0).abs() < 1e-6);

@@ -224,12 +224,20 @@ impl Session {
             if control.stopped() {
                 return Err(EngineError::Interrupted { done, total });
             }
-            let (chunk, behind) = rest.split_at(self.next_chunk().min(rest.len()));
+            let (chunk, behind) = rest.split_at(self.chunk_of(rest.len()));
             self.forward(chunk, LogitsFor::None)?;
             rest = behind;
             control.report(before + tokens.len() - rest.len(), total, started);
         }
         Ok(())
+    }
+
+    /// Tokens of the next chunk when `left` are left. What remains is not a single token if that can be helped: methods
+    /// take a token that comes alone for the one that an answer begins behind.
+    fn chunk_of(&self, left: usize) -> usize {
+        let next = self.next_chunk().min(left);
+        let multiple = self.memory.chunk_multiple().max(1);
+        if left == next + 1 && next > multiple { next - multiple } else { next }
     }
 
     /// Tokens up to the next place where a chunk should end.

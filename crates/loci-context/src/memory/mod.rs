@@ -149,6 +149,11 @@ impl RecipeMemory {
         Ok(())
     }
 
+    /// Tokens that the newest query sees at their true distance whatever it is, once `read` tokens have been written.
+    fn window(&self, read: usize) -> usize {
+        self.recipe.place.rotated_reach().min(self.recipe.select.window(read)).min(read)
+    }
+
     /// One group of queries in one layer: write, select, attend, learn.
     fn step(
         &mut self,
@@ -203,6 +208,7 @@ impl RecipeMemory {
             isa: self.isa,
         };
         let mut track = self.mass.get_mut(layer);
+        let window = self.window(end);
         let mut evidence = self.evidence.as_mut().filter(|_| self.recording);
         if let Some(track) = track.as_deref_mut() {
             track.grow(end);
@@ -221,7 +227,7 @@ impl RecipeMemory {
                         track.add(head, rows, sums);
                     }
                     if let Some(evidence) = evidence.as_deref_mut() {
-                        evidence.add(rows, sums, !near);
+                        evidence.add(rows, sums, end.saturating_sub(window));
                     }
                     if let Some(weights) = weights.get_mut(head) {
                         for (position, sum) in rows.zip(sums) {
@@ -409,7 +415,7 @@ impl ContextMemory for RecipeMemory {
             compressed,
             recalled: self.evidence.as_ref().map_or(0, Evidence::recalled),
             dropped,
-            window: self.recipe.place.rotated_reach().min(self.read),
+            window: self.window(self.read),
         }
     }
 

@@ -186,6 +186,9 @@ impl RecipeMemory {
         {
             return Err(MemoryError::Saved(format!("its {blocks} blocks do not fit its {read} rows")));
         }
+        if !self.recipe.select.fits(self.shape, read) {
+            return Err(MemoryError::Saved("its choices name rows or heads that are not there".into()));
+        }
         // A context that ended behind the last row was never part of a memory.
         self.recipe.select.truncate(read);
         (self.read, self.chunk, self.mark, self.evidence) = (read, 0, None, None);

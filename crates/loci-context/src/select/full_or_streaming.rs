@@ -37,6 +37,10 @@ impl Select for FullOrStreaming {
         Ok(Choice::PerKvHead(full.iter().map(choose).collect()))
     }
 
+    fn window(&self, _read: usize) -> usize {
+        self.recent + 1
+    }
+
     fn far_pages(&self, read: usize, page: usize) -> usize {
         read.div_ceil(page)
     }

@@ -65,6 +65,10 @@ impl Select for HeadChunks {
         Some(if first < self.begin { self.chunk_size } else { 1 })
     }
 
+    fn window(&self, _read: usize) -> usize {
+        self.chunk_size
+    }
+
     fn far_pages(&self, read: usize, page: usize) -> usize {
         read.div_ceil(page)
     }

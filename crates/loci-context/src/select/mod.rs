@@ -265,6 +265,17 @@ pub trait Select: Send {
     /// When a cold block cannot be read.
     fn select(&mut self, view: &SelectView<'_>) -> Result<Choice, MemoryError>;
 
+    /// Newest tokens that every query reads at their true distance, itself included, once `read` tokens have been written;
+    /// where the placement sees less far, that counts.
+    fn window(&self, _read: usize) -> usize {
+        usize::MAX
+    }
+
+    /// Whether the state, just loaded, belongs to a memory of this shape with `read` tokens.
+    fn fits(&self, _shape: AttentionShape, _read: usize) -> bool {
+        true
+    }
+
     /// Queries that choose together from position `first` on, where that changes along the sequence; groups end at
     /// multiples of it. `None`: as many as the recipe says.
     fn group(&self, _first: usize) -> Option<usize> {

@@ -202,6 +202,26 @@ impl Select for RangeSearch {
         Ok(Choice::PerHead(found.heads.iter().map(selection).collect()))
     }
 
+    fn window(&self, _read: usize) -> usize {
+        self.ranges.window
+    }
+
+    fn fits(&self, shape: AttentionShape, read: usize) -> bool {
+        let most = self.ranges.rows.div_ceil(self.ranges.key_block);
+        self.found.iter().all(|(layer, found)| {
+            let blocks = found.searched.div_ceil(self.ranges.key_block);
+            let ascend = |list: &Vec<usize>| {
+                list.len() <= most
+                    && list.windows(2).all(|pair| pair[0] < pair[1])
+                    && list.last().is_none_or(|last| *last < blocks)
+            };
+            *layer < shape.layers
+                && found.heads.len() == shape.heads
+                && self.ranges.sinks + found.searched <= read
+                && found.heads.iter().all(ascend)
+        })
+    }
+
     fn far_pages(&self, read: usize, page: usize) -> usize {
         read.div_ceil(page)
     }

@@ -178,6 +178,21 @@ impl Select for Recycled {
             .collect();
     }
 
+    fn window(&self, _read: usize) -> usize {
+        1
+    }
+
+    fn fits(&self, shape: AttentionShape, read: usize) -> bool {
+        self.layers.iter().all(|layer| {
+            let known = layer.query.is_empty() || layer.query.len() == shape.head_dim;
+            known
+                && layer.lists.iter().all(|list| {
+                    let distinct: std::collections::BTreeSet<&usize> = list.iter().collect();
+                    distinct.len() == list.len() && list.iter().all(|row| *row < read)
+                })
+        })
+    }
+
     fn far_pages(&self, read: usize, page: usize) -> usize {
         read.div_ceil(page)
     }

@@ -195,6 +195,10 @@ impl Select for Squeezed {
         self.context = self.context.take().filter(|context| context.end <= to);
     }
 
+    fn window(&self, read: usize) -> usize {
+        self.context.as_ref().map_or(usize::MAX, |context| (read - context.end.min(read)).max(1))
+    }
+
     fn far_pages(&self, read: usize, page: usize) -> usize {
         read.div_ceil(page)
     }

@@ -30,6 +30,10 @@ impl Select for SinksAndRecent {
         Ok(Choice::AllHeads(self.spans(view.first, view.end())))
     }
 
+    fn window(&self, _read: usize) -> usize {
+        self.window
+    }
+
     fn far_pages(&self, read: usize, page: usize) -> usize {
         self.sinks.min(read).div_ceil(page)
     }
