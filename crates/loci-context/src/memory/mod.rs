@@ -207,8 +207,8 @@ impl RecipeMemory {
             pool: &self.pool,
             isa: self.isa,
         };
-        let mut track = self.mass.get_mut(layer);
         let window = self.window(end);
+        let mut track = self.mass.get_mut(layer);
         let mut evidence = self.evidence.as_mut().filter(|_| self.recording);
         if let Some(track) = track.as_deref_mut() {
             track.grow(end);

@@ -66,6 +66,10 @@ fn tiles_of<'a>(tiles: &'a [TilePair<'a>], index: usize) -> &'a [TilePair<'a>] {
     &tiles[..tiles.len().min(TILES)]
 }
 
+/// Blocks by which tiles are fetched ahead. With a few rows a block takes less time than the memory needs to answer, so one
+/// block ahead is too late.
+const AHEAD: usize = 2;
+
 /// The four tiles of one block; missing ones repeat the first with no key present.
 struct Block<'a> {
     keys: [&'a [Line]; TILES],
@@ -165,10 +169,16 @@ impl Scratch {
         self.queries.prepare(part.queries, key_dim, self.top.len(), scale, key_type);
         let kernels = Kernels::of(isa, key_type, value_type);
         let mut work = Work::new();
+        for index in everything.0 / KEYS + 1..last.min(everything.0 / KEYS + AHEAD) {
+            if let Some(block) = Block::of(tiles_of(part.tiles, index)) {
+                fetch(&block.all());
+            }
+        }
         for index in everything.0 / KEYS..last {
             let Some(block) = Block::of(tiles_of(part.tiles, index)) else { break };
             if block.present != 0 {
-                let next = if index + 1 < last { Block::of(tiles_of(part.tiles, index + 1)) } else { None };
+                let ahead = index + AHEAD;
+                let next = if ahead < last { Block::of(tiles_of(part.tiles, ahead)) } else { None };
                 let next = next.map_or([&[][..]; 2 * TILES], |next| next.all());
                 let record = with_mass.then_some(first_record + index);
                 self.add_block(&kernels, &block, next, index * KEYS, part.bounds, record, &mut work);
