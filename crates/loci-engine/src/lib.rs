@@ -10,6 +10,7 @@
 pub mod ask;
 pub mod chat;
 pub mod context;
+mod control;
 pub mod documents;
 pub mod engine;
 pub mod error;
