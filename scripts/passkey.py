@@ -2,7 +2,8 @@
 
     python scripts/passkey.py --model smollm2 --out docs/results/passkey.jsonl
 
-The text is the usual filler with one sentence that gives the key; the question comes last. Every item is a fresh
+The text is the usual one: a line that says what will be asked, then filler with one line that gives the key; the
+question comes last. Every item is a fresh
 `loci ask`. Lengths are tokens, depths the share of the filler before the key, trials are seeds. An item that the
 output file already has is not run again, so the script may be interrupted. Needs nothing but Python.
 """
@@ -18,6 +19,10 @@ import tempfile
 import time
 from pathlib import Path
 
+HEAD = (
+    "There is important information hidden inside a lot of irrelevant text. Find it and memorize it. You will be asked "
+    "about the important information."
+)
 FILLER = "The grass is green. The sky is blue. The sun is yellow. Here we go. There and back again."
 NEEDLE = "The pass key is {key}. Remember it. {key} is the pass key."
 QUESTION = "What is the pass key?"
@@ -44,8 +49,8 @@ def count_tokens(arguments, text, folder):
 def document(repetitions, depth, key):
     """The text, and the number of filler repetitions before the key."""
     before = round(repetitions * depth)
-    parts = [FILLER] * before + [NEEDLE.format(key=key)] + [FILLER] * (repetitions - before)
-    return " ".join(parts), before
+    parts = [HEAD, " ".join([FILLER] * before), NEEDLE.format(key=key), " ".join([FILLER] * (repetitions - before))]
+    return "\n".join(part for part in parts if part), before
 
 
 def is_right(answer, key):
