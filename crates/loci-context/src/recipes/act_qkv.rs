@@ -199,7 +199,7 @@ fn build(values: &Values, facts: &ModelFacts) -> Result<Recipe, ParameterError> 
         chunk_multiple: queries,
         // In a step of several groups, early layers would have judged groups that later ones have not yet seen.
         chunk_limit: queries,
-        block_rows: block_size,
+        block_rows: sinks + block_size,
     })
 }
 
