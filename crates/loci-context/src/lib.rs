@@ -27,6 +27,8 @@ pub mod store;
 
 mod attention;
 mod evidence;
+mod parallel;
+mod queries;
 mod saved;
 
 pub use spec::{BuildContext, BuildError, MethodSpec};

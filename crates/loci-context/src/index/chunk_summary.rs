@@ -1,12 +1,13 @@
 //! A chunk is found by a key that its own attention makes (LongHeads).
 
 use loci_kernels::pool::Parts;
-use loci_kernels::vector::{dot, rotate};
+use loci_kernels::vector::{dot, rotate, softmax};
 use loci_kernels::{Isa, Pool};
 use loci_models::memory::{AttentionShape, MemoryError};
 
 use super::vectors::{BlockVectors, by_vectors};
 use super::{BlockView, Index};
+use crate::queries::{of_head, rotated};
 use crate::recipes::ModelFacts;
 use crate::saved::{Reader, Writer};
 
@@ -27,21 +28,15 @@ impl ChunkSummary {
     }
 }
 
-#[allow(clippy::cast_precision_loss)] // positions stay far below 2^52
-fn position(tokens: usize) -> f64 {
-    tokens as f64
-}
-
-/// Turns scores into weights that sum to 1.
-fn softmax(scores: &mut [f32]) {
-    let top = scores.iter().fold(f32::NEG_INFINITY, |top, score| top.max(*score));
-    scores.iter_mut().for_each(|score| *score = (*score - top).exp());
-    let sum: f32 = scores.iter().sum();
-    scores.iter_mut().for_each(|score| *score /= sum);
-}
-
-/// The key of a chunk: `queries`, `keys` (both rotated) and `values` are `[rows, head_dim]`.
-fn summary(isa: Isa, head_dim: usize, queries: &[f32], keys: &[f32], values: &[f32], key: &mut [f32]) {
+/// The key of a chunk from one head's rotated queries; `keys` (rotated) and `values` are `[rows, head_dim]`.
+fn summary<'a>(
+    isa: Isa,
+    head_dim: usize,
+    queries: impl Iterator<Item = &'a [f32]>,
+    keys: &[f32],
+    values: &[f32],
+    key: &mut [f32],
+) {
     #[allow(clippy::cast_precision_loss)] // a head has a few hundred numbers
     let scale = 1.0 / (head_dim as f32).sqrt();
     let rows = keys.len() / head_dim;
@@ -51,9 +46,9 @@ fn summary(isa: Isa, head_dim: usize, queries: &[f32], keys: &[f32], values: &[f
         for (weight, key) in weights.iter_mut().zip(keys.chunks_exact(head_dim)) {
             *weight = dot(isa, query, key) * scale;
         }
-        softmax(weights);
+        softmax(isa, weights);
     };
-    for query in queries.chunks_exact(head_dim) {
+    for query in queries {
         weigh(query, &mut weights);
         total.iter_mut().zip(&weights).for_each(|(total, weight)| *total += weight);
     }
@@ -90,26 +85,20 @@ impl Index for ChunkSummary {
         }
         let (mut cos, mut sin) = (vec![0.0; head_dim / 2], vec![0.0; head_dim / 2]);
         // Positions count from the chunk's beginning, or the mean query would meet keys that stand elsewhere.
-        block.schedule.turn(-position(block.rows.start), &mut cos, &mut sin);
+        #[allow(clippy::cast_precision_loss)] // positions stay far below 2^52
+        block.schedule.turn(-(block.rows.start as f64), &mut cos, &mut sin);
         for key in keys.chunks_exact_mut(head_dim) {
             rotate(isa, key, &cos, &sin);
         }
-        let mut queries = vec![0.0; heads * rows * head_dim];
-        for row in 0..rows {
-            block.schedule.rotation(position(row), &mut cos, &mut sin);
-            for head in 0..heads {
-                let query = &mut queries[(head * rows + row) * head_dim..][..head_dim];
-                query.copy_from_slice(&block.queries[(row * heads + head) * head_dim..][..head_dim]);
-                rotate(isa, query, &cos, &sin);
-            }
-        }
+        let queries = rotated(block.queries, 0..rows, shape, block.schedule, isa);
         let mut vector = vec![0.0; self.vectors.width()];
         let parts = Parts::new(&mut vector, head_dim);
         block.pool.run(heads, &|head| {
             let of = |head: usize| head * rows * head_dim..(head + 1) * rows * head_dim;
             let kv_head = head / shape.group();
             if let Some(key) = parts.take(head) {
-                summary(isa, head_dim, &queries[of(head)], &keys[of(kv_head)], &values[of(kv_head)], key);
+                let queries = of_head(&queries, head, shape);
+                summary(isa, head_dim, queries, &keys[of(kv_head)], &values[of(kv_head)], key);
             }
         });
         self.vectors.push(block.layer, &vector);

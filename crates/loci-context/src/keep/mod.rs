@@ -16,6 +16,7 @@ use loci_kernels::{Isa, Pool};
 use loci_models::memory::{AttentionShape, MemoryError};
 use loci_models::rope::RopeSchedule;
 
+use crate::queries::rotated;
 use crate::saved::{Reader, Writer};
 use crate::segment::ChunkView;
 use crate::store::{HeadPacking, LayerRows};
@@ -127,6 +128,11 @@ pub struct PromptView<'a> {
 }
 
 impl PromptView<'_> {
+    /// The queries, each rotated to its position.
+    fn rotated(&self) -> Vec<f32> {
+        rotated(self.queries, self.first.., self.shape, self.schedule, self.isa)
+    }
+
     /// The same with at most the newest `count` queries.
     fn newest(&self, count: usize) -> PromptView<'_> {
         let width = self.shape.heads * self.shape.head_dim;

@@ -1,10 +1,11 @@
 //! The rows that the newest queries look at.
 
-use loci_kernels::pool::Parts;
-use loci_kernels::vector::{dot, rotate, softmax};
+use loci_kernels::vector::{dot, softmax};
 use loci_models::memory::{AttentionShape, MemoryError};
 
 use super::{Keep, PromptView};
+use crate::parallel;
+use crate::queries::of_head;
 use crate::select::largest;
 use crate::store::HeadPacking;
 
@@ -31,48 +32,33 @@ pub struct ObservedRows {
 /// When a cold block cannot be read.
 pub fn window_scores(view: &PromptView<'_>, end: usize) -> Result<Vec<Vec<f32>>, MemoryError> {
     let AttentionShape { heads, kv_heads, head_dim, .. } = view.shape;
-    let (width, group) = (heads * head_dim, view.shape.group());
-    let mut results: Vec<Result<Vec<f32>, MemoryError>> = (0..kv_heads).map(|_| Ok(Vec::new())).collect();
-    let parts = Parts::new(&mut results, 1);
-    view.pool.run(kv_heads, &|kv_head| {
-        if let Some([result]) = parts.take(kv_head) {
-            *result = (|| {
-                let count = view.first + view.queries.len() / width;
-                let present = view.rows.present(kv_head, 0..count);
-                let mut keys = vec![0.0; present.len() * head_dim];
-                for (key, position) in keys.chunks_exact_mut(head_dim).zip(&present) {
-                    view.rows.read_rotated_key(kv_head, *position, key)?;
-                }
-                let mut best = vec![0.0_f32; end];
-                let mut query = vec![0.0; head_dim];
-                let (mut cos, mut sin) = (vec![0.0; head_dim / 2], vec![0.0; head_dim / 2]);
-                #[allow(clippy::cast_precision_loss)] // a head has a few hundred numbers
-                let scale = 1.0 / (head_dim as f32).sqrt();
-                for (offset, queries) in view.queries.chunks_exact(width).enumerate() {
-                    let position = view.first + offset;
-                    #[allow(clippy::cast_precision_loss)] // positions stay far below 2^52
-                    view.schedule.rotation(position as f64, &mut cos, &mut sin);
-                    let seen = present.partition_point(|held| *held <= position);
-                    for head in kv_head * group..(kv_head + 1) * group {
-                        query.copy_from_slice(&queries[head * head_dim..(head + 1) * head_dim]);
-                        rotate(view.isa, &mut query, &cos, &sin);
-                        let product = |key: &[f32]| dot(view.isa, key, &query) * scale;
-                        let mut weights: Vec<f32> =
-                            keys.chunks_exact(head_dim).take(seen).map(product).collect();
-                        softmax(view.isa, &mut weights);
-                        for (position, weight) in present.iter().zip(&weights) {
-                            if let Some(best) = best.get_mut(*position) {
-                                *best = best.max(*weight);
-                            }
-                        }
+    let group = view.shape.group();
+    let queries = view.rotated();
+    let count = queries.len() / (heads * head_dim);
+    #[allow(clippy::cast_precision_loss)] // a head has a few hundred numbers
+    let scale = 1.0 / (head_dim as f32).sqrt();
+    parallel::for_each(view.pool, kv_heads, |kv_head| {
+        let present = view.rows.present(kv_head, 0..view.first + count);
+        let mut keys = vec![0.0; present.len() * head_dim];
+        for (key, position) in keys.chunks_exact_mut(head_dim).zip(&present) {
+            view.rows.read_rotated_key(kv_head, *position, key)?;
+        }
+        let mut best = vec![0.0_f32; end];
+        for head in kv_head * group..(kv_head + 1) * group {
+            for (query, position) in of_head(&queries, head, view.shape).zip(view.first..) {
+                let seen = present.partition_point(|held| *held <= position);
+                let product = |key: &[f32]| dot(view.isa, key, query) * scale;
+                let mut weights: Vec<f32> = keys.chunks_exact(head_dim).take(seen).map(product).collect();
+                softmax(view.isa, &mut weights);
+                for (position, weight) in present.iter().zip(&weights) {
+                    if let Some(best) = best.get_mut(*position) {
+                        *best = best.max(*weight);
                     }
                 }
-                Ok(best)
-            })();
+            }
         }
-    });
-    drop(parts);
-    results.into_iter().collect()
+        Ok(best)
+    })
 }
 
 /// The largest of the `kernel` numbers around each.

@@ -3,6 +3,7 @@
 use loci_models::memory::{AttentionShape, MemoryError};
 
 use super::{Keep, ObservedRows, PromptView};
+use crate::queries::of_head;
 use crate::select::largest;
 use crate::store::HeadPacking;
 
@@ -39,28 +40,27 @@ impl ThinKeys {
         head_dim - dropped.min(head_dim)
     }
 
-    /// Scores `[head_dim]` of a kv head's channels over `rows`.
-    fn scores(prompt: &PromptView<'_>, kv_head: usize, rows: &[usize]) -> Result<Vec<f64>, MemoryError> {
-        let AttentionShape { heads, head_dim, .. } = prompt.shape;
+    /// Scores `[head_dim]` of a kv head's channels over `rows`; `queries` are rotated.
+    fn scores(
+        prompt: &PromptView<'_>,
+        queries: &[f32],
+        kv_head: usize,
+        rows: &[usize],
+    ) -> Result<Vec<f64>, MemoryError> {
+        let head_dim = prompt.shape.head_dim;
         let group = prompt.shape.group();
-        let width = heads * head_dim;
+        let add_squares = |sums: &mut [f64], row: &[f32]| {
+            sums.iter_mut().zip(row).for_each(|(sum, number)| *sum += f64::from(*number).powi(2));
+        };
         let mut of_queries = vec![0.0_f64; head_dim];
-        let (mut cos, mut sin) = (vec![0.0; head_dim / 2], vec![0.0; head_dim / 2]);
-        let mut row = vec![0.0_f32; head_dim];
-        let count = prompt.queries.len() / width;
-        for query in count.saturating_sub(OBSERVERS)..count {
-            #[allow(clippy::cast_precision_loss)] // positions stay far below 2^52
-            prompt.schedule.rotation((prompt.first + query) as f64, &mut cos, &mut sin);
-            for head in kv_head * group..(kv_head + 1) * group {
-                row.copy_from_slice(&prompt.queries[query * width + head * head_dim..][..head_dim]);
-                loci_kernels::vector::rotate(prompt.isa, &mut row, &cos, &sin);
-                of_queries.iter_mut().zip(&row).for_each(|(sum, number)| *sum += f64::from(*number).powi(2));
-            }
+        for head in kv_head * group..(kv_head + 1) * group {
+            of_head(queries, head, prompt.shape).for_each(|query| add_squares(&mut of_queries, query));
         }
+        let mut row = vec![0.0_f32; head_dim];
         let mut of_keys = vec![0.0_f64; head_dim];
         for position in rows {
             prompt.rows.read_rotated_key(kv_head, *position, &mut row)?;
-            of_keys.iter_mut().zip(&row).for_each(|(sum, number)| *sum += f64::from(*number).powi(2));
+            add_squares(&mut of_keys, &row);
         }
         // Means would divide all channels by the same numbers.
         Ok(of_queries.iter().zip(&of_keys).map(|(queries, keys)| queries * keys).collect())
@@ -87,9 +87,10 @@ impl Keep for ThinKeys {
             None => vec![(0..prompt.end).collect(); prompt.shape.kv_heads],
         };
         let kept = Self::kept(self.ratio, prompt.shape.head_dim);
+        let queries = prompt.newest(OBSERVERS).rotated();
         let mut packings = Vec::with_capacity(rows.len());
         for (kv_head, rows) in rows.into_iter().enumerate() {
-            let scores = Self::scores(prompt, kv_head, &rows)?;
+            let scores = Self::scores(prompt, &queries, kv_head, &rows)?;
             #[allow(clippy::cast_possible_truncation)] // only compared
             let scores: Vec<f32> = scores.iter().map(|score| *score as f32).collect();
             let channels =

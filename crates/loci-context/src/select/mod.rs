@@ -29,11 +29,11 @@ pub use window::SinksAndRecent;
 use std::ops::Range;
 
 use loci_kernels::Pool;
-use loci_kernels::pool::Parts;
 use loci_models::memory::{AttentionShape, MemoryError};
 use loci_models::rope::RopeSchedule;
 
 use crate::index::Index;
+use crate::parallel;
 use crate::saved::{Reader, Writer};
 use crate::segment::Segment;
 use crate::store::{KvStore, LayerRows};
@@ -228,16 +228,7 @@ impl SelectView<'_> {
         &self,
         work: impl Fn(usize) -> Result<T, MemoryError> + Sync,
     ) -> Result<Vec<T>, MemoryError> {
-        let mut results: Vec<Result<T, MemoryError>> =
-            (0..self.shape.heads).map(|_| Ok(T::default())).collect();
-        let parts = Parts::new(&mut results, 1);
-        self.pool.run(self.shape.heads, &|head| {
-            if let Some([result]) = parts.take(head) {
-                *result = work(head);
-            }
-        });
-        drop(parts);
-        results.into_iter().collect()
+        parallel::for_each(self.pool, self.shape.heads, work)
     }
 }
 

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use loci_kernels::vector::{dot, rotate};
+use loci_kernels::vector::dot;
 use loci_models::memory::{AttentionShape, MemoryError};
 
 use super::{Choice, Role, Select, SelectView, Selection, largest};
+use crate::queries::{of_head, rotated};
 use crate::saved::{Reader, Writer};
 
 /// Which block of a range speaks for it.
@@ -123,19 +124,12 @@ impl RangeSearch {
         let width = view.shape.heads * head_dim;
         let stride = if view.count > 1 { self.ranges.stride.max(1) } else { 1 };
         // The newest query takes part, then every `stride`-th before it.
-        let chosen: Vec<usize> = (0..view.count).rev().step_by(stride).collect();
-        let mut rotated = vec![0.0_f32; chosen.len() * width];
-        let (mut cos, mut sin) = (vec![0.0; head_dim / 2], vec![0.0; head_dim / 2]);
-        for (place, query) in rotated.chunks_exact_mut(width).zip(&chosen) {
-            place.copy_from_slice(&view.queries[query * width..(query + 1) * width]);
-            #[allow(clippy::cast_precision_loss)] // positions stay far below 2^52
-            view.schedule.rotation((view.first + query) as f64, &mut cos, &mut sin);
-            for head in place.chunks_exact_mut(head_dim) {
-                rotate(view.rows.isa(), head, &cos, &sin);
-            }
-        }
+        let chosen = || (0..view.count).rev().step_by(stride);
+        let queries: Vec<f32> =
+            chosen().flat_map(|query| &view.queries[query * width..(query + 1) * width]).copied().collect();
+        let positions = chosen().map(|query| view.first + query);
+        let queries = rotated(&queries, positions, view.shape, view.schedule, view.rows.isa());
         view.for_heads(|head| {
-            let own = head * head_dim..(head + 1) * head_dim;
             let mut key = vec![0.0; head_dim];
             let mut known = BTreeMap::new();
             self.search(rows, |block| {
@@ -146,8 +140,8 @@ impl RangeSearch {
                 let mut best = f32::NEG_INFINITY;
                 for position in start..(start + self.ranges.key_block).min(self.ranges.sinks + rows) {
                     view.rows.read_rotated_key(head / view.shape.group(), position, &mut key)?;
-                    for query in rotated.chunks_exact(width) {
-                        best = best.max(dot(view.rows.isa(), &query[own.clone()], &key));
+                    for query in of_head(&queries, head, view.shape) {
+                        best = best.max(dot(view.rows.isa(), query, &key));
                     }
                 }
                 known.insert(block, best);

@@ -2,13 +2,11 @@
 
 use std::sync::Arc;
 
-use loci_kernels::Isa;
-use loci_kernels::vector::rotate;
 use loci_models::memory::{AttentionShape, MemoryError};
-use loci_models::rope::RopeSchedule;
 
 use super::{Choice, ContextEnd, Role, Select, SelectView, SelectedSpan, Selection};
 use crate::index::{Clustering, Clusters, Level, quantile};
+use crate::queries::{of_head, rotated};
 use crate::saved::{Reader, Writer};
 
 /// Everything, until the context has ended. From then on, for each query head, of the context's keys those that lie in
@@ -94,7 +92,7 @@ impl Squeezed {
         for (layer, queries) in context.queries.iter().enumerate() {
             let isa = context.store.layer(layer).isa();
             let count = queries.len() / (shape.heads * shape.head_dim);
-            let rotated = rotated(queries, context.read - count, shape, context.schedule, isa);
+            let rotated = rotated(queries, (context.read - count).., shape, context.schedule, isa);
             for head in 0..shape.heads {
                 let clusters = &heads[layer * shape.kv_heads + head / shape.group()];
                 let queries = of_head(&rotated, head, shape);
@@ -112,30 +110,6 @@ impl Squeezed {
     }
 }
 
-/// Queries `[m, heads, head_dim]` rotated to their positions, the first of which is `first`.
-fn rotated(
-    queries: &[f32],
-    first: usize,
-    shape: AttentionShape,
-    schedule: &RopeSchedule,
-    isa: Isa,
-) -> Vec<f32> {
-    let (mut cos, mut sin) = (vec![0.0; shape.head_dim / 2], vec![0.0; shape.head_dim / 2]);
-    let mut rotated = queries.to_vec();
-    for (query, row) in rotated.chunks_exact_mut(shape.heads * shape.head_dim).enumerate() {
-        #[allow(clippy::cast_precision_loss)] // positions stay far below 2^52
-        schedule.rotation((first + query) as f64, &mut cos, &mut sin);
-        row.chunks_exact_mut(shape.head_dim).for_each(|head| rotate(isa, head, &cos, &sin));
-    }
-    rotated
-}
-
-/// The queries of one head.
-fn of_head(queries: &[f32], head: usize, shape: AttentionShape) -> impl Iterator<Item = &[f32]> + Clone {
-    let own = head * shape.head_dim..(head + 1) * shape.head_dim;
-    queries.chunks_exact(shape.heads * shape.head_dim).map(move |row| &row[own.clone()])
-}
-
 impl Select for Squeezed {
     fn select(&mut self, view: &SelectView<'_>) -> Result<Choice, MemoryError> {
         let Some(context) = self.context.as_ref().filter(|context| !context.heads.is_empty()) else {
@@ -144,7 +118,7 @@ impl Select for Squeezed {
             return Ok(Choice::AllHeads(all));
         };
         let isa = view.rows.isa();
-        let queries = rotated(view.queries, view.first, view.shape, view.schedule, isa);
+        let queries = rotated(view.queries, view.first.., view.shape, view.schedule, isa);
         let selections = view.for_heads(|head| {
             let clusters = &context.heads[view.layer * view.shape.kv_heads + head / view.shape.group()];
             let queries = of_head(&queries, head, view.shape);
