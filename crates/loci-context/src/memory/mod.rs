@@ -51,7 +51,7 @@ pub struct RecipeMemory {
     indexed: Vec<usize>,
     evidence: Option<Evidence>,
     recording: bool,
-    mark: Option<Mark>,
+    mark: Option<Arc<Mark>>,
     /// How often rows were packed: a mark from before does not lead back.
     packings: usize,
     /// The recipe before anything was read.
@@ -68,21 +68,6 @@ struct Mark {
     select: Box<dyn Select>,
     keep: Box<dyn Keep>,
     packings: usize,
-}
-
-impl Clone for Mark {
-    fn clone(&self) -> Self {
-        Self {
-            read: self.read,
-            mass: self.mass.clone(),
-            queries: self.queries.clone(),
-            indexed: self.indexed.clone(),
-            segment: self.segment.clone_box(),
-            select: self.select.clone_box(),
-            keep: self.keep.clone_box(),
-            packings: self.packings,
-        }
-    }
 }
 
 /// What a memory is made from, besides its recipe.
@@ -334,7 +319,7 @@ impl ContextMemory for RecipeMemory {
             self.learn(layer, self.read)?;
         }
         if self.chunk > 1 && self.recipe.is_stateful() {
-            self.mark = Some(self.here());
+            self.mark = Some(Arc::new(self.here()));
         }
         self.chunk = 0;
         Ok(())
@@ -425,7 +410,7 @@ impl ContextMemory for RecipeMemory {
             + self.recipe.segment.bytes()
             + self.recipe.select.bytes()
             + mass::bytes(&self.mass, &self.queries)
-            + self.mark.as_ref().map_or(0, Mark::bytes)
+            + self.mark.as_ref().map_or(0, |mark| mark.bytes())
             + self.evidence.as_ref().map_or(0, Evidence::bytes)
     }
 }

@@ -30,8 +30,7 @@ use loci_models::method::{
     Domain, Exactness, MemoryKind, MethodInfo, Need, Parameter, ParameterError, Parts, Phase, Value, Values,
 };
 
-use super::inf_llm::check_sizes;
-use super::{Entry, ModelFacts, Recipe};
+use super::{Entry, ModelFacts, Recipe, inf_llm};
 use crate::index::Representative;
 use crate::keep::Everything;
 use crate::place::Capped;
@@ -62,27 +61,9 @@ pub const INFO: MethodInfo = MethodInfo {
     phases: &[Phase::Prefill, Phase::Decode],
     exactness: Exactness::Heuristic,
     parameters: &[
-        Parameter {
-            name: "sinks",
-            meaning: "first tokens that stay visible (n_init in the paper)",
-            unit: "tokens",
-            default: Value::Integer(64),
-            domain: Domain::Integers(0, 4096),
-        },
-        Parameter {
-            name: "window",
-            meaning: "tokens that a query sees at their true distance, itself included (n_local)",
-            unit: "tokens",
-            default: Value::Integer(512),
-            domain: Domain::Integers(1, 1 << 20),
-        },
-        Parameter {
-            name: "block_size",
-            meaning: "tokens in a block",
-            unit: "tokens",
-            default: Value::Integer(32),
-            domain: Domain::Integers(1, 4096),
-        },
+        Parameter { default: Value::Integer(64), ..inf_llm::SINKS },
+        Parameter { default: Value::Integer(512), ..inf_llm::WINDOW },
+        Parameter { default: Value::Integer(32), ..inf_llm::BLOCK_SIZE },
         Parameter {
             name: "top_k",
             meaning: "blocks that a layer reads at most; with budget=entropy half as many on average",
@@ -97,20 +78,8 @@ pub const INFO: MethodInfo = MethodInfo {
             default: Value::Integer(0),
             domain: Domain::Integers(0, 1 << 19),
         },
-        Parameter {
-            name: "repr_top_k",
-            meaning: "rows that describe a block",
-            unit: "rows",
-            default: Value::Integer(4),
-            domain: Domain::Integers(1, 4096),
-        },
-        Parameter {
-            name: "queries",
-            meaning: "queries that choose blocks together while reading (exc_block_size)",
-            unit: "tokens",
-            default: Value::Integer(256),
-            domain: Domain::Integers(1, 4096),
-        },
+        inf_llm::REPR_TOP_K,
+        inf_llm::QUERIES,
         Parameter {
             name: "probe",
             meaning: "how the queries of a group weigh: by activation bias, or all the same",
@@ -174,7 +143,7 @@ pub const INFO: MethodInfo = MethodInfo {
 fn build(values: &Values, facts: &ModelFacts) -> Result<Recipe, ParameterError> {
     let [sinks, window, block_size, top_k, repr, queries] =
         ["sinks", "window", "block_size", "top_k", "repr_top_k", "queries"].map(|name| values.size(name));
-    check_sizes("act-qkv", window, queries, block_size)?;
+    inf_llm::check_sizes("act-qkv", window, queries, block_size)?;
     #[allow(clippy::cast_precision_loss)] // distances are small
     let cap = (window - 1) as f64;
     let mut select = TopBlocks::new(sinks, block_size, top_k, cap, queries);

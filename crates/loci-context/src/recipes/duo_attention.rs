@@ -20,10 +20,8 @@ use loci_models::method::{
 };
 
 use super::{Entry, ModelFacts, Recipe};
-use crate::index::NoIndex;
 use crate::keep::{self, SinksAndWindow};
 use crate::place::TrueDistanceByRole;
-use crate::segment::NoBlocks;
 use crate::select;
 
 /// Registry entry.
@@ -103,16 +101,14 @@ fn build(values: &Values, facts: &ModelFacts) -> Result<Recipe, ParameterError> 
     let released = values.word("profile") == "released";
     let full = Arc::new(heads.full_heads(values.number("sparsity")));
     Ok(Recipe {
-        segment: Box::new(NoBlocks),
-        index: Box::new(NoIndex),
-        select: Box::new(select::FullOrStreaming { full: Arc::clone(&full), sinks, recent }),
-        // Without windows of their own, queries read all that was selected for their group: in the first, everything.
-        place: Arc::new(TrueDistanceByRole { recent: if released { usize::MAX } else { recent + 1 } }),
-        // The next query, at position `read`, sees `recent` rows before it and itself.
-        keep: Box::new(keep::FullOrStreaming { full, others: SinksAndWindow { sinks, window: recent + 1 } }),
         queries,
         chunk_multiple: if released { queries } else { 1 },
-        chunk_limit: usize::MAX,
-        block_rows: 0,
+        ..Recipe::over_rows(
+            select::FullOrStreaming { full: Arc::clone(&full), sinks, recent },
+            // Without windows of their own, queries read all that was selected for their group: in the first, everything.
+            TrueDistanceByRole { recent: if released { usize::MAX } else { recent + 1 } },
+            // The next query, at position `read`, sees `recent` rows before it and itself.
+            keep::FullOrStreaming { full, others: SinksAndWindow { sinks, window: recent + 1 } },
+        )
     })
 }

@@ -21,7 +21,7 @@ use loci_models::method::{
     Domain, Exactness, MemoryKind, MethodInfo, Need, Parameter, ParameterError, Parts, Phase, Value, Values,
 };
 
-use super::{Entry, ModelFacts, Recipe};
+use super::{Entry, ModelFacts, Recipe, inf_llm};
 use crate::index::Representative;
 use crate::keep::Everything;
 use crate::place::Capped;
@@ -49,20 +49,8 @@ pub const INFO: MethodInfo = MethodInfo {
     phases: &[Phase::Prefill, Phase::Decode],
     exactness: Exactness::Heuristic,
     parameters: &[
-        Parameter {
-            name: "sinks",
-            meaning: "first tokens that stay visible (n_init in the paper)",
-            unit: "tokens",
-            default: Value::Integer(32),
-            domain: Domain::Integers(0, 4096),
-        },
-        Parameter {
-            name: "window",
-            meaning: "tokens that a query sees at their true distance, itself included (n_local)",
-            unit: "tokens",
-            default: Value::Integer(2048),
-            domain: Domain::Integers(1, 1 << 20),
-        },
+        inf_llm::SINKS,
+        inf_llm::WINDOW,
         Parameter {
             name: "recall",
             meaning: "tokens of events that are read again, neighbours included (n_mem)",

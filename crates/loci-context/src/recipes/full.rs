@@ -5,15 +5,11 @@
 //!
 //! Parts: select all, true distances, keep everything.
 
-use std::sync::Arc;
-
 use loci_models::method::{Exactness, MemoryKind, MethodInfo, ParameterError, Parts, Phase, Values};
 
 use super::{Entry, ModelFacts, Recipe};
-use crate::index::NoIndex;
 use crate::keep::Everything;
 use crate::place::TrueDistance;
-use crate::segment::NoBlocks;
 use crate::select::All;
 
 /// Registry entry.
@@ -38,15 +34,5 @@ pub const INFO: MethodInfo = MethodInfo {
 };
 
 fn build(_values: &Values, _facts: &ModelFacts) -> Result<Recipe, ParameterError> {
-    Ok(Recipe {
-        segment: Box::new(NoBlocks),
-        index: Box::new(NoIndex),
-        select: Box::new(All),
-        place: Arc::new(TrueDistance { reach: None }),
-        keep: Box::new(Everything),
-        queries: super::GROUP,
-        chunk_multiple: 1,
-        chunk_limit: usize::MAX,
-        block_rows: 0,
-    })
+    Ok(Recipe::over_rows(All, TrueDistance { reach: None }, Everything))
 }

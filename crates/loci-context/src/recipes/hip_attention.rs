@@ -12,17 +12,13 @@
 //!
 //! Parts: select by range search, true distance, keep everything.
 
-use std::sync::Arc;
-
 use loci_models::method::{
     Domain, Exactness, MemoryKind, MethodInfo, Need, Parameter, ParameterError, Parts, Phase, Value, Values,
 };
 
 use super::{Entry, ModelFacts, Recipe};
-use crate::index::NoIndex;
 use crate::keep::Everything;
 use crate::place::TrueDistance;
-use crate::segment::NoBlocks;
 use crate::select::{RangeSearch, Ranges, Sample};
 
 /// Registry entry.
@@ -128,23 +124,21 @@ fn build(values: &Values, _facts: &ModelFacts) -> Result<Recipe, ParameterError>
         )));
     }
     Ok(Recipe {
-        segment: Box::new(NoBlocks),
-        index: Box::new(NoIndex),
-        select: Box::new(RangeSearch::new(Ranges {
-            rows,
-            key_block,
-            stride: values.size("stride"),
-            window,
-            sinks,
-            dense_layers: values.size("dense_layers"),
-            refresh: values.size("refresh"),
-            sample: if values.word("sample") == "first" { Sample::First } else { Sample::Centre },
-        })),
-        place: Arc::new(TrueDistance { reach: None }),
-        keep: Box::new(Everything),
         queries,
         chunk_multiple: queries,
-        chunk_limit: usize::MAX,
-        block_rows: 0,
+        ..Recipe::over_rows(
+            RangeSearch::new(Ranges {
+                rows,
+                key_block,
+                stride: values.size("stride"),
+                window,
+                sinks,
+                dense_layers: values.size("dense_layers"),
+                refresh: values.size("refresh"),
+                sample: if values.word("sample") == "first" { Sample::First } else { Sample::Centre },
+            }),
+            TrueDistance { reach: None },
+            Everything,
+        )
     })
 }

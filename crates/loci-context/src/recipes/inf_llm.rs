@@ -28,6 +28,47 @@ use crate::select::TopBlocks;
 /// Registry entry.
 pub const ENTRY: Entry = Entry { info: &INFO, build };
 
+// Parameters that methods built on this one share, with defaults of their own where they differ.
+pub(super) const SINKS: Parameter = Parameter {
+    name: "sinks",
+    meaning: "first tokens that stay visible (n_init in the paper)",
+    unit: "tokens",
+    default: Value::Integer(32),
+    domain: Domain::Integers(0, 4096),
+};
+
+pub(super) const WINDOW: Parameter = Parameter {
+    name: "window",
+    meaning: "tokens that a query sees at their true distance, itself included (n_local)",
+    unit: "tokens",
+    default: Value::Integer(2048),
+    domain: Domain::Integers(1, 1 << 20),
+};
+
+pub(super) const BLOCK_SIZE: Parameter = Parameter {
+    name: "block_size",
+    meaning: "tokens in a block",
+    unit: "tokens",
+    default: Value::Integer(64),
+    domain: Domain::Integers(1, 4096),
+};
+
+pub(super) const REPR_TOP_K: Parameter = Parameter {
+    name: "repr_top_k",
+    meaning: "rows that describe a block",
+    unit: "rows",
+    default: Value::Integer(4),
+    domain: Domain::Integers(1, 4096),
+};
+
+pub(super) const QUERIES: Parameter = Parameter {
+    name: "queries",
+    meaning: "queries that choose blocks together while reading (exc_block_size)",
+    unit: "tokens",
+    default: Value::Integer(256),
+    domain: Domain::Integers(1, 4096),
+};
+
 /// Declaration.
 pub const INFO: MethodInfo = MethodInfo {
     id: "inf-llm",
@@ -46,27 +87,9 @@ pub const INFO: MethodInfo = MethodInfo {
     phases: &[Phase::Prefill, Phase::Decode],
     exactness: Exactness::Heuristic,
     parameters: &[
-        Parameter {
-            name: "sinks",
-            meaning: "first tokens that stay visible (n_init in the paper)",
-            unit: "tokens",
-            default: Value::Integer(32),
-            domain: Domain::Integers(0, 4096),
-        },
-        Parameter {
-            name: "window",
-            meaning: "tokens that a query sees at their true distance, itself included (n_local)",
-            unit: "tokens",
-            default: Value::Integer(2048),
-            domain: Domain::Integers(1, 1 << 20),
-        },
-        Parameter {
-            name: "block_size",
-            meaning: "tokens in a block",
-            unit: "tokens",
-            default: Value::Integer(64),
-            domain: Domain::Integers(1, 4096),
-        },
+        SINKS,
+        WINDOW,
+        BLOCK_SIZE,
         Parameter {
             name: "top_k",
             meaning: "blocks read again",
@@ -74,20 +97,8 @@ pub const INFO: MethodInfo = MethodInfo {
             default: Value::Integer(16),
             domain: Domain::Integers(0, 1 << 20),
         },
-        Parameter {
-            name: "repr_top_k",
-            meaning: "rows that describe a block",
-            unit: "rows",
-            default: Value::Integer(4),
-            domain: Domain::Integers(1, 4096),
-        },
-        Parameter {
-            name: "queries",
-            meaning: "queries that choose blocks together while reading (exc_block_size)",
-            unit: "tokens",
-            default: Value::Integer(256),
-            domain: Domain::Integers(1, 4096),
-        },
+        REPR_TOP_K,
+        QUERIES,
     ],
     cost: "time n*(window + sinks + top_k*block_size) to read, window + sinks + top_k*block_size + n/block_size*heads*head_dim for each token written; all rows, those beyond the window cold if need be",
     composes_with: &["rope"],

@@ -23,10 +23,10 @@ use loci_models::memory::AttentionShape;
 use loci_models::method::{MethodInfo, ParameterError, Values};
 
 use crate::heads::HeadScores;
-use crate::index::Index;
+use crate::index::{Index, NoIndex};
 use crate::keep::Keep;
 use crate::place::Place;
-use crate::segment::Segment;
+use crate::segment::{NoBlocks, Segment};
 use crate::select::Select;
 
 /// The five parts of a method, put together for one model.
@@ -55,6 +55,25 @@ pub struct Recipe {
 }
 
 impl Recipe {
+    /// A method that works on rows, without blocks: queries choose in groups of [`GROUP`], and chunks may end anywhere.
+    pub(crate) fn over_rows(
+        select: impl Select + 'static,
+        place: impl Place + 'static,
+        keep: impl Keep + 'static,
+    ) -> Self {
+        Self {
+            segment: Box::new(NoBlocks),
+            index: Box::new(NoIndex),
+            select: Box::new(select),
+            place: Arc::new(place),
+            keep: Box::new(keep),
+            queries: GROUP,
+            chunk_multiple: 1,
+            chunk_limit: usize::MAX,
+            block_rows: 0,
+        }
+    }
+
     /// The same state again.
     pub(crate) fn fork(&self) -> Self {
         Self {
@@ -69,9 +88,7 @@ impl Recipe {
             block_rows: self.block_rows,
         }
     }
-}
 
-impl Recipe {
     /// Of how many of the newest tokens the queries must be known once `read` tokens have been written.
     pub(crate) fn recent_queries(&self, read: usize) -> usize {
         self.select.recent_queries(read).max(self.keep.prompt_queries())

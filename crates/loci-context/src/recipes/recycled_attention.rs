@@ -14,17 +14,13 @@
 //!
 //! Parts: select a recycled list, true distance, keep everything.
 
-use std::sync::Arc;
-
 use loci_models::method::{
     Domain, Exactness, MemoryKind, MethodInfo, Need, Parameter, ParameterError, Parts, Phase, Value, Values,
 };
 
 use super::{Entry, ModelFacts, Recipe};
-use crate::index::NoIndex;
 use crate::keep::Everything;
 use crate::place::TrueDistance;
-use crate::segment::NoBlocks;
 use crate::select::{Recycled, Refresh};
 
 /// Registry entry.
@@ -102,15 +98,5 @@ fn build(values: &Values, facts: &ModelFacts) -> Result<Recipe, ParameterError> 
     let threshold = values.number("threshold");
     let refresh = if threshold < 1.0 { Refresh::Unless(threshold) } else { Refresh::Fixed };
     let select = Recycled::new(facts.shape, rows, values.number("share"), stride, refresh, kernel);
-    Ok(Recipe {
-        segment: Box::new(NoBlocks),
-        index: Box::new(NoIndex),
-        select: Box::new(select),
-        place: Arc::new(TrueDistance { reach: None }),
-        keep: Box::new(Everything),
-        queries: super::GROUP,
-        chunk_multiple: 1,
-        chunk_limit: usize::MAX,
-        block_rows: 0,
-    })
+    Ok(Recipe::over_rows(select, TrueDistance { reach: None }, Everything))
 }

@@ -13,17 +13,13 @@
 //!
 //! Parts: select all that is left, distances within the memory, keep sinks + surprising + recent.
 
-use std::sync::Arc;
-
 use loci_models::method::{
     Domain, Exactness, MemoryKind, MethodInfo, Need, Parameter, ParameterError, Parts, Phase, Value, Values,
 };
 
 use super::{Entry, ModelFacts, Recipe};
-use crate::index::NoIndex;
 use crate::keep::Surprising;
 use crate::place::TrueDistance;
-use crate::segment::NoBlocks;
 use crate::select::All;
 
 /// Registry entry.
@@ -104,14 +100,13 @@ fn build(values: &Values, _facts: &ModelFacts) -> Result<Recipe, ParameterError>
     #[allow(clippy::cast_possible_truncation)] // a share
     let decay = values.number("decay") as f32;
     Ok(Recipe {
-        segment: Box::new(NoBlocks),
-        index: Box::new(NoIndex),
-        select: Box::new(All),
-        place: Arc::new(TrueDistance { reach: None }),
-        keep: Box::new(Surprising::new(sinks, surprising, recent, turn, decay)),
         queries: turn,
         chunk_multiple: turn,
         chunk_limit: turn,
-        block_rows: 0,
+        ..Recipe::over_rows(
+            All,
+            TrueDistance { reach: None },
+            Surprising::new(sinks, surprising, recent, turn, decay),
+        )
     })
 }

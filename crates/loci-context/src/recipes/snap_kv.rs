@@ -11,17 +11,13 @@
 //!
 //! Parts: select all that is left, true distance, keep observed rows.
 
-use std::sync::Arc;
-
 use loci_models::method::{
     Domain, Exactness, MemoryKind, MethodInfo, Need, Parameter, ParameterError, Parts, Phase, Value, Values,
 };
 
 use super::{Entry, ModelFacts, Recipe};
-use crate::index::NoIndex;
 use crate::keep::ObservedRows;
 use crate::place::TrueDistance;
-use crate::segment::NoBlocks;
 use crate::select::All;
 
 /// Registry entry.
@@ -93,15 +89,5 @@ pub(super) fn observed(id: &str, values: &Values) -> Result<ObservedRows, Parame
 }
 
 fn build(values: &Values, _facts: &ModelFacts) -> Result<Recipe, ParameterError> {
-    Ok(Recipe {
-        segment: Box::new(NoBlocks),
-        index: Box::new(NoIndex),
-        select: Box::new(All),
-        place: Arc::new(TrueDistance { reach: None }),
-        keep: Box::new(observed("snap-kv", values)?),
-        queries: super::GROUP,
-        chunk_multiple: 1,
-        chunk_limit: usize::MAX,
-        block_rows: 0,
-    })
+    Ok(Recipe::over_rows(All, TrueDistance { reach: None }, observed("snap-kv", values)?))
 }

@@ -18,17 +18,14 @@
 //!
 //! Parts: index centroids, select by a threshold on their scores, true distance, keep everything.
 
-use std::sync::Arc;
-
 use loci_models::method::{
     Domain, Exactness, MemoryKind, MethodInfo, Need, Parameter, ParameterError, Parts, Phase, Value, Values,
 };
 
 use super::{Entry, ModelFacts, Recipe};
-use crate::index::{Clustering, NoIndex};
+use crate::index::Clustering;
 use crate::keep::Everything;
 use crate::place::TrueDistance;
-use crate::segment::NoBlocks;
 use crate::select::{Squeezed, SqueezedSettings};
 
 /// Registry entry.
@@ -159,14 +156,8 @@ fn build(values: &Values, facts: &ModelFacts) -> Result<Recipe, ParameterError> 
         open_queries: super::GROUP,
     });
     Ok(Recipe {
-        segment: Box::new(NoBlocks),
-        index: Box::new(NoIndex),
-        select: Box::new(select),
-        place: Arc::new(TrueDistance { reach: None }),
-        keep: Box::new(Everything),
         queries: queries.max(super::GROUP),
         chunk_multiple: queries,
-        chunk_limit: usize::MAX,
-        block_rows: 0,
+        ..Recipe::over_rows(select, TrueDistance { reach: None }, Everything)
     })
 }

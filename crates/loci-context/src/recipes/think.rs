@@ -13,17 +13,13 @@
 //!
 //! Parts: select all that is left, true distance, keep fewer channels of old keys.
 
-use std::sync::Arc;
-
 use loci_models::method::{
     Domain, Exactness, MemoryKind, MethodInfo, Need, Parameter, ParameterError, Parts, Phase, Value, Values,
 };
 
 use super::{Entry, ModelFacts, Recipe};
-use crate::index::NoIndex;
 use crate::keep::{ObservedRows, ThinKeys};
 use crate::place::TrueDistance;
-use crate::segment::NoBlocks;
 use crate::select::All;
 
 /// Registry entry.
@@ -104,15 +100,9 @@ fn build(values: &Values, facts: &ModelFacts) -> Result<Recipe, ParameterError> 
         0 => None,
         _ => Some(super::snap_kv::observed("think", values)?),
     };
-    Ok(Recipe {
-        segment: Box::new(NoBlocks),
-        index: Box::new(NoIndex),
-        select: Box::new(All),
-        place: Arc::new(TrueDistance { reach: None }),
-        keep: Box::new(ThinKeys::new(ratio, values.size("recent"), evict)),
-        queries: super::GROUP,
-        chunk_multiple: 1,
-        chunk_limit: usize::MAX,
-        block_rows: 0,
-    })
+    Ok(Recipe::over_rows(
+        All,
+        TrueDistance { reach: None },
+        ThinKeys::new(ratio, values.size("recent"), evict),
+    ))
 }

@@ -2,17 +2,13 @@
 //!
 //! Parts: select the last `window` rows, true distances, keep the window.
 
-use std::sync::Arc;
-
 use loci_models::method::{
     Domain, Exactness, MemoryKind, MethodInfo, Parameter, ParameterError, Parts, Phase, Value, Values,
 };
 
 use super::{Entry, ModelFacts, Recipe};
-use crate::index::NoIndex;
 use crate::keep::SinksAndWindow;
 use crate::place::TrueDistance;
-use crate::segment::NoBlocks;
 use crate::select::SinksAndRecent;
 
 /// Registry entry.
@@ -51,15 +47,9 @@ pub const INFO: MethodInfo = MethodInfo {
 
 fn build(values: &Values, _facts: &ModelFacts) -> Result<Recipe, ParameterError> {
     let window = values.size("window");
-    Ok(Recipe {
-        segment: Box::new(NoBlocks),
-        index: Box::new(NoIndex),
-        select: Box::new(SinksAndRecent { sinks: 0, window }),
-        place: Arc::new(TrueDistance { reach: Some(window) }),
-        keep: Box::new(SinksAndWindow { sinks: 0, window }),
-        queries: super::GROUP,
-        chunk_multiple: 1,
-        chunk_limit: usize::MAX,
-        block_rows: 0,
-    })
+    Ok(Recipe::over_rows(
+        SinksAndRecent { sinks: 0, window },
+        TrueDistance { reach: Some(window) },
+        SinksAndWindow { sinks: 0, window },
+    ))
 }

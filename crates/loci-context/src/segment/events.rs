@@ -64,7 +64,8 @@ pub struct EventRule {
 }
 
 /// Events of `min_size` to `max_size` tokens, cut once they have left the window; one that is not full yet stays open until
-/// the first token of the next has left it too. All layers share them. A token that comes alone is never flagged, so what is written token by token is cut at `max_size`.
+/// the first token of the next has left it too. All layers share them. A token that comes alone is never flagged, so what
+/// is written token by token is cut at `max_size`.
 ///
 /// The surprise of a token is `-ln p(token | all before it)`, and a flag stands on the surprising token itself: the event
 /// begins with it, as in the paper. (The published code stores it at the token before.) The first token of a sequence

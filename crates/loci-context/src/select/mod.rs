@@ -249,7 +249,7 @@ pub struct ContextEnd<'a> {
 }
 
 /// Chooses rows; may keep state over layers and steps.
-pub trait Select: Send {
+pub trait Select: Send + Sync {
     /// The rows that the queries of `view` read. Rows newer than a query are hidden from it afterwards.
     ///
     /// # Errors

@@ -253,8 +253,8 @@ impl Scratch {
             };
             let mut sums = Sums { tiles: block.values, out: &mut out[row * dims..][..rows * dims], dims };
             // SAFETY: `attend` lowers the instruction set to what the processor has; `add` has checked row
-            // types, key lengths and head dims, so tiles have the lengths that `key_dims` and `dims` say; the row arrays above have
-            // `rows` rows, which is the number of rows that function `rows - 1` handles.
+            // types, key lengths and head dims, so tiles have the lengths that `key_dims` and `dims` say; the
+            // row arrays above have `rows` rows, which is the number of rows that function `rows - 1` handles.
             unsafe {
                 fetch(&next[..3]);
                 kernels.scores[rows - 1](&scores, work);
