@@ -24,10 +24,10 @@ pub enum Headings {
     Never,
 }
 
-/// Put before a question so that small models answer from the text and not from what they remember: with the bare
+/// Put behind a question so that small models answer from the text and not from what they remember: with the bare
 /// question, SmolLM2-135M explains what a pass key is instead of reading it out. Chosen from about fifteen wordings
-/// on two short pass-key texts and one page of a novel: little evidence, hence `--bare` to leave it out.
-const FRAME: &str = "Find the answer to this question in the text above and quote it: ";
+/// on pass-key texts of 3,700 tokens and one page of a novel: little evidence, hence `--bare` to leave it out.
+const FRAME: &str = "\n\nFind the answer in the text above and quote it.";
 
 /// Where a token of the prompt comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -99,8 +99,8 @@ impl Body {
     }
 }
 
-/// The prompt of a question about documents. A `bare` question stands as it is, otherwise it is introduced by a
-/// sentence that points at the text.
+/// The prompt of a question about documents. A `bare` question stands as it is, otherwise a sentence
+/// behind it points at the text.
 ///
 /// # Errors
 /// [`EngineError::Template`] when the model's chat template refuses the messages.
@@ -118,7 +118,7 @@ pub fn question_about(
         let parts = [Part { text: &body.text, special: SpecialTokens::AsText }];
         return encode(engine, &parts, true, |bytes| body.source(bytes));
     }
-    let asked = if bare { question.to_owned() } else { format!("{FRAME}{question}") };
+    let asked = if bare { question.to_owned() } else { format!("{question}{FRAME}") };
     let body = Body::new(documents, &asked, headings);
     let mut messages: Vec<Message> = system.map(|text| Message::new("system", text)).into_iter().collect();
     let place = messages.len();
