@@ -2,7 +2,7 @@
 
 use loci_models::memory::TokenEvidence;
 
-use crate::attention::TilePositions;
+use crate::attention::Positions;
 
 /// Tokens that are reported together.
 const BUCKET: usize = 16;
@@ -30,8 +30,8 @@ impl Evidence {
         self.queries += queries;
     }
 
-    /// Adds the mass of a tile's rows; those before `window` lie beyond it.
-    pub(crate) fn add(&mut self, rows: &TilePositions<'_>, sums: &[f32], window: usize) {
+    /// Adds the mass of rows; those before `window` lie beyond it.
+    pub(crate) fn add(&mut self, rows: &Positions<'_>, sums: &[f32], window: usize) {
         for (position, sum) in rows.zip(sums) {
             if let Some(mass) = self.mass.get_mut(position) {
                 *mass += sum;
@@ -71,9 +71,9 @@ mod tests {
         let mut evidence = Evidence::default();
         evidence.grow(40);
         evidence.count(2);
-        evidence.add(&TilePositions::From(0), &[0.5; 16], 16);
-        evidence.add(&TilePositions::From(32), &[1.0; 16], 16);
-        evidence.add(&TilePositions::Listed(&[7, 39]), &[0.0; 16], 40);
+        evidence.add(&Positions::From(0), &[0.5; 16], 16);
+        evidence.add(&Positions::From(32), &[1.0; 16], 16);
+        evidence.add(&Positions::Listed(&[7, 39]), &[0.0; 16], 40);
         let ranges = evidence.ranges();
         assert_eq!(ranges[0].tokens, 0..16);
         assert!((ranges[0].mass - 4.0).abs() < 1e-6);

@@ -70,14 +70,27 @@ pub fn dot(isa: Isa, a: &[f32], b: &[f32]) -> f32 {
     reduce::dot(isa, a, b)
 }
 
+/// Numbers rounded to 16 bits, with the scale that gives them back: `numbers[i]` is about `rounded[i] * scale`, within
+/// half a 32,767th of the largest one.
+pub fn round_to_16_bits(numbers: &[f32]) -> (Vec<i16>, f32) {
+    let largest = numbers.iter().fold(0.0_f32, |largest, number| largest.max(number.abs()));
+    let scale = largest / 32_767.0;
+    let inverse = if scale > f32::MIN_POSITIVE { 1.0 / scale } else { 0.0 };
+    (numbers.iter().map(|number| (number * inverse).round() as i16).collect(), scale)
+}
+
+/// Longest group of [`dot_codes`]: the sums of its products stay within 32 bits.
+pub const CODES: usize = 8192;
+
 /// Sum over groups of `scales[g]` times the sum of `codes[i] * numbers[i]` in the group: a product with numbers that are
 /// held as 8-bit codes with a scale for each group of `numbers.len() / scales.len()`.
 ///
 /// # Panics
-/// When the lengths differ or the groups do not fill them.
-pub fn dot_codes(isa: Isa, codes: &[i8], scales: &[f32], numbers: &[f32]) -> f32 {
+/// When the lengths differ, or the groups do not fill them or are longer than [`CODES`].
+pub fn dot_codes(isa: Isa, codes: &[i8], scales: &[f32], numbers: &[i16]) -> f32 {
     assert_eq!(codes.len(), numbers.len(), "lengths of both");
     assert!(!scales.is_empty() && numbers.len().is_multiple_of(scales.len()), "whole groups");
+    assert!(numbers.len() / scales.len() <= CODES, "groups of at most {CODES}");
     if numbers.is_empty() {
         return 0.0;
     }
@@ -176,11 +189,16 @@ mod tests {
             let numbers: Vec<f32> = (0..groups).flat_map(|_| group.iter().copied()).collect();
             let codes: Vec<i8> = numbers.iter().rev().map(|x| (x * 15.0) as i8).collect();
             let scales: Vec<f32> = (0..groups).map(|group| 0.1 + group as f32).collect();
+            let (rounded, scale) = round_to_16_bits(&numbers);
+            for (rounded, number) in rounded.iter().zip(&numbers) {
+                prop_assert!((f32::from(*rounded) * scale - number).abs() <= 0.51 * scale);
+            }
+            let numbers: Vec<f32> = rounded.iter().map(|number| f32::from(*number)).collect();
             let terms = || codes.iter().zip(&numbers).enumerate().map(|(index, (code, number))| {
                 f64::from(*code) * f64::from(*number) * f64::from(scales[index / group.len()])
             });
             for isa in Isa::available() {
-                let found = dot_codes(isa, &codes, &scales, &numbers);
+                let found = dot_codes(isa, &codes, &scales, &rounded);
                 prop_assert!(close(found, terms().sum(), terms().map(f64::abs).sum()));
             }
         }

@@ -15,7 +15,7 @@ use loci_models::rope::RopeSchedule;
 use crate::place::Place;
 use crate::select::Choice;
 use crate::store::{KvStore, Rotations};
-pub(crate) use unit::TilePositions;
+pub(crate) use unit::Positions;
 use unit::{Piece, Standing, Unit};
 
 /// Query rows of a task in prefill: enough to use each loaded tile many times.
@@ -30,6 +30,26 @@ const FEW_STRIPS: usize = 8;
 
 thread_local! {
     static SCRATCH: RefCell<(attend::Scratch, Vec<f32>)> = RefCell::default();
+}
+
+/// Where tasks put their results, kept from call to call: a memory is asked once a layer for every token that is written.
+#[derive(Debug, Default)]
+pub(crate) struct Buffers {
+    /// `[tasks, slot, head_dim]`.
+    outs: Vec<f32>,
+    /// `[tasks, slot]`: natural logs of the sums of exponentials.
+    lses: Vec<f32>,
+    /// `[tasks, mass slot]`.
+    masses: Vec<f32>,
+}
+
+/// As many copies of `number`.
+fn refill(buffer: &mut Vec<f32>, count: usize, number: f32) -> &mut [f32] {
+    buffer.clear();
+    // Growth by doubling would spend up to half of the budget on nothing.
+    buffer.reserve_exact(count);
+    buffer.resize(count, number);
+    buffer
 }
 
 /// What one call works on.
@@ -48,8 +68,8 @@ pub(crate) struct Call<'a> {
     pub(crate) isa: Isa,
 }
 
-/// Receives attention mass: `(head, positions of a tile, whether it was read as near, sums of its 16 rows)`.
-pub(crate) type MassVisitor<'a> = &'a mut dyn FnMut(usize, &TilePositions<'_>, bool, &[f32]);
+/// Receives attention mass: `(head, positions of some rows, whether they were read as near, their sums)`.
+pub(crate) type MassVisitor<'a> = &'a mut dyn FnMut(usize, &Positions<'_>, bool, &[f32]);
 
 impl Call<'_> {
     fn count(&self) -> usize {
@@ -57,7 +77,12 @@ impl Call<'_> {
     }
 
     /// Attends; `out` is `[m, heads, head_dim]`.
-    pub(crate) fn run(&self, out: &mut [f32], mass: Option<MassVisitor<'_>>) -> Result<(), MemoryError> {
+    pub(crate) fn run(
+        &self,
+        buffers: &mut Buffers,
+        out: &mut [f32],
+        mass: Option<MassVisitor<'_>>,
+    ) -> Result<(), MemoryError> {
         let mut units = self.units()?;
         self.gather_sparse(&mut units);
         let Some(heads) = units.first().map(|unit| unit.heads.len()) else { return Ok(()) };
@@ -81,15 +106,16 @@ impl Call<'_> {
             }
         }
         let slot = strip.min(self.count()) * heads;
-        let mut outs = vec![0.0; tasks.len() * slot * head_dim];
-        let mut lses = vec![f32::NEG_INFINITY; tasks.len() * slot];
+        let outs = refill(&mut buffers.outs, tasks.len() * slot * head_dim, 0.0);
+        let lses = refill(&mut buffers.lses, tasks.len() * slot, f32::NEG_INFINITY);
         let most_rows = tasks.iter().map(Task::key_rows).max().unwrap_or(0);
         let mass_slot = if mass.is_some() { (heads * most_rows).max(1) } else { 1 };
-        let mut masses = vec![0.0; if mass.is_some() { tasks.len() * mass_slot } else { 0 }];
+        let mass_count = if mass.is_some() { tasks.len() * mass_slot } else { 0 };
+        let masses = refill(&mut buffers.masses, mass_count, 0.0);
         {
-            let out_parts = Parts::new(&mut outs, slot * head_dim);
-            let lse_parts = Parts::new(&mut lses, slot);
-            let mass_parts = Parts::new(&mut masses, mass_slot);
+            let out_parts = Parts::new(outs, slot * head_dim);
+            let lse_parts = Parts::new(lses, slot);
+            let mass_parts = Parts::new(masses, mass_slot);
             self.pool.run(tasks.len(), &|index| {
                 if let (Some(out), Some(lse)) = (out_parts.take(index), lse_parts.take(index)) {
                     let task = &tasks[index];
@@ -97,11 +123,11 @@ impl Call<'_> {
                 }
             });
         }
-        let piece_lses = if cut && mass.is_some() { lses.clone() } else { Vec::new() };
-        self.gather(&units, &tasks, slot, &mut outs, &mut lses, out);
+        let piece_lses = if cut && mass.is_some() { lses.to_vec() } else { Vec::new() };
+        self.gather(&units, &tasks, slot, outs, lses, out);
         if let Some(visit) = mass {
             if cut {
-                rescale(&tasks, slot, &piece_lses, &lses, &mut masses, mass_slot);
+                rescale(&tasks, slot, &piece_lses, lses, masses, mass_slot);
             }
             for (task, sums) in tasks.iter().zip(masses.chunks_exact(mass_slot)) {
                 units[task.unit].report_mass(task, sums, visit);
@@ -111,7 +137,7 @@ impl Call<'_> {
     }
 
     /// Copies scattered rows together where that pays.
-    fn gather_sparse(&self, units: &mut [Unit]) {
+    fn gather_sparse(&self, units: &mut [Unit<'_>]) {
         let queries = self.count();
         if !units.iter().any(|unit| unit.is_sparse(queries)) {
             return;
@@ -128,7 +154,7 @@ impl Call<'_> {
     /// Brings the tasks' results to their places; pieces of the same queries are merged in ascending order.
     fn gather(
         &self,
-        units: &[Unit],
+        units: &[Unit<'_>],
         tasks: &[Task],
         slot: usize,
         outs: &mut [f32],
@@ -157,7 +183,7 @@ impl Call<'_> {
     }
 
     /// One task: rotates its queries for each part and calls the kernel.
-    fn attend(&self, unit: &Unit, task: &Task, out: &mut [f32], lse: &mut [f32], mass: Option<&mut [f32]>) {
+    fn attend(&self, unit: &Unit<'_>, task: &Task, out: &mut [f32], lse: &mut [f32], mass: Option<&mut [f32]>) {
         let head_dim = self.shape.head_dim;
         let heads = unit.heads.len();
         let rows = task.queries.len() * heads;
@@ -192,7 +218,7 @@ impl Call<'_> {
     }
 
     /// Appends the task's queries, rotated so that the keys of a part stand where they should.
-    fn rotate_queries(&self, unit: &Unit, standing: Standing, task: &Task, into: &mut Vec<f32>) {
+    fn rotate_queries(&self, unit: &Unit<'_>, standing: Standing, task: &Task, into: &mut Vec<f32>) {
         let head_dim = self.shape.head_dim;
         let width = self.shape.heads * head_dim;
         let pairs = head_dim / 2;
@@ -230,7 +256,7 @@ impl Call<'_> {
     }
 
     /// Visible rows of a piece for each query row of the task; `None` when every query sees all of them.
-    fn bounds(&self, unit: &Unit, piece: &Piece, task: &Task, heads: usize) -> Option<Vec<(u32, u32)>> {
+    fn bounds(&self, unit: &Unit<'_>, piece: &Piece, task: &Task, heads: usize) -> Option<Vec<(u32, u32)>> {
         let part = &unit.parts[piece.part];
         let extent = piece.extent(unit)?;
         let visible = |query: usize| {
@@ -308,16 +334,17 @@ impl Task {
     }
 }
 
-impl Unit {
+impl Unit<'_> {
     fn report_mass(&self, task: &Task, sums: &[f32], visit: MassVisitor<'_>) {
         let total = task.key_rows();
         for (offset, head) in self.heads.clone().enumerate() {
             let mut at = offset * total;
             for piece in &task.piece {
                 let part = &self.parts[piece.part];
-                for tile in &part.tiles[piece.tiles.clone()] {
-                    visit(head, &self.positions(tile), part.standing.is_near(), &sums[at..at + TILE]);
-                    at += TILE;
+                for (positions, tiles) in self.runs(&part.tiles[piece.tiles.clone()]) {
+                    let to = at + tiles * TILE;
+                    visit(head, &positions, part.standing.is_near(), &sums[at..to]);
+                    at = to;
                 }
             }
         }

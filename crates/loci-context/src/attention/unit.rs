@@ -1,7 +1,6 @@
 //! The rows that a group of heads reads, sorted into parts by where their keys stand.
 
 use std::ops::Range;
-use std::sync::Arc;
 
 use loci_kernels::attend::TilePair;
 use loci_kernels::tiles::{KeyTiles, TILE, ValueTiles};
@@ -9,7 +8,7 @@ use loci_models::memory::MemoryError;
 
 use super::{Call, PIECE_TILES};
 use crate::select::Selection;
-use crate::store::{PAGE, Packed, Page, missing};
+use crate::store::{PAGE, Packed, Page, PageRef, missing};
 
 /// A part in whose tiles less than one row in this many is present is copied together before many queries read it.
 const SPARSE: usize = 3;
@@ -18,20 +17,20 @@ const SPARSE: usize = 3;
 const MANY_ROWS: usize = 24;
 
 /// Heads that read the same rows of one kv head.
-pub(super) struct Unit {
+pub(super) struct Unit<'a> {
     kv_head: usize,
     pub(super) heads: Range<usize>,
     pub(super) parts: Vec<UnitPart>,
     /// What tiles lie in, held while they are read.
-    sources: Vec<Source>,
+    sources: Vec<Source<'a>>,
 }
 
 /// Where tiles lie.
-enum Source {
+enum Source<'a> {
     /// 64 consecutive rows.
-    Page(Arc<Page>),
+    Page(PageRef<'a>),
     /// What is left of a head's old rows.
-    Packed(Arc<Packed>),
+    Packed(&'a Packed),
     /// Rows copied together, with their positions.
     Copied { keys: KeyTiles, values: ValueTiles, positions: Vec<usize> },
 }
@@ -79,15 +78,15 @@ pub(super) struct UnitTile {
     present: u16,
 }
 
-/// The positions of a tile's rows.
-pub(crate) enum TilePositions<'a> {
-    /// Sixteen consecutive ones from here on.
+/// The positions of a tile's rows, or of those of several tiles in a row.
+pub(crate) enum Positions<'a> {
+    /// Consecutive ones from here on.
     From(usize),
-    /// These, at most sixteen.
+    /// These; rows behind them do not exist.
     Listed(&'a [usize]),
 }
 
-impl TilePositions<'_> {
+impl Positions<'_> {
     /// The rows that exist, each with its number.
     pub(crate) fn zip<'b>(&'b self, sums: &'b [f32]) -> impl Iterator<Item = (usize, f32)> + 'b {
         sums.iter().enumerate().map_while(|(row, sum)| match self {
@@ -96,7 +95,25 @@ impl TilePositions<'_> {
         })
     }
 
-    /// Position behind the last row.
+    /// Adds the sums of the rows to `held`, whose first number belongs to position `first`; rows outside are passed over.
+    pub(crate) fn add_to(&self, sums: &[f32], first: usize, held: &mut [f32]) {
+        match self {
+            Self::From(start) => {
+                let skipped = first.saturating_sub(*start);
+                let (sums, held) = (sums.get(skipped..), held.get_mut(start + skipped - first..));
+                let pairs = held.into_iter().flatten().zip(sums.into_iter().flatten());
+                pairs.for_each(|(held, sum)| *held += sum);
+            }
+            Self::Listed(positions) => {
+                for (position, sum) in positions.iter().zip(sums) {
+                    let held = position.checked_sub(first).and_then(|row| held.get_mut(row));
+                    held.into_iter().for_each(|held| *held += sum);
+                }
+            }
+        }
+    }
+
+    /// Position behind the last row of a tile.
     fn end(&self) -> usize {
         match self {
             Self::From(first) => first + TILE,
@@ -113,15 +130,15 @@ impl TilePositions<'_> {
     }
 }
 
-impl Call<'_> {
+impl<'a> Call<'a> {
     /// The heads that read together, each with its rows.
-    pub(super) fn units(&self) -> Result<Vec<Unit>, MemoryError> {
+    pub(super) fn units(&self) -> Result<Vec<Unit<'a>>, MemoryError> {
         let groups = self.choice.groups(self.shape).into_iter();
         groups.map(|(kv_head, heads, selection)| self.unit(kv_head, heads, selection)).collect()
     }
 
     /// Sorts the rows of a selection into parts by the distance at which they stand.
-    fn unit(&self, kv_head: usize, heads: Range<usize>, selection: &Selection) -> Result<Unit, MemoryError> {
+    fn unit(&self, kv_head: usize, heads: Range<usize>, selection: &Selection) -> Result<Unit<'a>, MemoryError> {
         debug_assert!(selection.is_sorted(), "spans must ascend and not overlap");
         let end = self.first + self.count();
         let mut unit = Unit { kv_head, heads, parts: Vec::new(), sources: Vec::new() };
@@ -142,7 +159,7 @@ impl Call<'_> {
 
     fn add(
         &self,
-        unit: &mut Unit,
+        unit: &mut Unit<'a>,
         standing: Standing,
         edge: usize,
         rows: Range<usize>,
@@ -158,7 +175,7 @@ impl Call<'_> {
                 if standing.keys(&packed.rows).is_none() {
                     return Err(missing(standing.form(), rows.start));
                 }
-                unit.sources.push(Source::Packed(Arc::clone(packed)));
+                unit.sources.push(Source::Packed(packed));
                 let source = unit.sources.len() - 1;
                 for number in held.start / TILE..held.end.div_ceil(TILE) {
                     let base = number * TILE;
@@ -172,7 +189,12 @@ impl Call<'_> {
         if rows.is_empty() {
             return Ok(());
         }
+        if let Some(lacking) = layer.lacks(unit.kv_head, standing.is_near(), rows.start) {
+            return Err(lacking);
+        }
         let part = unit.part(standing, edge, false);
+        unit.parts[part].tiles.reserve(rows.len() / TILE + 2);
+        unit.sources.reserve(rows.len() / PAGE + 2);
         let mut held = None;
         for tile in rows.start / TILE..rows.end.div_ceil(TILE) {
             let first = tile * TILE;
@@ -184,7 +206,8 @@ impl Call<'_> {
             }
             if held != Some(first / PAGE) {
                 let page = layer.page(unit.kv_head, first / PAGE)?;
-                if standing.keys(&page).is_none() {
+                loci_kernels::prefetch(&*page);
+                if layer.may_be_cold() && standing.keys(&page).is_none() {
                     return Err(missing(standing.form(), first));
                 }
                 held = Some(first / PAGE);
@@ -240,7 +263,7 @@ pub(super) struct Piece {
 
 impl Piece {
     /// The tiles as the kernel takes them.
-    pub(super) fn pairs<'a>(&self, unit: &'a Unit) -> Vec<TilePair<'a>> {
+    pub(super) fn pairs<'a>(&self, unit: &'a Unit<'_>) -> Vec<TilePair<'a>> {
         let part = &unit.parts[self.part];
         part.tiles[self.tiles.clone()]
             .iter()
@@ -256,7 +279,7 @@ impl Piece {
     }
 
     /// Rows of the piece from `position` on begin at this one, counted as the kernel counts.
-    pub(super) fn row_of(&self, unit: &Unit, position: usize) -> u32 {
+    pub(super) fn row_of(&self, unit: &Unit<'_>, position: usize) -> u32 {
         let tiles = &unit.parts[self.part].tiles[self.tiles.clone()];
         let tile = tiles.partition_point(|tile| unit.positions(tile).end() <= position);
         let inside = tiles.get(tile).map_or(0, |tile| unit.positions(tile).row(position));
@@ -264,13 +287,13 @@ impl Piece {
     }
 
     /// Positions from the first row to behind the last.
-    pub(super) fn extent(&self, unit: &Unit) -> Option<Range<usize>> {
+    pub(super) fn extent(&self, unit: &Unit<'_>) -> Option<Range<usize>> {
         let tiles = &unit.parts[self.part].tiles[self.tiles.clone()];
         Some(tiles.first()?.first..unit.positions(tiles.last()?).end())
     }
 }
 
-impl Source {
+impl Source<'_> {
     fn tiles(&self, standing: Standing) -> Option<(&KeyTiles, &ValueTiles)> {
         match self {
             Self::Page(page) => Some((standing.keys(page)?, &page.values)),
@@ -280,7 +303,7 @@ impl Source {
     }
 }
 
-impl Unit {
+impl Unit<'_> {
     /// The part for keys that stand like this; made if there is none.
     fn part(&mut self, standing: Standing, edge: usize, packed: bool) -> usize {
         let same = |part: &UnitPart| part.standing == standing && part.edge == edge && part.packed == packed;
@@ -291,13 +314,32 @@ impl Unit {
     }
 
     /// The positions of a tile's rows.
-    pub(super) fn positions(&self, tile: &UnitTile) -> TilePositions<'_> {
+    pub(super) fn positions(&self, tile: &UnitTile) -> Positions<'_> {
         let positions = match &self.sources[tile.source] {
-            Source::Page(_) => return TilePositions::From(tile.first),
+            Source::Page(_) => return Positions::From(tile.first),
             Source::Packed(packed) => &packed.positions,
             Source::Copied { positions, .. } => positions,
         };
-        TilePositions::Listed(&positions[tile.number * TILE..((tile.number + 1) * TILE).min(positions.len())])
+        Positions::Listed(&positions[tile.number * TILE..((tile.number + 1) * TILE).min(positions.len())])
+    }
+
+    /// The positions of the rows of `tiles`, as many tiles together as follow each other; each with their number.
+    pub(super) fn runs<'a>(&'a self, tiles: &'a [UnitTile]) -> impl Iterator<Item = (Positions<'a>, usize)> + 'a {
+        let mut rest = tiles;
+        std::iter::from_fn(move || {
+            let positions = self.positions(rest.first()?);
+            let count = match positions {
+                Positions::From(first) => {
+                    let follows = |(number, tile): &(usize, &UnitTile)| {
+                        tile.first == first + number * TILE && matches!(self.sources[tile.source], Source::Page(_))
+                    };
+                    rest.iter().enumerate().take_while(follows).count()
+                }
+                Positions::Listed(_) => 1,
+            };
+            rest = &rest[count..];
+            Some((positions, count))
+        })
     }
 
     /// Numbers of a key that a part's keys hold; `None`: all.
@@ -341,12 +383,12 @@ impl Unit {
     /// The position of row `row` of a tile, which is present.
     fn position(&self, tile: &UnitTile, row: usize) -> usize {
         match self.positions(tile) {
-            TilePositions::From(first) => first + row,
-            TilePositions::Listed(positions) => positions[row],
+            Positions::From(first) => first + row,
+            Positions::Listed(positions) => positions[row],
         }
     }
 
-    fn copied(&self, part: usize) -> Option<Source> {
+    fn copied(&self, part: usize) -> Option<Source<'static>> {
         let part = &self.parts[part];
         let present = part.present();
         let (first_keys, first_values) = self.sources[part.tiles.first()?.source].tiles(part.standing)?;

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use loci_kernels::pool::Parts;
 use loci_kernels::tiles::RowType;
-use loci_kernels::vector::{dot, dot_codes};
+use loci_kernels::vector::{dot, dot_codes, round_to_16_bits};
 use loci_kernels::{Isa, Pool};
 use loci_models::memory::{AttentionShape, MemoryError};
 
@@ -39,6 +39,13 @@ struct Layer {
     scales: Vec<f32>,
     /// `[blocks]`: Euclidean lengths of the vectors.
     lengths: Vec<f32>,
+}
+
+/// A probe in the number format that the vectors can be multiplied with.
+enum Asked<'a> {
+    Exact(&'a [f32]),
+    /// 16 bits, with their scale: products of whole numbers take half the time of those of f32.
+    Rounded(Vec<i16>, f32),
 }
 
 impl BlockVectors {
@@ -106,17 +113,28 @@ impl BlockVectors {
         self.layers[layer].lengths.len()
     }
 
-    /// Product of the part of a block's vector that belongs to `heads` with `probe` `[heads.len() * head_dim]`.
-    fn product(&self, layer: usize, block: usize, heads: Range<usize>, probe: &[f32]) -> f32 {
+    fn ask<'a>(&self, probe: &'a [f32]) -> Asked<'a> {
+        match self.coded {
+            true => {
+                let (rounded, scale) = round_to_16_bits(probe);
+                Asked::Rounded(rounded, scale)
+            }
+            false => Asked::Exact(probe),
+        }
+    }
+
+    /// Product of the part of a block's vector that belongs to `heads` with a probe `[heads.len() * head_dim]`.
+    fn product(&self, layer: usize, block: usize, heads: Range<usize>, probe: &Asked<'_>) -> f32 {
         let (all, head_dim) = (self.shape.heads, self.shape.head_dim);
         let start = block * all + heads.start;
         let (from, to) = (start * head_dim, (start + heads.len()) * head_dim);
         let held = &self.layers[layer];
-        match self.coded {
-            true => {
-                dot_codes(self.isa, &held.codes[from..to], &held.scales[start..start + heads.len()], probe)
+        match probe {
+            Asked::Rounded(probe, scale) => {
+                let scales = &held.scales[start..start + heads.len()];
+                dot_codes(self.isa, &held.codes[from..to], scales, probe) * scale
             }
-            false => dot(self.isa, &held.exact[from..to], probe),
+            Asked::Exact(probe) => dot(self.isa, &held.exact[from..to], probe),
         }
     }
 
@@ -124,7 +142,8 @@ impl BlockVectors {
     pub(super) fn score(&self, layer: usize, probe: &[f32], blocks: usize, scores: &mut Vec<f32>) {
         scores.clear();
         let blocks = blocks.min(self.blocks(layer));
-        scores.extend((0..blocks).map(|block| self.product(layer, block, 0..self.shape.heads, probe)));
+        let probe = self.ask(probe);
+        scores.extend((0..blocks).map(|block| self.product(layer, block, 0..self.shape.heads, &probe)));
     }
 
     /// Cosines of the first `blocks` vectors with `probe`.
@@ -148,7 +167,8 @@ impl BlockVectors {
     ) {
         scores.clear();
         let blocks = blocks.min(self.blocks(layer));
-        scores.extend((0..blocks).map(|block| self.product(layer, block, head..head + 1, probe)));
+        let probe = self.ask(probe);
+        scores.extend((0..blocks).map(|block| self.product(layer, block, head..head + 1, &probe)));
     }
 
     /// The `count` of the first `blocks` vectors with the largest products; see [`Index::top`](super::Index::top).
@@ -161,11 +181,11 @@ impl BlockVectors {
         pool: &Pool,
     ) -> Vec<usize> {
         let mut scores = vec![0.0; blocks.min(self.blocks(layer))];
-        let tasks = scores.len().div_ceil(TASK);
+        let (tasks, probe) = (scores.len().div_ceil(TASK), self.ask(probe));
         let parts = Parts::new(&mut scores, TASK);
         pool.run(tasks, &|task| {
             for (block, score) in (task * TASK..).zip(parts.take(task).into_iter().flatten()) {
-                *score = self.product(layer, block, 0..self.shape.heads, probe);
+                *score = self.product(layer, block, 0..self.shape.heads, &probe);
             }
         });
         drop(parts);

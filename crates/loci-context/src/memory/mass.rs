@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use loci_models::memory::MemoryError;
 
-use crate::attention::TilePositions;
+use crate::attention::Positions;
 use crate::saved::{Reader, Writer};
 
 /// Bytes in RAM of the tracks of all layers.
@@ -32,14 +32,9 @@ impl MassTrack {
         }
     }
 
-    /// Adds the sums of a tile's rows; rows that are held no more or not yet are passed over.
-    pub(super) fn add(&mut self, head: usize, rows: &TilePositions<'_>, sums: &[f32]) {
-        for (position, sum) in rows.zip(sums) {
-            let held = position.checked_sub(self.first).and_then(|row| self.heads[head].get_mut(row));
-            if let Some(mass) = held {
-                *mass += sum;
-            }
-        }
+    /// Adds the sums of rows; rows that are held no more or not yet are passed over.
+    pub(super) fn add(&mut self, head: usize, rows: &Positions<'_>, sums: &[f32]) {
+        rows.add_to(sums, self.first, &mut self.heads[head]);
     }
 
     /// The mass of `rows`, for each head.

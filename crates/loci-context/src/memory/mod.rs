@@ -16,7 +16,7 @@ use loci_models::memory::{
 };
 use loci_models::rope::RopeSchedule;
 
-use crate::attention::Call;
+use crate::attention::{Buffers, Call};
 use crate::evidence::Evidence;
 use crate::keep::{Keep, KvHead};
 use crate::recipes::Recipe;
@@ -42,6 +42,7 @@ pub struct RecipeMemory {
     /// Tokens of the step being done.
     chunk: usize,
     rotations: Rotations,
+    buffers: Buffers,
     /// Per layer; empty when the index does not want mass.
     mass: Vec<MassTrack>,
     /// Per layer, unrotated queries `[rows, heads, head_dim]` of the rows that are in no block yet, or of the newest ones
@@ -100,6 +101,7 @@ impl RecipeMemory {
             read: 0,
             chunk: 0,
             rotations: Rotations::default(),
+            buffers: Buffers::default(),
             mass: if wants_mass { (0..layers).map(|_| track()).collect() } else { Vec::new() },
             queries: if wants_queries { vec![QueryTrack::default(); layers] } else { Vec::new() },
             indexed: vec![0; layers],
@@ -203,9 +205,10 @@ impl RecipeMemory {
             evidence.count(count * self.shape.heads);
         }
         if track.is_none() && evidence.is_none() && weights.is_empty() {
-            call.run(out, None)?;
+            call.run(&mut self.buffers, out, None)?;
         } else {
             call.run(
+                &mut self.buffers,
                 out,
                 Some(&mut |head, rows, near, sums| {
                     if let Some(track) = track.as_deref_mut().filter(|_| near) {
@@ -215,9 +218,7 @@ impl RecipeMemory {
                         evidence.add(rows, sums, end.saturating_sub(window));
                     }
                     if let Some(weights) = weights.get_mut(head) {
-                        for (position, sum) in rows.zip(sums) {
-                            weights.get_mut(position).into_iter().for_each(|weight| *weight += sum);
-                        }
+                        rows.add_to(sums, 0, weights);
                     }
                 }),
             )?;
@@ -358,6 +359,7 @@ impl ContextMemory for RecipeMemory {
             read: self.read,
             chunk: self.chunk,
             rotations: self.rotations.clone(),
+            buffers: Buffers::default(),
             mass: self.mass.clone(),
             queries: self.queries.clone(),
             indexed: self.indexed.clone(),

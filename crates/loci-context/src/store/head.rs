@@ -9,21 +9,24 @@ use loci_models::rope::RopeSchedule;
 
 use super::cold::{ColdFile, ColdSlot};
 use super::packed::{HeadPacking, Packed, Packer};
-use super::{Layout, PAGE, Page, Rotations, missing};
+use super::{Layout, PAGE, Page, PageRef, Rotations, missing};
 use crate::saved::{Reader, Writer};
 
-/// Where a page is. Both empty: it was dropped. Both set: the copy in the file is the same.
+/// A page in the file.
 #[derive(Clone, Default)]
-struct Slot {
-    hot: Option<Arc<Page>>,
-    cold: Option<Arc<ColdSlot>>,
-    /// When it was last read.
+struct Cold {
+    copy: Option<Arc<ColdSlot>>,
+    /// When the page was last read.
     stamp: u64,
 }
 
+/// Where each page is: in RAM, in the file (the copies are the same), or in neither when it was dropped.
 #[derive(Clone, Default)]
 pub(super) struct HeadRows {
-    slots: Vec<Slot>,
+    /// Apart from what is seldom looked at: scattered pages are looked up for every token that is written.
+    hot: Vec<Option<Arc<Page>>>,
+    /// As many as `hot`.
+    cold: Vec<Cold>,
     rows: usize,
     /// Pages in front whose rotated keys are gone (where unrotated ones remain).
     unrotated: usize,
@@ -40,12 +43,12 @@ impl HeadRows {
     pub(super) fn bytes(&self) -> usize {
         let packed = self.packed.as_ref().map_or(0, |packed| packed.bytes());
         packed
-            + self.slots.iter().filter_map(|slot| slot.hot.as_ref()).map(|page| page.bytes()).sum::<usize>()
+            + self.hot.iter().flatten().map(|page| page.bytes()).sum::<usize>()
     }
 
     /// What is left of the rows before the returned position; the others are gone.
-    pub(super) fn packed(&self) -> (Option<&Arc<Packed>>, usize) {
-        (self.packed.as_ref(), self.packed_end)
+    pub(super) fn packed(&self) -> (Option<&Packed>, usize) {
+        (self.packed.as_deref(), self.packed_end)
     }
 
     /// Keeps, of the rows before `end`, only those that `packing` names.
@@ -59,7 +62,7 @@ impl HeadRows {
     ) -> Result<(), MemoryError> {
         let end = end.min(self.rows);
         let mut packer = Packer::new(packing, layout, schedule, isa);
-        let mut held: Option<(usize, Arc<Page>)> = None;
+        let mut held: Option<(usize, PageRef<'_>)> = None;
         for position in packing.rows.iter().copied().filter(|position| *position < end) {
             if position < self.packed_end {
                 let old = self.packed.as_ref().ok_or_else(|| missing("dropped rows", position))?;
@@ -76,9 +79,7 @@ impl HeadRows {
         }
         self.packed = Some(Arc::new(packer.finish(end)));
         self.packed_end = end;
-        for slot in &mut self.slots[..end / PAGE] {
-            *slot = Slot::default();
-        }
+        (0..end / PAGE).for_each(|number| self.drop_page(number));
         Ok(())
     }
 
@@ -97,11 +98,12 @@ impl HeadRows {
         let mut rotated = vec![0.0; head_dim];
         for (key, value) in k.chunks_exact(width).zip(v.chunks_exact(width)) {
             if self.rows.is_multiple_of(PAGE) {
-                self.slots.push(Slot { hot: Some(Arc::new(Page::new(layout))), ..Slot::default() });
+                self.hot.push(Some(Arc::new(Page::new(layout))));
+                self.cold.push(Cold::default());
             }
             let position = self.rows;
             self.rows += 1;
-            let Some(page) = self.slots.last_mut().and_then(|slot| slot.hot.as_mut()) else { return };
+            let Some(Some(page)) = self.hot.last_mut() else { return };
             // A page shared with a fork is copied here, at its first own row.
             let page = Arc::make_mut(page);
             let key = &key[own.clone()];
@@ -118,13 +120,23 @@ impl HeadRows {
         }
     }
 
-    pub(super) fn page(&self, number: usize, layout: &Layout) -> Result<Arc<Page>, MemoryError> {
-        let slot = self.slots.get(number).ok_or_else(|| missing("rows", number * PAGE))?;
-        match (&slot.hot, &slot.cold) {
-            (Some(page), _) => Ok(Arc::clone(page)),
-            (None, Some(cold)) => Ok(Arc::new(Page::load_far(layout, &cold.read()?)?)),
-            (None, None) => Err(missing("dropped rows", number * PAGE)),
+    pub(super) fn page(&self, number: usize, layout: &Layout) -> Result<PageRef<'_>, MemoryError> {
+        if let Some(page) = self.hot.get(number).ok_or_else(|| missing("rows", number * PAGE))? {
+            return Ok(PageRef::Hot(page));
         }
+        match &self.cold[number].copy {
+            Some(copy) => Ok(PageRef::Read(Box::new(Page::load_far(layout, &copy.read()?)?))),
+            None => Err(missing("dropped rows", number * PAGE)),
+        }
+    }
+
+    fn is_dropped(&self, number: usize) -> bool {
+        self.hot[number].is_none() && self.cold[number].copy.is_none()
+    }
+
+    fn drop_page(&mut self, number: usize) {
+        self.hot[number] = None;
+        self.cold[number] = Cold::default();
     }
 
     /// Brings the pages of `range` into RAM and marks them as read at `clock`.
@@ -135,12 +147,12 @@ impl HeadRows {
         layout: &Layout,
     ) -> Result<(), MemoryError> {
         for number in range.start.max(self.packed_end) / PAGE..range.end.div_ceil(PAGE) {
-            if self.slots.get(number).is_some_and(|slot| slot.hot.is_none()) {
-                let page = self.page(number, layout)?;
-                self.slots[number].hot = Some(page);
+            if self.hot.get(number).is_some_and(Option::is_none) {
+                let page = self.page(number, layout)?.shared();
+                self.hot[number] = Some(page);
             }
-            if let Some(slot) = self.slots.get_mut(number) {
-                slot.stamp = clock;
+            if let Some(cold) = self.cold.get_mut(number) {
+                cold.stamp = clock;
             }
         }
         Ok(())
@@ -148,7 +160,7 @@ impl HeadRows {
 
     /// Pages in RAM that lie wholly before `near_from`.
     pub(super) fn far_hot(&self, near_from: usize) -> usize {
-        self.slots[..near_from / PAGE].iter().filter(|slot| slot.hot.is_some()).count()
+        self.hot[..near_from / PAGE].iter().flatten().count()
     }
 
     /// Moves the pages read longest ago to the file, until `keep` far ones are left; those read at `clock` stay.
@@ -159,36 +171,34 @@ impl HeadRows {
         clock: u64,
         file: &Arc<ColdFile>,
     ) -> Result<(), MemoryError> {
-        let far = &mut self.slots[..near_from / PAGE];
-        let mut hot: Vec<usize> = (0..far.len()).filter(|number| far[*number].hot.is_some()).collect();
-        let surplus = hot.len().saturating_sub(keep);
-        hot.retain(|number| far[*number].stamp != clock);
-        hot.sort_by_key(|number| (far[*number].stamp, *number));
+        let mut far: Vec<usize> = (0..near_from / PAGE).filter(|number| self.hot[*number].is_some()).collect();
+        let surplus = far.len().saturating_sub(keep);
+        far.retain(|number| self.cold[*number].stamp != clock);
+        far.sort_by_key(|number| (self.cold[*number].stamp, *number));
         let mut bytes = Vec::new();
-        for number in hot.into_iter().take(surplus) {
-            let slot = &mut far[number];
-            if let (Some(page), None) = (&slot.hot, &slot.cold) {
+        for number in far.into_iter().take(surplus) {
+            let copy = &mut self.cold[number].copy;
+            if let (Some(page), None) = (&self.hot[number], &copy) {
                 bytes.clear();
                 page.store_far(&mut bytes);
-                slot.cold = Some(Arc::new(file.write(&bytes)?));
+                *copy = Some(Arc::new(file.write(&bytes)?));
             }
-            slot.hot = None;
+            self.hot[number] = None;
         }
         Ok(())
     }
 
     pub(super) fn release(&mut self, unreachable: &Range<usize>, near_from: usize, raw: bool) {
         let droppable = unreachable.start.div_ceil(PAGE)..unreachable.end / PAGE;
-        for slot in self.slots.iter_mut().take(droppable.end).skip(droppable.start).rev() {
+        for number in (droppable.start..droppable.end.min(self.hot.len())).rev() {
             // Pages in front of one that is gone already were dropped in earlier calls.
-            if slot.hot.is_none() && slot.cold.is_none() {
+            if self.is_dropped(number) {
                 break;
             }
-            *slot = Slot::default();
+            self.drop_page(number);
         }
         while raw && (self.unrotated + 1) * PAGE <= near_from {
-            if let Some(page) = self.slots[self.unrotated].hot.as_mut().filter(|page| page.rotated.is_some())
-            {
+            if let Some(page) = self.hot[self.unrotated].as_mut().filter(|page| page.rotated.is_some()) {
                 Arc::make_mut(page).rotated = None;
             }
             self.unrotated += 1;
@@ -204,20 +214,22 @@ impl HeadRows {
             *self = Self::default();
             return if to == 0 { Ok(()) } else { Err(missing("packed rows", to)) };
         }
-        self.slots.truncate(to.div_ceil(PAGE));
-        self.unrotated = self.unrotated.min(self.slots.len());
+        self.hot.truncate(to.div_ceil(PAGE));
+        self.cold.truncate(to.div_ceil(PAGE));
+        self.unrotated = self.unrotated.min(self.hot.len());
         self.rows = to;
         if !to.is_multiple_of(PAGE) {
-            let mut page = self.page(to / PAGE, layout)?;
+            let mut page = self.page(to / PAGE, layout)?.shared();
             Arc::make_mut(&mut page).truncate(to % PAGE);
-            self.slots[to / PAGE] = Slot { hot: Some(page), cold: None, stamp: 0 };
+            self.hot[to / PAGE] = Some(page);
+            self.cold[to / PAGE] = Cold::default();
         }
         Ok(())
     }
 
     /// The first position from `from` on whose row is there, and all behind it.
     pub(super) fn first_present(&self, from: usize) -> usize {
-        let gone = self.slots.iter().rposition(|slot| slot.hot.is_none() && slot.cold.is_none());
+        let gone = (0..self.hot.len()).rfind(|number| self.is_dropped(*number));
         gone.map_or(from, |number| from.max((number + 1) * PAGE))
     }
 
@@ -232,10 +244,10 @@ impl HeadRows {
         if let Some(packed) = &self.packed {
             packed.save(out)?;
         }
-        for (number, slot) in self.slots.iter().enumerate() {
-            let page = match slot {
-                Slot { hot: None, cold: None, .. } => None,
-                _ => Some(self.page(number, layout)?),
+        for number in 0..self.hot.len() {
+            let page = match self.is_dropped(number) {
+                true => None,
+                false => Some(self.page(number, layout)?),
             };
             out.number(usize::from(page.is_some()))?;
             if let Some(page) = page {
@@ -253,18 +265,18 @@ impl HeadRows {
             0 => None,
             _ => Some(Arc::new(Packed::read(from, packed_end, layout)?)),
         };
-        let mut slots = Vec::new();
-        while slots.len() < rows.div_ceil(PAGE) {
-            let held = (rows - slots.len() * PAGE).min(PAGE);
-            let hot = match from.number()? {
+        let mut hot = Vec::new();
+        while hot.len() < rows.div_ceil(PAGE) {
+            let held = (rows - hot.len() * PAGE).min(PAGE);
+            hot.push(match from.number()? {
                 0 => None,
                 _ => Some(Arc::new(Page::read(from, held, layout)?)),
-            };
-            slots.push(Slot { hot, ..Slot::default() });
+            });
         }
-        if unrotated > slots.len() {
+        if unrotated > hot.len() {
             return Err(MemoryError::Saved("more pages are marked than there are".into()));
         }
-        Ok(Self { slots, rows, unrotated, packed, packed_end })
+        let cold = vec![Cold::default(); hot.len()];
+        Ok(Self { hot, cold, rows, unrotated, packed, packed_end })
     }
 }

@@ -28,7 +28,7 @@ use crate::saved::{Reader, Writer};
 use cold::ColdFile;
 use head::HeadRows;
 pub(crate) use packed::Packed;
-pub(crate) use page::Page;
+pub(crate) use page::{Page, PageRef};
 
 /// What a store holds.
 #[derive(Clone, Debug)]
@@ -285,7 +285,7 @@ pub struct LayerRows<'a> {
     heads: &'a [HeadRows],
 }
 
-impl LayerRows<'_> {
+impl<'a> LayerRows<'a> {
     /// The instruction set in use.
     pub fn isa(&self) -> Isa {
         self.store.isa
@@ -340,7 +340,7 @@ impl LayerRows<'_> {
         scores: &mut [f32],
     ) -> Result<(), MemoryError> {
         let mut key = vec![0.0; probe.len()];
-        let mut current: Option<(usize, Arc<Page>)> = None;
+        let mut current: Option<(usize, PageRef<'_>)> = None;
         for (position, score) in positions.zip(scores) {
             let number = position / PAGE;
             let page = match &current {
@@ -357,12 +357,28 @@ impl LayerRows<'_> {
     }
 
     /// What a kv head has kept of the rows before the returned position, once they were packed.
-    pub(crate) fn packed(&self, head: usize) -> (Option<&Arc<Packed>>, usize) {
+    pub(crate) fn packed(&self, head: usize) -> (Option<&'a Packed>, usize) {
         self.heads[head].packed()
     }
 
+    /// The error for reading rows from `position` on whose keys are not held in the form that is wanted, as far as that is
+    /// known without a look at the pages: one that was in the file has lost a form.
+    pub(crate) fn lacks(&self, head: usize, rotated: bool, position: usize) -> Option<MemoryError> {
+        let layout = &self.store.layout;
+        let held = match rotated {
+            true => layout.rotated_reach > 0 && position >= self.heads[head].rotated_from(),
+            false => layout.raw,
+        };
+        (!held).then(|| missing(if rotated { "rotated keys" } else { "unrotated keys" }, position))
+    }
+
+    /// Whether pages may have been in the file.
+    pub(crate) fn may_be_cold(&self) -> bool {
+        self.store.layout.far_pages.is_some()
+    }
+
     /// The page that holds `number * PAGE` and on; read from the file when it is cold.
-    pub(crate) fn page(&self, head: usize, number: usize) -> Result<Arc<Page>, MemoryError> {
+    pub(crate) fn page(&self, head: usize, number: usize) -> Result<PageRef<'a>, MemoryError> {
         self.heads[head].page(number, &self.store.layout)
     }
 }

@@ -1,5 +1,8 @@
 //! A page: the keys and values of 64 consecutive positions of one kv head.
 
+use std::ops::Deref;
+use std::sync::Arc;
+
 use loci_kernels::tiles::{KeyTiles, ValueTiles};
 use loci_models::memory::MemoryError;
 
@@ -15,6 +18,35 @@ pub(crate) struct Page {
     pub(crate) raw: Option<KeyTiles>,
     pub(crate) rotated: Option<KeyTiles>,
     pub(crate) values: ValueTiles,
+}
+
+/// A page to read from: one in RAM, or a copy of one that is cold.
+///
+/// A search touches many pages, most of them in no cache. Counting references there would wait for each in turn.
+pub(crate) enum PageRef<'a> {
+    Hot(&'a Arc<Page>),
+    Read(Box<Page>),
+}
+
+impl PageRef<'_> {
+    /// The page, to be held.
+    pub(super) fn shared(self) -> Arc<Page> {
+        match self {
+            Self::Hot(page) => Arc::clone(page),
+            Self::Read(page) => Arc::from(page),
+        }
+    }
+}
+
+impl Deref for PageRef<'_> {
+    type Target = Page;
+
+    fn deref(&self) -> &Page {
+        match self {
+            Self::Hot(page) => page,
+            Self::Read(page) => page,
+        }
+    }
 }
 
 impl Page {

@@ -107,14 +107,7 @@ impl<'a> Block<'a> {
 /// or a few, this doubles the speed. A third of a block at a time, because a longer burst would wait for
 /// the memory instead of overlapping with the kernels.
 fn fetch(tiles: &[&[Line]]) {
-    #[cfg(target_arch = "x86_64")]
-    for line in tiles.iter().copied().flatten() {
-        use std::arch::x86_64::{_MM_HINT_T1, _mm_prefetch};
-        // SAFETY: a hint, which never faults; every x86-64 has it.
-        unsafe { _mm_prefetch::<_MM_HINT_T1>(std::ptr::from_ref(line).cast()) };
-    }
-    #[cfg(not(target_arch = "x86_64"))]
-    let _ = tiles;
+    tiles.iter().copied().flatten().for_each(crate::prefetch);
 }
 
 impl Scratch {
