@@ -366,6 +366,11 @@ impl Session {
         self.memory.bytes()
     }
 
+    /// Of [`memory_bytes`](Self::memory_bytes), those of keys and values.
+    pub fn row_bytes(&self) -> usize {
+        self.memory.row_bytes()
+    }
+
     /// Tokens of a chunk, as the method needs them: ends at multiples of this keep the result independent of how the
     /// input is cut.
     pub fn chunk_tokens(&self) -> usize {

@@ -229,4 +229,9 @@ pub trait ContextMemory: Send {
 
     /// Bytes in RAM that grow with the input: rows, indexes, scratch.
     fn bytes(&self) -> usize;
+
+    /// Of [`bytes`](Self::bytes), those of keys and values.
+    fn row_bytes(&self) -> usize {
+        self.bytes()
+    }
 }

@@ -415,4 +415,8 @@ impl ContextMemory for RecipeMemory {
             + self.mark.as_ref().map_or(0, |mark| mark.bytes())
             + self.evidence.as_ref().map_or(0, Evidence::bytes)
     }
+
+    fn row_bytes(&self) -> usize {
+        self.store.bytes()
+    }
 }

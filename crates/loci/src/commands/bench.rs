@@ -29,14 +29,16 @@ enum What {
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Every measurement starts from an empty memory on the loaded model and reads pseudo-random \
-tokens, the same ones each time, in chunks as `ask` does, the last token alone. Writing feeds back the most probable \
-token and never stops early. Shown are medians; ratios are to the first method at the same length."
+tokens, the same ones each time, in chunks as `ask` does, the last 32 as a question and the last token alone. Writing feeds \
+back the most probable token and never stops early. Shown are medians; ratios are to the first method at the same length. \
+Rows are the bytes of keys and values once the prompt was read; peak is the largest resident size of the process while it \
+read and wrote, the model included."
 )]
 struct SpeedArgs {
     /// Prompt lengths in tokens.
     #[arg(long, value_delimiter = ',', default_value = "512,2048,8192", value_name = "N,N,…")]
     lengths: Vec<usize>,
-    /// Methods, with parameters if wanted: full,inf-llm:window=2048,top_k=16,window.
+    /// Methods, with parameters if wanted: full,inf-llm:window=2048,top_k=16,window; or all.
     #[arg(long, default_value = "full,inf-llm", value_name = "METHOD,METHOD,…")]
     methods: String,
     /// Measurements of each.
@@ -77,7 +79,13 @@ struct Measured {
     prefill_tokens_per_s: Vec<f64>,
     decode_tokens: usize,
     decode_tokens_per_s: Vec<f64>,
+    /// Keys and values, once the prompt was read.
+    row_bytes: usize,
+    /// Everything that grows with the input, once the prompt was read.
     memory_bytes: usize,
+    /// Largest resident size of the process while it read and wrote.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    peak_rss_bytes: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<String>,
 }
@@ -125,7 +133,9 @@ fn measure(
         prefill_tokens_per_s: Vec::new(),
         decode_tokens: args.decode,
         decode_tokens_per_s: Vec::new(),
+        row_bytes: 0,
         memory_bytes: 0,
+        peak_rss_bytes: None,
         error: None,
     };
     let tokens = pseudo_random(engine.model().config().vocab, length);
@@ -136,7 +146,9 @@ fn measure(
                 if args.decode > 0 {
                     measured.decode_tokens_per_s.push(per_second(args.decode, round.decode));
                 }
+                measured.row_bytes = round.row_bytes;
                 measured.memory_bytes = round.memory_bytes;
+                measured.peak_rss_bytes = measured.peak_rss_bytes.max(round.peak_rss_bytes);
             }
             Err(error @ EngineError::Interrupted { .. }) => return Err(error.into()),
             // A method that refuses a length is a result, not the end of the measurement.
@@ -154,8 +166,13 @@ fn measure(
 struct Round {
     prefill: Duration,
     decode: Duration,
+    row_bytes: usize,
     memory_bytes: usize,
+    peak_rss_bytes: Option<u64>,
 }
+
+/// Tokens at the end of the prompt that ask about those before.
+const QUESTION: usize = 32;
 
 fn once(
     engine: &Arc<Engine>,
@@ -172,10 +189,16 @@ fn once(
     let plan: ContextPlan = options.plan(engine, tokens.len(), args.decode)?;
     let mut session = Session::new(Arc::clone(engine), options.memory(engine, &plan)?);
     let mut control = Control { stop: Some(stop_flag()), progress: None };
+    // What was allocated for earlier methods may still be resident: then their peak is not this one's.
+    let anew = loci_engine::system::restart_peak();
     let started = Instant::now();
-    session.read(tokens, &mut control)?;
+    // The question's last token is left for `read`, which makes the logits that writing begins with.
+    let question = tokens.len().saturating_sub(QUESTION);
+    let (before, last) = tokens.split_at(tokens.len().saturating_sub(1));
+    session.read_context(before, question.min(before.len()), &mut control)?;
+    session.read(last, &mut control)?;
     let prefill = started.elapsed();
-    let memory_bytes = session.memory_bytes();
+    let (row_bytes, memory_bytes) = (session.row_bytes(), session.memory_bytes());
     let mut sampler = Sampler::new(SamplerConfig::default())?;
     let started = Instant::now();
     for done in 0..args.decode {
@@ -185,7 +208,9 @@ fn once(
         let token = session.draw(&mut sampler)?;
         session.step(token)?;
     }
-    Ok(Round { prefill, decode: started.elapsed(), memory_bytes })
+    let decode = started.elapsed();
+    let peak_rss_bytes = loci_engine::system::peak_resident_bytes().filter(|_| anew);
+    Ok(Round { prefill, decode, row_bytes, memory_bytes, peak_rss_bytes })
 }
 
 /// Token ids below `vocab` from a linear congruential generator: speed does not depend on what they say.
@@ -202,6 +227,9 @@ fn pseudo_random(vocab: usize, length: usize) -> Vec<u32> {
 /// Splits at commas that a method's id follows; other commas stand between parameters.
 fn split_methods(text: &str) -> Vec<String> {
     let mut methods: Vec<String> = Vec::new();
+    if text.trim() == "all" {
+        return METHODS.iter().map(|info| info.id.to_owned()).collect();
+    }
     for item in text.split(',').map(str::trim).filter(|item| !item.is_empty()) {
         let id = item.split(':').next().unwrap_or(item);
         let begins = item.starts_with('@') || METHODS.iter().any(|info| info.id == id) || !item.contains('=');
@@ -231,10 +259,12 @@ fn table(output: &Output<'_>) -> String {
         match &result.error {
             Some(error) => text.push_str(&format!("refused: {error}\n")),
             None => text.push_str(&format!(
-                "prefill {}  decode {}  memory {}\n",
+                "prefill {}  decode {}  rows {}  memory {}  peak {}\n",
                 cell(&result.prefill_tokens_per_s, first.map(|first| first.prefill_tokens_per_s.as_slice())),
                 cell(&result.decode_tokens_per_s, first.map(|first| first.decode_tokens_per_s.as_slice())),
+                loci_engine::size::show_bytes(result.row_bytes as u64),
                 loci_engine::size::show_bytes(result.memory_bytes as u64),
+                result.peak_rss_bytes.map_or_else(|| "unknown".to_owned(), loci_engine::size::show_bytes),
             )),
         }
     }
