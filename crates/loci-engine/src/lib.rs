@@ -15,6 +15,7 @@ pub mod documents;
 pub mod engine;
 pub mod error;
 pub mod evidence;
+pub mod fit;
 pub mod generate;
 pub mod language_model;
 pub mod layout;

@@ -167,6 +167,35 @@ fn bench_prints_the_documented_object() {
 }
 
 #[test]
+fn fit_recommends_what_can_then_be_read() {
+    let place = Place::new();
+    let short = place.json(&["fit", "--length", "200", "--answer", "20", "--memory", "64MiB", "--json"]);
+    assert!(short["recommendation"]["method"].as_str().unwrap().starts_with("full"), "{short}");
+    assert_eq!(short["recommendation"]["kv"], "f32");
+    // The small model's window is 256, so every distance must stay below it.
+    let method = "full,inf-llm:window=64,sinks=4,block_size=16,top_k=2,queries=32,window:window=64";
+    let fit = ["fit", "--length", "5000", "--methods", method, "--json", "--memory"];
+    let long = place.json(&[&fit[..], &["64MiB"]].concat());
+    let candidates = long["candidates"].as_array().unwrap();
+    assert_eq!(candidates.len(), 9);
+    assert!(candidates[0]["inside_window"] == false && candidates[8]["forgets"] == true, "{long}");
+    assert!(long["recommendation"]["method"].as_str().unwrap().starts_with("inf-llm"), "{long}");
+    // What it says is the least is what a budget accepts.
+    let tight = candidates[5]["least_bytes"].as_u64().unwrap().to_string();
+    let tight = place.json(&[&fit[..], &[&tight, "--kv", "i8"]].concat());
+    assert_eq!(tight["candidates"][1]["fits"], "with-file", "{tight}");
+    assert!(tight["candidates"][1]["cold_bytes"].as_u64().unwrap() > 0);
+    let none = place.run(&["fit", "--length", "5000", "--memory", "1KiB"]);
+    assert_eq!(none.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&none.stderr).contains("--memory"));
+    let table = String::from_utf8(
+        place.run(&["fit", "--length", "200", "--answer", "20", "--memory", "64MiB"]).stdout,
+    )
+    .unwrap();
+    assert!(table.contains("take: --method full") && table.contains("duo-attention"), "{table}");
+}
+
+#[test]
 fn a_budget_that_cannot_be_met_is_refused_with_one_that_can() {
     let place = Place::new();
     let output =

@@ -5,6 +5,7 @@ pub(crate) mod bench;
 pub(crate) mod chat;
 pub(crate) mod completions;
 pub(crate) mod doctor;
+pub(crate) mod fit;
 pub(crate) mod man;
 pub(crate) mod methods;
 pub(crate) mod pull;
@@ -25,6 +26,7 @@ pub(crate) fn run(cli: &Cli) -> Result<(), CliError> {
         Command::Ask(args) => ask::run(args, &ui),
         Command::Chat(args) => chat::run(args, &ui),
         Command::Methods(args) => methods::run(args),
+        Command::Fit(args) => fit::run(args),
         Command::Score(args) => score::run(args, &ui),
         Command::Tokenize(args) => tokenize::run(args),
         Command::Doctor(args) => doctor::run(args),
