@@ -21,6 +21,7 @@ pub mod language_model;
 pub mod layout;
 pub mod method_file;
 pub mod model_store;
+pub mod probe;
 pub mod score;
 pub mod session;
 pub mod size;
