@@ -5,13 +5,14 @@ use loci_models::rope;
 
 use crate::recipes::{
     Entry, act_qkv, duo_attention, em_llm, full, hip_attention, inf_llm, lm_infinite, long_heads,
-    recycled_attention, sir_llm, snap_kv, squeezed_attention, think, window,
+    random_rows, recycled_attention, sir_llm, snap_kv, squeezed_attention, think, window,
 };
 
 /// The methods with their builders.
 pub const ENTRIES: &[Entry] = &[
     full::ENTRY,
     window::ENTRY,
+    random_rows::ENTRY,
     lm_infinite::ENTRY,
     inf_llm::ENTRY,
     em_llm::ENTRY,

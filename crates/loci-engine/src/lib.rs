@@ -11,6 +11,7 @@ pub mod ask;
 pub mod chat;
 pub mod context;
 mod control;
+pub mod divergence;
 pub mod documents;
 pub mod engine;
 pub mod error;

@@ -117,6 +117,28 @@ fn score_counts_what_it_documents() {
 }
 
 #[test]
+fn distributions_are_compared_behind_a_prompt() {
+    let place = Place::new();
+    let compare = |method: &str| {
+        let arguments =
+            ["score", "flat.txt", "--against", "full", "--prompt-tokens", "200", "--limit", "230"];
+        place.json(&[&arguments[..], &["--method", method, "--kv", "f32", "--json"]].concat())
+    };
+    let same = compare("full");
+    assert_eq!((same["prompt_tokens"].as_u64(), same["scored"].as_u64()), (Some(200), Some(30)));
+    assert!(same["kl"].as_f64().unwrap() < 1e-9 && same["same_first"] == 1.0, "{same}");
+    assert_eq!(same["nll"], same["nll_against"]);
+    // What keeps fewer rows is farther away, and seeds of chance differ.
+    let kl = |method: &str| compare(method)["kl"].as_f64().unwrap();
+    let few = kl("random-rows:budget=20,window=8");
+    assert!(few > 1e-9 && few > kl("random-rows:budget=190,window=8"), "{few}");
+    assert!((few - kl("random-rows:budget=20,window=8,seed=1")).abs() > 0.0);
+    let arguments = ["score", "flat.txt", "--against", "full", "--prompt-tokens", "100000"];
+    assert_eq!(place.run(&arguments).status.code(), Some(1));
+    assert_eq!(place.run(&["score", "flat.txt", "--against", "full"]).status.code(), Some(2));
+}
+
+#[test]
 fn a_file_of_one_token_can_be_asked_about() {
     let place = Place::new();
     assert_eq!(place.json(&["ask", "one.txt", "-q", "?", "-n", "2", "--json"])["timing"]["decode_tokens"], 2);

@@ -8,6 +8,7 @@ pub mod hip_attention;
 pub mod inf_llm;
 pub mod lm_infinite;
 pub mod long_heads;
+pub mod random_rows;
 pub mod recycled_attention;
 pub mod sir_llm;
 pub mod snap_kv;
