@@ -10,62 +10,21 @@ output file already has is not run again, so the script may be interrupted. Need
 
 import argparse
 import json
-import math
 import random
 import re
-import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
 
-HEAD = (
-    "There is important information hidden inside a lot of irrelevant text. Find it and memorize it. You will be asked "
-    "about the important information."
-)
-FILLER = "The grass is green. The sky is blue. The sun is yellow. Here we go. There and back again."
-NEEDLE = "The pass key is {key}. Remember it. {key} is the pass key."
-QUESTION = "What is the pass key?"
+from measure import QUESTION, add_common, document, filler_sizes, loci, numbers, run_all, wilson
+
 METHODS = ["inf-llm:window=2048,top_k=16,block_size=64", "full", "window:window=2048"]
-FOLDER = Path(__file__).parents[1]
-
-
-def loci(binary, *arguments):
-    """Standard output of the binary; ends the script when it fails."""
-    command = [str(binary), *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL)
-    if done.returncode:
-        sys.exit(f"{' '.join(command)}: exit code {done.returncode}\n{done.stderr[-1500:]}")
-    return done.stdout
-
-
-def count_tokens(arguments, text, folder):
-    """Tokens of a text by the model's own tokenizer."""
-    path = Path(folder) / "count.txt"
-    path.write_text(text)
-    return int(loci(arguments.loci, "tokenize", path, "-m", arguments.model, "--count").strip())
-
-
-def document(repetitions, depth, key):
-    """The text, and the number of filler repetitions before the key."""
-    before = round(repetitions * depth)
-    parts = [HEAD, " ".join([FILLER] * before), NEEDLE.format(key=key), " ".join([FILLER] * (repetitions - before))]
-    return "\n".join(part for part in parts if part), before
 
 
 def is_right(answer, key):
     """Whether the digits stand in the answer as a number of their own."""
     return str(key) in re.findall(r"\d+", answer)
-
-
-def wilson(right, n, z=1.959964):
-    """95 % interval of a share."""
-    if n == 0:
-        return 0.0, 1.0
-    share, spread = right / n, z * z / n
-    middle = (share + spread / 2) / (1 + spread)
-    half = z * math.sqrt(share * (1 - share) / n + spread / (4 * n)) / (1 + spread)
-    return max(0.0, middle - half), min(1.0, middle + half)
 
 
 def items(arguments):
@@ -129,23 +88,16 @@ def table(results, lengths, depths):
     return "\n".join([*lines, "", "By depth:", "", *by_depth])
 
 
-def numbers(kind):
-    """A comma-separated list of `kind`."""
-    return lambda text: [kind(part) for part in text.split(",")]
-
-
 def main():
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--loci", default=FOLDER / "target/release/loci", help="the binary")
-    parser.add_argument("--model", default="smollm2")
+    add_common(parser, "passkey.jsonl")
     parser.add_argument("--method", dest="methods", action="append", help=f"may be given more than once; {METHODS}")
     parser.add_argument("--lengths", type=numbers(int), default=[12_000, 16_000, 32_000])
     parser.add_argument("--depths", type=numbers(float), default=[d / 10 for d in range(1, 10)])
     parser.add_argument("--trials", type=int, default=3, help="seeds for each length and depth")
     parser.add_argument("--trials-of", action="append", default=[], metavar="ID=N", help="fewer for one method: full=1")
     parser.add_argument("--question", default=QUESTION)
-    parser.add_argument("--out", type=Path, default=FOLDER / "docs/results/passkey.jsonl", help="continued if it exists")
     parser.add_argument("--require", action="append", default=[], metavar="ID=SHARE",
                         help="exit code 1 when a method's share at any length is lower: inf-llm=0.95")  # fmt: skip
     parser.add_argument("extra", nargs="*", help="options for `loci ask`, behind --")
@@ -154,24 +106,18 @@ def main():
     arguments.trials_of = {name: int(n) for name, n in (text.split("=") for text in arguments.trials_of)}
     required = {name: float(share) for name, share in (text.split("=") for text in arguments.require)}
 
-    arguments.out.parent.mkdir(parents=True, exist_ok=True)
-    lines = arguments.out.read_text().splitlines() if arguments.out.exists() else []
-    done = {identity(result): result for result in map(json.loads, lines)}
-    wanted = list(items(arguments))
-    missing = [item for item in wanted if identity(item) not in done]
-    with tempfile.TemporaryDirectory() as folder, arguments.out.open("a") as out:
-        if missing:
-            two, ten = (count_tokens(arguments, document(n, 0.5, 12345)[0], folder) for n in (2, 10))
-            sizes = (ten - two) // 8, two - 2 * ((ten - two) // 8) + 100  # 100: question and chat template
-        for number, item in enumerate(missing, 1):
-            result = run_item(arguments, item, sizes, folder)
-            done[identity(item)] = result
-            out.write(json.dumps(result, ensure_ascii=False) + "\n")
-            out.flush()
-            print(f"{number}/{len(missing)} {item['method']} {item['tokens']} depth {item['depth']} seed {item['seed']}: "
-                  f"{'right' if result['right'] else 'wrong'} in {result['seconds']} s: {result['answer'][:60]!r}",
-                  file=sys.stderr)  # fmt: skip
-    results = [done[identity(item)] for item in wanted]
+    with tempfile.TemporaryDirectory() as folder:
+        sizes = None
+
+        def run(item):
+            nonlocal sizes
+            sizes = sizes or filler_sizes(arguments, folder)
+            return run_item(arguments, item, sizes, folder)
+
+        results = run_all(arguments.out, list(items(arguments)), identity, run, lambda result: (
+            f"{result['method']} {result['tokens']} depth {result['depth']} seed {result['seed']}: "
+            f"{'right' if result['right'] else 'wrong'} in {result['seconds']} s: {result['answer'][:60]!r}"
+        ))  # fmt: skip
     print(table(results, arguments.lengths, arguments.depths))
     failed = False
     for name, share in required.items():

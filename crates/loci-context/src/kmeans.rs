@@ -7,6 +7,8 @@ use loci_kernels::vector::dot;
 use loci_kernels::{Isa, Pool};
 use loci_models::memory::MemoryError;
 
+use crate::random::Random;
+
 /// Points that are compared with all centres at a time.
 const BATCH: usize = 256;
 
@@ -50,7 +52,7 @@ impl KMeans {
     /// Centres drawn from the points, `[clusters or fewer, dim]`.
     fn first_centres(&self, points: &[f32], dim: usize, isa: Isa, pool: &Pool) -> Vec<f32> {
         let count = points.len() / dim;
-        let mut random = Random(self.seed);
+        let mut random = Random::new(self.seed);
         let mut centres = Vec::with_capacity(self.clusters.min(count) * dim);
         let mut distances = vec![f32::INFINITY; count];
         let mut next = random.below(count);
@@ -140,42 +142,6 @@ pub fn normalise(points: &mut [f32], dim: usize, isa: Isa) {
     }
 }
 
-/// Random numbers from a seed: splitmix64.
-struct Random(u64);
-
-impl Random {
-    /// A number in [0, 1).
-    #[allow(clippy::cast_precision_loss)] // 53 bits are exact
-    fn unit(&mut self) -> f64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        ((z ^ (z >> 31)) >> 11) as f64 / (1_u64 << 53) as f64
-    }
-
-    /// A number below `count`; `None` where there is none.
-    #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-    fn below(&mut self, count: usize) -> Option<usize> {
-        (count > 0).then(|| ((self.unit() * count as f64) as usize).min(count - 1))
-    }
-
-    /// An index, as likely as its weight is large; `None` when all weights are 0.
-    fn weighted(&mut self, weights: &[f32]) -> Option<usize> {
-        let sum: f64 = weights.iter().map(|weight| f64::from(*weight)).sum();
-        let mut left = self.unit() * sum;
-        let mut last = None;
-        for (index, weight) in weights.iter().enumerate().filter(|(_, weight)| **weight > 0.0) {
-            last = Some(index);
-            left -= f64::from(*weight);
-            if left < 0.0 {
-                break;
-            }
-        }
-        last
-    }
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
@@ -215,7 +181,7 @@ mod tests {
 
     #[test]
     fn as_many_groups_as_points_give_each_its_own() {
-        let mut random = Random(3);
+        let mut random = Random::new(3);
         #[allow(clippy::cast_possible_truncation)]
         let points: Vec<f32> = (0..300).map(|_| random.unit() as f32).collect();
         let mut labels = group(&points, 3, 100, 1);

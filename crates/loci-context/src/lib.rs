@@ -18,6 +18,7 @@ pub mod keep;
 pub mod kmeans;
 pub mod memory;
 pub mod place;
+pub mod random;
 pub mod recipes;
 pub mod registry;
 pub mod segment;

@@ -10,8 +10,8 @@ use loci_models::method::{MethodInfo, ParameterError, Values};
 use loci_models::rope::RopeSchedule;
 
 use crate::heads::HeadScores;
-use crate::memory::{RecipeMemory, Setting};
-use crate::recipes::ModelFacts;
+use crate::memory::{Footprint, RecipeMemory, Setting, footprint};
+use crate::recipes::{ModelFacts, Recipe};
 use crate::registry::{ENTRIES, METHODS};
 
 /// A context method with its parameters.
@@ -85,30 +85,7 @@ impl MethodSpec {
     /// # Errors
     /// [`BuildError`] when the parameters do not fit the model or the budget does not hold the planned tokens.
     pub fn build(&self, context: BuildContext) -> Result<Box<dyn ContextMemory>, BuildError> {
-        let facts = ModelFacts {
-            shape: context.shape,
-            trained_window: context.trained_window,
-            isa: context.isa,
-            row_type: context.row_type,
-            heads: context.heads.clone(),
-        };
-        let AttentionShape { layers, heads, kv_heads, head_dim } = facts.shape;
-        let divides = kv_heads > 0 && heads.is_multiple_of(kv_heads) && head_dim.is_multiple_of(2);
-        if layers == 0 || heads == 0 || head_dim == 0 || !divides {
-            return Err(ParameterError::Combination(format!(
-                "a model with {layers} layers, {heads} heads, {kv_heads} kv heads of {head_dim} cannot be read: \
-                 kv heads must divide heads and head_dim must be even"
-            ))
-            .into());
-        }
-        let entry = ENTRIES.iter().find(|entry| entry.info.id == self.info().id).ok_or_else(|| {
-            ParameterError::UnknownMethod {
-                name: self.info().id.to_owned(),
-                family: "context",
-                known: METHODS.iter().map(|info| info.id).collect::<Vec<_>>().join(", "),
-            }
-        })?;
-        let recipe = (entry.build)(&self.values, &facts)?;
+        let recipe = self.recipe(&context)?;
         let mut memory = RecipeMemory::new(
             recipe,
             Setting {
@@ -124,6 +101,42 @@ impl MethodSpec {
         );
         memory.plan(context.planned_tokens)?;
         Ok(Box::new(memory))
+    }
+
+    /// What the planned tokens of `context` take by this method, inside its budget if it has one: the computation by which
+    /// [`build`](Self::build) accepts or refuses a budget.
+    ///
+    /// # Errors
+    /// [`BuildError::Parameter`] when the parameters do not fit the model.
+    pub fn footprint(&self, context: &BuildContext) -> Result<Footprint, BuildError> {
+        let recipe = self.recipe(context)?;
+        Ok(footprint(&recipe, context.shape, context.row_type, context.planned_tokens, context.budget))
+    }
+
+    fn recipe(&self, context: &BuildContext) -> Result<Recipe, ParameterError> {
+        let facts = ModelFacts {
+            shape: context.shape,
+            trained_window: context.trained_window,
+            isa: context.isa,
+            row_type: context.row_type,
+            heads: context.heads.clone(),
+        };
+        let AttentionShape { layers, heads, kv_heads, head_dim } = facts.shape;
+        let divides = kv_heads > 0 && heads.is_multiple_of(kv_heads) && head_dim.is_multiple_of(2);
+        if layers == 0 || heads == 0 || head_dim == 0 || !divides {
+            return Err(ParameterError::Combination(format!(
+                "a model with {layers} layers, {heads} heads, {kv_heads} kv heads of {head_dim} cannot be read: \
+                 kv heads must divide heads and head_dim must be even"
+            )));
+        }
+        let entry = ENTRIES.iter().find(|entry| entry.info.id == self.info().id).ok_or_else(|| {
+            ParameterError::UnknownMethod {
+                name: self.info().id.to_owned(),
+                family: "context",
+                known: METHODS.iter().map(|info| info.id).collect::<Vec<_>>().join(", "),
+            }
+        })?;
+        (entry.build)(&self.values, &facts)
     }
 }
 

@@ -333,7 +333,10 @@ fn declarations_are_complete_and_their_defaults_allowed() {
     for info in METHODS {
         assert!(ids.insert(info.id), "{} is declared twice", info.id);
         assert!(
-            !info.title.is_empty() && !info.cost.is_empty() && !info.description.is_empty(),
+            !info.title.is_empty()
+                && !info.cost.is_empty()
+                && !info.description.is_empty()
+                && !info.invariants.is_empty(),
             "{}",
             info.id
         );

@@ -369,7 +369,7 @@ fn thin_keys_save_bytes_in_steps_of_sixteen_channels() {
 #[test]
 fn what_was_dropped_does_not_come_back() {
     let stream = Stream::new(SHAPE, N, 9, 3.0);
-    for spec in ["snap-kv:budget=40,window=8", "think:ratio=0.5,recent=8"] {
+    for spec in ["snap-kv:budget=40,window=8", "random-rows:budget=40,window=8", "think:ratio=0.5,recent=8"] {
         let mut memory = build(spec, context(SHAPE, 2));
         let out = ask(&stream, &mut *memory);
         // Behind what was decided about, going back is exact.

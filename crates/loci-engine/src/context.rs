@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use loci_context::heads::HeadScores;
+use loci_context::memory::Footprint;
 use loci_context::{BuildContext, MethodSpec};
 use loci_kernels::tiles::RowType;
 use loci_models::memory::{AttentionShape, ContextMemory};
@@ -96,6 +97,18 @@ impl ContextOptions {
     /// [`EngineError::Parameter`] or [`EngineError::Build`] when schedule or method do not fit the model or
     /// the budget.
     pub fn memory(&self, engine: &Engine, plan: &ContextPlan) -> Result<Box<dyn ContextMemory>, EngineError> {
+        Ok(plan.method.build(self.build_context(engine, plan)?)?)
+    }
+
+    /// What a plan takes, by the computation that accepts or refuses a budget; nothing is allocated.
+    ///
+    /// # Errors
+    /// As [`memory`](Self::memory), except that a budget that is too small is no error here.
+    pub fn footprint(&self, engine: &Engine, plan: &ContextPlan) -> Result<Footprint, EngineError> {
+        Ok(plan.method.footprint(&self.build_context(engine, plan)?)?)
+    }
+
+    fn build_context(&self, engine: &Engine, plan: &ContextPlan) -> Result<BuildContext, EngineError> {
         let config = engine.model().config();
         let shape = engine.model().shape();
         let trained_window = engine.trained_window();
@@ -109,7 +122,7 @@ impl ContextOptions {
             Some(path) => Some(Arc::new(read_heads(path, shape)?)),
             None => None,
         };
-        Ok(plan.method.build(BuildContext {
+        Ok(BuildContext {
             shape,
             trained_window,
             schedule,
@@ -120,7 +133,7 @@ impl ContextOptions {
             cold_folder: self.cold_folder.clone(),
             heads,
             planned_tokens: plan.planned_tokens,
-        })?)
+        })
     }
 }
 

@@ -145,6 +145,8 @@ pub struct MethodInfo {
     pub cost: &'static str,
     /// Ids or kinds of methods it may be combined with.
     pub composes_with: &'static [&'static str],
+    /// What its own tests prove about it, beside what they prove about every method of its family.
+    pub invariants: &'static [&'static str],
     /// What it does, how, and when it fails: the body of its catalogue page, Markdown.
     pub description: &'static str,
 }

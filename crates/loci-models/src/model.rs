@@ -108,6 +108,19 @@ impl Model {
         blocks.chain([&weights.embedding]).chain(&weights.head).map(|linear| linear.matrix.bytes()).sum()
     }
 
+    /// The most bytes that activations take while steps of `chunk` tokens are computed; with `signals` the surprise of
+    /// every token is computed too. What the memories take is not in it.
+    pub fn step_bytes(&self, chunk: usize, signals: bool) -> usize {
+        let ModelConfig { hidden, ffn, heads, kv_heads, head_dim, vocab, .. } = self.config;
+        // Matrices of one layer that are alive together: five as wide as the hidden state, queries and what attention
+        // gives, keys and values, gate and up; and what a product makes of its widest input.
+        let widest = hidden.max(ffn).max(heads * head_dim);
+        let token = 5 * hidden + 2 * heads * head_dim + 2 * kv_heads * head_dim + 2 * ffn + widest;
+        // Logits are computed, handed out and kept; with signals for a block of tokens, and once more a thread.
+        let logits = 4 + if signals { wiring::HEAD_ROWS.min(chunk) + self.cpu.pool().threads() } else { 0 };
+        (chunk * token + logits * vocab) * size_of::<f32>()
+    }
+
     /// Reads the new tokens of all spans and returns the logits that each asked for; see [`wiring::forward`].
     ///
     /// # Errors

@@ -43,6 +43,13 @@ const RULES: [Rule; 10] = [
     e2::RULE,
 ];
 
+/// What the tests prove about every declared schedule.
+pub const INVARIANTS: &[&str] = &[
+    "frequencies equal those of an independent script to 1e-12",
+    "another base aside, no pair turns faster than with stock positions, and none backwards",
+    "models that it cannot be applied to are refused",
+];
+
 /// The declared schedules.
 pub const SCHEDULES: &[&MethodInfo] = &{
     let mut infos = [RULES[0].info; RULES.len()];

@@ -9,7 +9,7 @@ use crate::signals::SignalState;
 
 /// Rows of logits computed at once. The logits of a long chunk would be the largest matrix of all (512 tokens of
 /// a vocabulary of 150,000 are 300 MB); signals are taken from them block by block.
-const HEAD_ROWS: usize = 64;
+pub(crate) const HEAD_ROWS: usize = 64;
 
 /// One layer's weights.
 #[derive(Debug)]

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use clap::ValueEnum;
 use loci_context::MethodSpec;
+use loci_context::registry::METHODS;
 use loci_engine::model_store::{DEFAULT_MODEL, resolve};
 use loci_engine::{ContextOptions, Engine, GenerateOptions, method_file, size};
 use loci_kernels::tiles::RowType;
@@ -115,6 +116,31 @@ pub(crate) fn method(text: &str) -> Result<MethodSpec, CliError> {
     }
 }
 
+/// Reads a list of methods with their parameters; each as it was typed, and what it means.
+pub(crate) fn methods(text: &str) -> Result<Vec<(String, MethodSpec)>, CliError> {
+    split_methods(text).into_iter().map(|text| method(&text).map(|spec| (text, spec))).collect()
+}
+
+/// Splits at commas that a method's id follows; other commas stand between parameters.
+fn split_methods(text: &str) -> Vec<String> {
+    if text.trim() == "all" {
+        return METHODS.iter().map(|info| info.id.to_owned()).collect();
+    }
+    let mut methods: Vec<String> = Vec::new();
+    for item in text.split(',').map(str::trim).filter(|item| !item.is_empty()) {
+        let id = item.split(':').next().unwrap_or(item);
+        let begins = item.starts_with('@') || METHODS.iter().any(|info| info.id == id) || !item.contains('=');
+        match methods.last_mut() {
+            Some(last) if !begins => {
+                last.push(',');
+                last.push_str(item);
+            }
+            _ => methods.push(item.to_owned()),
+        }
+    }
+    methods
+}
+
 /// How text is written. Without a temperature the most probable token is always taken.
 #[derive(Debug, clap::Args)]
 pub(crate) struct SamplingArgs {
@@ -166,5 +192,22 @@ impl SamplingArgs {
             stop: self.stop.clone(),
             ignore_end: false,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commas_between_parameters_do_not_split_methods() {
+        assert_eq!(
+            split_methods("full,inf-llm:window=2048,top_k=16,window:window=64, lm-infinite"),
+            ["full", "inf-llm:window=2048,top_k=16", "window:window=64", "lm-infinite"]
+        );
+        // A misspelt id stays an item of its own, so that the error names it.
+        assert_eq!(split_methods("full,nonsense"), ["full", "nonsense"]);
+        assert!(split_methods(" , ").is_empty());
+        assert_eq!(split_methods("all").len(), METHODS.len());
     }
 }

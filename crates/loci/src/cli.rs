@@ -2,7 +2,9 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::commands::{ask, bench, chat, completions, doctor, man, methods, pull, run, score, tokenize};
+use crate::commands::{
+    ask, bench, chat, completions, doctor, fit, man, methods, probe, pull, run, score, tokenize,
+};
 
 /// Ask texts far longer than the model's window, inside a fixed budget.
 #[derive(Debug, Parser)]
@@ -34,6 +36,10 @@ pub(crate) enum Command {
     Chat(chat::Args),
     /// List the methods, or show one.
     Methods(methods::Args),
+    /// Say which methods fit a text of some length into some memory.
+    Fit(fit::Args),
+    /// Plant needles in a text and measure which methods find them.
+    Probe(probe::Args),
     /// Measure how well a model predicts a text.
     Score(score::Args),
     /// Show the tokens of a text.

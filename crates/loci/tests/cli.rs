@@ -174,7 +174,15 @@ fn methods_are_listed_for_people_and_programs() {
     assert!(text.contains("inf-llm") && text.contains("top_k=") && text.contains("yarn"));
     let page = String::from_utf8(home.run(&["methods", "show", "inf-llm"]).stdout).unwrap();
     assert!(page.contains("paper:") && page.contains("top_k"), "{page}");
-    assert_eq!(json(&home.run(&["methods", "show", "inf-llm", "--json"]))["id"], "inf-llm");
+    for part in
+        ["needs:", "exactness:", "cost:", "composes with:", "a block exists once", "full attention to 1e-4"]
+    {
+        assert!(page.contains(part), "{part} is missing in {page}");
+    }
+    let shown = json(&home.run(&["methods", "show", "inf-llm", "--json"]));
+    assert_eq!(shown["id"], "inf-llm");
+    assert!(!shown["invariants"].as_array().unwrap().is_empty());
+    assert!(shown["shared_invariants"].as_array().unwrap().len() > 4);
 }
 
 #[test]

@@ -45,3 +45,47 @@ fn thirty_two_thousand_tokens_fit_into_a_budget_of_256_mib() {
         assert!(peak < 600_000_000, "the peak is {peak} bytes");
     }
 }
+
+#[test]
+fn a_probe_finds_needles_in_full_and_not_beyond_a_window() {
+    let Some(model) = loci_testing::real_model() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("text.txt"), loci_testing::pass_key_text(71432, 20, 20)).unwrap();
+    let probe = |options: &[&str]| {
+        Command::new(env!("CARGO_BIN_EXE_loci"))
+            .args([
+                "probe",
+                "text.txt",
+                "--depths",
+                "3",
+                "--needles",
+                "2",
+                "--methods",
+                "full,window:window=128",
+            ])
+            .args(options)
+            .arg("-m")
+            .arg(&model)
+            .current_dir(folder.path())
+            .output()
+            .unwrap()
+    };
+    let output = probe(&["--json"]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let found = |index: usize| report["results"][index]["right"].as_u64().unwrap();
+    assert_eq!(
+        (report["results"][0]["n"].as_u64(), report["depths"].as_array().unwrap().len()),
+        (Some(6), 3)
+    );
+    // The small model mixes needles up, so it does not find all of them.
+    assert!(found(0) >= 1 && found(0) >= found(1), "{report}");
+    // Those before the last third have left the window long before they are asked for.
+    let window = report["results"][1]["right_by_depth"].as_array().unwrap();
+    assert!(window[0] == 0 && window[1] == 0, "{report}");
+    assert!(report["recommendation"].as_str().unwrap().starts_with("full"), "{report}");
+    let short = probe(&["--lengths", "100"]);
+    assert_eq!(short.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&short.stderr).contains("240"), "6 needles need 240 tokens");
+    assert_eq!(probe(&["--lengths", "1000000"]).status.code(), Some(1));
+}

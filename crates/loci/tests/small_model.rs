@@ -117,6 +117,28 @@ fn score_counts_what_it_documents() {
 }
 
 #[test]
+fn distributions_are_compared_behind_a_prompt() {
+    let place = Place::new();
+    let compare = |method: &str| {
+        let arguments =
+            ["score", "flat.txt", "--against", "full", "--prompt-tokens", "200", "--limit", "230"];
+        place.json(&[&arguments[..], &["--method", method, "--kv", "f32", "--json"]].concat())
+    };
+    let same = compare("full");
+    assert_eq!((same["prompt_tokens"].as_u64(), same["scored"].as_u64()), (Some(200), Some(30)));
+    assert!(same["kl"].as_f64().unwrap() < 1e-9 && same["same_first"] == 1.0, "{same}");
+    assert_eq!(same["nll"], same["nll_against"]);
+    // What keeps fewer rows is farther away, and seeds of chance differ.
+    let kl = |method: &str| compare(method)["kl"].as_f64().unwrap();
+    let few = kl("random-rows:budget=20,window=8");
+    assert!(few > 1e-9 && few > kl("random-rows:budget=190,window=8"), "{few}");
+    assert!((few - kl("random-rows:budget=20,window=8,seed=1")).abs() > 0.0);
+    let arguments = ["score", "flat.txt", "--against", "full", "--prompt-tokens", "100000"];
+    assert_eq!(place.run(&arguments).status.code(), Some(1));
+    assert_eq!(place.run(&["score", "flat.txt", "--against", "full"]).status.code(), Some(2));
+}
+
+#[test]
 fn a_file_of_one_token_can_be_asked_about() {
     let place = Place::new();
     assert_eq!(place.json(&["ask", "one.txt", "-q", "?", "-n", "2", "--json"])["timing"]["decode_tokens"], 2);
@@ -164,6 +186,35 @@ fn bench_prints_the_documented_object() {
     }
     assert!(results[0].get("error").is_none(), "{}", results[0]);
     assert!(bench["load_seconds"].is_f64() && bench["isa"].is_string() && bench["threads"] == 2);
+}
+
+#[test]
+fn fit_recommends_what_can_then_be_read() {
+    let place = Place::new();
+    let short = place.json(&["fit", "--length", "200", "--answer", "20", "--memory", "64MiB", "--json"]);
+    assert!(short["recommendation"]["method"].as_str().unwrap().starts_with("full"), "{short}");
+    assert_eq!(short["recommendation"]["kv"], "f32");
+    // The small model's window is 256, so every distance must stay below it.
+    let method = "full,inf-llm:window=64,sinks=4,block_size=16,top_k=2,queries=32,window:window=64";
+    let fit = ["fit", "--length", "5000", "--methods", method, "--json", "--memory"];
+    let long = place.json(&[&fit[..], &["64MiB"]].concat());
+    let candidates = long["candidates"].as_array().unwrap();
+    assert_eq!(candidates.len(), 9);
+    assert!(candidates[0]["inside_window"] == false && candidates[8]["forgets"] == true, "{long}");
+    assert!(long["recommendation"]["method"].as_str().unwrap().starts_with("inf-llm"), "{long}");
+    // What it says is the least is what a budget accepts.
+    let tight = candidates[5]["least_bytes"].as_u64().unwrap().to_string();
+    let tight = place.json(&[&fit[..], &[&tight, "--kv", "i8"]].concat());
+    assert_eq!(tight["candidates"][1]["fits"], "with-file", "{tight}");
+    assert!(tight["candidates"][1]["cold_bytes"].as_u64().unwrap() > 0);
+    let none = place.run(&["fit", "--length", "5000", "--memory", "1KiB"]);
+    assert_eq!(none.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&none.stderr).contains("--memory"));
+    let table = String::from_utf8(
+        place.run(&["fit", "--length", "200", "--answer", "20", "--memory", "64MiB"]).stdout,
+    )
+    .unwrap();
+    assert!(table.contains("take: --method full") && table.contains("duo-attention"), "{table}");
 }
 
 #[test]

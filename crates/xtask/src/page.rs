@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use loci_context::registry::shared_invariants;
 use loci_models::method::{MethodInfo, Parts};
 
 /// The generated part of a page lies between these two lines; what follows the second is written by hand.
@@ -87,6 +88,11 @@ fn generated(info: &MethodInfo) -> String {
             );
         }
     }
+    text.push_str("\n## Proved by tests\n\n");
+    for invariant in info.invariants {
+        let _ = writeln!(text, "- {}", sentence(invariant));
+    }
+    let _ = writeln!(text, "- As for all of its family: {}.", shared_invariants(info).join("; "));
     text
 }
 
@@ -157,9 +163,13 @@ mod tests {
     }
 
     #[test]
-    fn a_page_names_every_parameter_with_its_default() {
+    fn a_page_names_every_parameter_with_its_default_and_what_is_proved() {
         for info in SCHEDULES {
             let page = of_method(info, None);
+            for invariant in info.invariants.iter().chain(shared_invariants(info)) {
+                let proved = page.contains(&sentence(invariant)) || page.contains(invariant);
+                assert!(proved, "{} {invariant}", info.id);
+            }
             for parameter in info.parameters {
                 assert!(
                     page.contains(&format!("| `{}` |", parameter.name)),

@@ -1,11 +1,13 @@
 //! What may be dropped or shrunk, and when?
 
 mod observed;
+mod random;
 mod ranges;
 mod surprising;
 mod thin_keys;
 
 pub use observed::{ObservedRows, pool_largest, window_scores};
+pub use random::RandomRows;
 pub use ranges::{Everything, FullOrStreaming, SinksAndWindow};
 pub use surprising::Surprising;
 pub use thin_keys::ThinKeys;

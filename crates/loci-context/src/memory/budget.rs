@@ -8,6 +8,24 @@ use crate::keep::KvHead;
 use crate::recipes::Recipe;
 use crate::store::{Layout, PAGE};
 
+/// What a number of tokens takes under a method: rows, index, state, evidence and the scratch of attention.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Footprint {
+    /// The smallest `--budget` that is not refused: bytes in RAM with as much as possible in the file for cold blocks.
+    pub least_bytes: usize,
+    /// Bytes in RAM with nothing in the file; a larger budget changes nothing.
+    pub most_bytes: usize,
+    /// Bytes in RAM under the budget asked about; never below `least_bytes`.
+    pub ram_bytes: usize,
+    /// Bytes in the file for cold blocks under that budget.
+    pub cold_bytes: usize,
+    /// The farthest distance at which a key stands to a query: below the trained window, or the model meets positions that
+    /// it has never seen.
+    pub farthest: usize,
+    /// Whether something of what was read is dropped or thinned on the way.
+    pub forgets: bool,
+}
+
 /// Blocks for which an index may have made room in advance, per layer.
 const INDEX_SPARE: usize = 16;
 
@@ -79,6 +97,49 @@ fn scratch_bytes(recipe: &Recipe, shape: AttentionShape, near_rows: usize) -> us
     outputs + mass
 }
 
+/// What some tokens take under a recipe, before anything is read.
+struct Need {
+    /// Bytes whatever is cold.
+    fixed: usize,
+    /// Bytes of one far page of every kv head.
+    page: usize,
+    /// Far pages that one choice may touch.
+    least: usize,
+    /// Far pages there are.
+    most: usize,
+}
+
+fn need(recipe: &Recipe, layout: &Layout, tokens: usize) -> Need {
+    let heads = layout.shape.layers * layout.shape.kv_heads;
+    let beyond = tokens.saturating_sub(layout.rotated_reach);
+    // Rows that no query can reach are dropped page by page, so that of the first one some may be left.
+    let far_pages = |head| match recipe.keep.unreachable(head, tokens).len() {
+        0 => beyond.div_ceil(PAGE),
+        dropped => (beyond.saturating_sub(dropped).div_ceil(PAGE) + 1).min(beyond.div_ceil(PAGE)),
+    };
+    let most = KvHead::all(layout.shape).map(far_pages).max().unwrap_or(0);
+    Need {
+        fixed: fixed_bytes(recipe, layout, tokens),
+        page: heads * layout.far_page_bytes(),
+        least: recipe.select.far_pages(tokens, PAGE).min(most),
+        most,
+    }
+}
+
+/// What `tokens` tokens take in RAM and in the file for cold blocks, inside `limit` bytes if there is a limit.
+pub(super) fn footprint(recipe: &Recipe, layout: &Layout, tokens: usize, limit: Option<usize>) -> Footprint {
+    let Need { fixed, page, least, most } = need(recipe, layout, tokens);
+    let room = limit.map_or(most, |limit| limit.saturating_sub(fixed) / page.max(1)).clamp(least, most);
+    Footprint {
+        least_bytes: fixed + least * page,
+        most_bytes: fixed + most * page,
+        ram_bytes: fixed + room * page,
+        cold_bytes: (most - room) * page,
+        farthest: recipe.farthest(tokens),
+        forgets: recipe.forgets(layout.shape, tokens),
+    }
+}
+
 /// How many far pages a kv head may keep in RAM; `None`: as many as it likes.
 ///
 /// # Errors
@@ -89,13 +150,7 @@ pub(super) fn far_pages(
     tokens: usize,
     limit: usize,
 ) -> Result<Option<usize>, MemoryError> {
-    let heads = layout.shape.layers * layout.shape.kv_heads;
-    let page = heads * layout.far_page_bytes();
-    let fixed = fixed_bytes(recipe, layout, tokens);
-    let near_rows = tokens.min(layout.rotated_reach);
-    let far_rows = if layout.rotated_reach >= tokens { 0 } else { tokens - near_rows };
-    let most = far_rows.div_ceil(PAGE);
-    let least = recipe.select.far_pages(tokens, PAGE).min(most);
+    let Need { fixed, page, least, most } = need(recipe, layout, tokens);
     let needed = fixed + least * page;
     if needed > limit {
         return Err(MemoryError::Budget {

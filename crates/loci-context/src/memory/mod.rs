@@ -26,6 +26,8 @@ use crate::select::{Select, SelectView};
 use crate::store::{KvStore, Rotations};
 use mass::{MassTrack, QueryTrack};
 
+pub use budget::Footprint;
+
 /// The contextual memory of one sequence under one recipe.
 pub struct RecipeMemory {
     /// The method as one would type it; a saved memory is only read back under the same.
@@ -233,6 +235,17 @@ impl RecipeMemory {
         }
         Ok(())
     }
+}
+
+/// What `tokens` tokens take under `recipe`, inside `limit` bytes if there is a limit.
+pub(crate) fn footprint(
+    recipe: &Recipe,
+    shape: AttentionShape,
+    row_type: RowType,
+    tokens: usize,
+    limit: Option<usize>,
+) -> Footprint {
+    budget::footprint(recipe, &budget::layout(recipe, shape, row_type), tokens, limit)
 }
 
 impl ContextMemory for RecipeMemory {

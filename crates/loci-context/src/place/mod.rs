@@ -22,6 +22,11 @@ pub trait Place: Send + Sync {
 
     /// Whether some keys are read unrotated.
     fn reads_raw_keys(&self) -> bool;
+
+    /// The farthest distance at which a key stands to a query, however long the text is.
+    fn farthest(&self) -> usize {
+        self.rotated_reach().saturating_sub(1)
+    }
 }
 
 /// Each key stands where it stood in the text. With a `reach`, keys farther away are not seen.
@@ -96,5 +101,12 @@ impl Place for Capped {
 
     fn reads_raw_keys(&self) -> bool {
         true
+    }
+
+    fn farthest(&self) -> usize {
+        let shared = [Some(self.sinks_at), Some(self.recalled_at), self.leaving_at];
+        let shared = shared.into_iter().flatten().fold(0.0, f64::max).ceil();
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // a distance in tokens
+        self.window.saturating_sub(1).max(shared as usize)
     }
 }

@@ -132,6 +132,14 @@ pub const INFO: MethodInfo = MethodInfo {
     ],
     cost: "as inf-llm with top_k/2 blocks; queries*heads*head_dim more for a group's weights",
     composes_with: &["rope"],
+    invariants: &[
+        "identical tokens weigh the same; weights sum to one and do not change when all queries are moved by the same vector",
+        "scaling the keys of blocks does not change their ranking",
+        "with every part of its own off it equals inf-llm",
+        "each layer's share lies between the floor and `top_k`, and together they keep to the budget",
+        "an earlier request leaves nothing behind",
+        "outputs, probes and shares equal an independent reference",
+    ],
     description: "Keeps all keys and values, and lets each group of queries read the few blocks that fit it best. \
                   Unusual queries speak louder than ordinary ones while a prompt is read; while an answer is written, \
                   layers whose scores are spread out read more blocks than layers that are sure. `probe=mean`, \

@@ -83,6 +83,12 @@ pub const INFO: MethodInfo = MethodInfo {
     ],
     cost: "per kv head n or sinks + recent rows, for reading, writing and memory alike",
     composes_with: &["rope", "rows"],
+    invariants: &[
+        "without streaming heads it equals full attention",
+        "a streaming head sees sinks and recent rows only, however the text was cut, and holds at most three pages more",
+        "the share of streaming heads is the one asked for",
+        "a later token changes nothing before it",
+    ],
     description: "Most heads of a model look only at the first tokens and the last few hundred. They keep just those; \
                   the heads that look far back keep everything, so that facts are still found. Which heads these are \
                   must be known for the model: learned gates, or scores measured otherwise, in the published file format \

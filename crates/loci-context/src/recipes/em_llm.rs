@@ -138,6 +138,13 @@ pub const INFO: MethodInfo = MethodInfo {
     ],
     cost: "time n*(window + sinks + recall) to read, window + sinks + recall + n/event*heads*head_dim for each token written; logits of all tokens; with refine 2*queries*n*kv_heads*head_dim in each layer compared; all rows, those beyond the window cold if need be",
     composes_with: &["rope"],
+    invariants: &[
+        "sinks, events and the rest partition the text in order; events keep to their sizes",
+        "an infinite `gamma` cuts at the size limits; refinement keeps the number of events and their order",
+        "what is recalled keeps to the budget, and no event is read twice",
+        "with events of equal size it recalls as the blocks of inf-llm do",
+        "events, sums over the graph and outputs equal an independent reference",
+    ],
     description: "Cuts what was read into events where the model is surprised, as people do, instead of into equal blocks, \
                   and lets each group of queries read the events that fit it best, and with `contiguity` what happened \
                   just before and after them. The paper's variants are S (as it stands), SM and SC (`refine=modularity` \

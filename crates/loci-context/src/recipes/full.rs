@@ -29,6 +29,7 @@ pub const INFO: MethodInfo = MethodInfo {
     parameters: &[],
     cost: "time n^2 to read and n for each token written; all rows in RAM",
     composes_with: &["rope"],
+    invariants: &["`truncate` goes back to any token without reading anything again"],
     description: "Every token sees all tokens before it, at their true distance. Beyond the window that the model \
                   was trained for its answers break, unless a RoPE schedule stretches it.",
 };

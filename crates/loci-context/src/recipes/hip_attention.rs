@@ -108,6 +108,13 @@ pub const INFO: MethodInfo = MethodInfo {
     ],
     cost: "per group of queries 2*rows*log2(n/rows) products to search and rows + window + sinks keys to read, in all but the dense layers; all rows in RAM",
     composes_with: &["rope", "rows"],
+    invariants: &[
+        "a list with room for everything equals full attention",
+        "a list holds exactly as many rows as asked for, each once",
+        "a later key changes nothing before it, a later query nothing outside its own group",
+        "a list serves `refresh` tokens; with `refresh=1` each is found afresh",
+        "lists and outputs equal an independent reference",
+    ],
     description: "Keys that stand side by side mostly score alike, so a few samples show where the high scores are. Time \
                   grows with n*log(n) and nothing is dropped. A key that stands out alone between unlike neighbours can \
                   be missed at the first halving, and a missed one stays missed for that list; dense layers and a larger \

@@ -102,6 +102,11 @@ pub const INFO: MethodInfo = MethodInfo {
     ],
     cost: "time n*(window + sinks + top_k*block_size) to read, window + sinks + top_k*block_size + n/block_size*heads*head_dim for each token written; all rows, those beyond the window cold if need be",
     composes_with: &["rope"],
+    invariants: &[
+        "outputs equal an independent naive form to 1e-4",
+        "a block exists once all its tokens have left the window",
+        "cold blocks change no bit of the output",
+    ],
     description: "Keeps all keys and values, and lets each group of queries read the few blocks that fit it best. \
                   All distances stay inside the window, so a model answers from input many times longer than it was \
                   trained for. One mean query speaks for `queries` tokens while reading, so put the question at the \

@@ -91,6 +91,7 @@ pub const INFO: MethodInfo = MethodInfo {
     ],
     cost: "time n*(window + sinks) to read, window + sinks for each token written (n with top_k); rows: window + sinks (n with top_k)",
     composes_with: &["rope"],
+    invariants: &["outputs equal an independent naive form (distances cut off at `limit`) to 1e-4"],
     description: "Keeps the first `sinks` tokens, on which models lean whatever they say, and a sliding window. \
                   Perplexity stays flat far beyond the trained window. Without `top_k` the middle of the input is \
                   not read again: questions about it fail.",

@@ -72,6 +72,13 @@ pub const INFO: MethodInfo = MethodInfo {
     ],
     cost: "for every token attention keys and n/chunk_size products a head, gathered anew each time; all rows in RAM",
     composes_with: &["rope", "rows"],
+    invariants: &[
+        "no distance grows with the text",
+        "the first, the previous and the own chunk are always read, and never more chunks than allowed",
+        "a later token changes nothing before it",
+        "reading at once equals reading token by token",
+        "a moved key equals one rotated where it then stands",
+    ],
     description: "Together the heads and layers of a model cover a long text although each query reads only a few chunks \
                   of it. Every query of every head chooses for itself, so reading is slow. Stay well inside the trained \
                   window with `attention`: half of it or less. A fact cut by the border of two chunks needs both.",

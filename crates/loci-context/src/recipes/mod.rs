@@ -8,6 +8,7 @@ pub mod hip_attention;
 pub mod inf_llm;
 pub mod lm_infinite;
 pub mod long_heads;
+pub mod random_rows;
 pub mod recycled_attention;
 pub mod sir_llm;
 pub mod snap_kv;
@@ -24,7 +25,7 @@ use loci_models::method::{MethodInfo, ParameterError, Values};
 
 use crate::heads::HeadScores;
 use crate::index::{Index, NoIndex};
-use crate::keep::Keep;
+use crate::keep::{Keep, KvHead};
 use crate::place::Place;
 use crate::segment::{NoBlocks, Segment};
 use crate::select::Select;
@@ -92,6 +93,25 @@ impl Recipe {
     /// Of how many of the newest tokens the queries must be known once `read` tokens have been written.
     pub(crate) fn recent_queries(&self, read: usize) -> usize {
         self.select.recent_queries(read).max(self.keep.prompt_queries())
+    }
+
+    /// The farthest distance at which a key stands to a query once `tokens` tokens have been written.
+    pub(crate) fn farthest(&self, tokens: usize) -> usize {
+        let closed_up = if self.keep.reads_raw_keys() { self.keep.most_rows() } else { None };
+        [self.select.closes_up_to(), closed_up]
+            .into_iter()
+            .flatten()
+            .chain([tokens, self.place.farthest().saturating_add(1)])
+            .min()
+            .unwrap_or(tokens)
+            .saturating_sub(1)
+    }
+
+    /// Whether anything of `tokens` tokens is dropped or thinned.
+    pub(crate) fn forgets(&self, shape: AttentionShape, tokens: usize) -> bool {
+        self.keep.most_rows().is_some_and(|rows| rows < tokens)
+            || self.keep.prompt_queries() > 0
+            || KvHead::all(shape).any(|head| !self.keep.unreachable(head, tokens).is_empty())
     }
 
     /// Whether the state after some tokens depends on more than their rows.

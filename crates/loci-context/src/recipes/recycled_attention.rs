@@ -82,6 +82,13 @@ pub const INFO: MethodInfo = MethodInfo {
     ],
     cost: "time n^2 to read; for each token written rows, and n at every stride-th; all rows in RAM",
     composes_with: &["rope", "rows"],
+    invariants: &[
+        "a full step at every token, or a list of everything, equals full attention",
+        "a list keeps its size and holds the newest tokens",
+        "at a full step the list holds the most attention that so many rows can",
+        "a later token changes nothing before it",
+        "lists and outputs equal an independent reference",
+    ],
     description: "Tokens that follow each other attend to much the same places. So most of them read only what the last \
                   full step found worth reading, and nothing is lost for good. It saves time while writing, no memory. \
                   Distances are true ones: beyond the trained window combine it with a RoPE schedule.",

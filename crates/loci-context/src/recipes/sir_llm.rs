@@ -81,6 +81,11 @@ pub const INFO: MethodInfo = MethodInfo {
     ],
     cost: "time n*(sinks + recent + surprising) and the logits of every token; sinks + recent + surprising rows",
     composes_with: &["rope", "rows"],
+    invariants: &[
+        "what is read equals plain attention over sinks, surprising and newest tokens, closed up",
+        "with `surprising=0` the sinks and the newest tokens stay",
+        "multiplying all scores changes no choice; of equal scores the older token stays",
+    ],
     description: "Names, numbers and turns of events surprise a model; filler does not. Keeping what surprised lets a \
                   fixed memory remember a fact that a window of the same size has long lost. Words are kept one by one, \
                   so the grammar around them is lost, and rare but useless tokens take room. With `decay` below 1 newer \

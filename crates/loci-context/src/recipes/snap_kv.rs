@@ -65,6 +65,12 @@ pub const INFO: MethodInfo = MethodInfo {
     ],
     cost: "time n^2 to read, window*n more at its end; budget for each token written; all rows in RAM while reading, budget rows a head then",
     composes_with: &["rope", "rows"],
+    invariants: &[
+        "what is read equals plain attention over the rows chosen by the definition",
+        "each kv head holds exactly `budget` rows of the prompt, the window among them",
+        "a budget over the prompt keeps everything",
+        "what was dropped does not come back",
+    ],
     description: "The end of a prompt, where the question stands, shows what the answer will look at. The rest is dropped \
                   before the answer begins, so writing is fast and small; reading is not. What the question did not look \
                   at is gone: a second question about another part of the text finds nothing. Distances are true ones: \

@@ -115,6 +115,14 @@ pub const INFO: MethodInfo = MethodInfo {
     ],
     cost: "time n^2 to read, iterations*clusters*n^2 once when the documents end; then for each token clusters*n + (1 - sparsity)*n; all rows and about clusters*n more in RAM",
     composes_with: &["rope", "rows"],
+    invariants: &[
+        "without sparsity it equals full attention",
+        "with a cluster for each key, scores are softmax weights; scores of all keys sum to one",
+        "every key is in one cluster, and the same seed gives the same clusters",
+        "the threshold keeps the share it was set for",
+        "the end of the documents is always read",
+        "clusters, centroids and outputs equal an independent reference",
+    ],
     description: "Saves time while a question is read and answered, no memory, and pays when many questions are asked \
                   about one text. It needs to know where the documents end: `loci ask` says so; where nobody does, as in a \
                   conversation, it is full attention. So it is for a text too short to cluster (`observed` tokens or less, \

@@ -81,6 +81,12 @@ pub const INFO: MethodInfo = MethodInfo {
     ],
     cost: "time n^2 to read; for each token written (1 - ratio/2) of what full attention reads; rows smaller by ratio/2 after the prompt",
     composes_with: &["rope", "rows"],
+    invariants: &[
+        "what is read equals plain attention without the channels of least contribution",
+        "a prompt within `recent` is left whole",
+        "what was dropped does not come back",
+        "bytes are saved in steps of sixteen channels",
+    ],
     description: "A few channels carry most of the product of a query and a key. Old keys keep those that the end of the \
                   prompt uses; the loss is small up to a ratio of about 0.5 and grows fast beyond. Channels stay dropped: \
                   a later question that needs others is answered worse. Rows are packed in steps of 16 channels, so \

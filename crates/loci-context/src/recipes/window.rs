@@ -40,6 +40,9 @@ pub const INFO: MethodInfo = MethodInfo {
     }],
     cost: "time n*W to read, W for each token written; W rows",
     composes_with: &["rope"],
+    invariants: &[
+        "rows outside the window are freed while reading, page by page: at most `window` rows, a chunk and three pages are held",
+    ],
     description: "Each token sees the last `window` tokens and nothing else; no first tokens are kept. Models lean \
                   on their first tokens, so their text breaks once those have left the window: that is what this \
                   control is for.",

@@ -73,6 +73,11 @@ impl Select for HeadChunks {
         read.div_ceil(page)
     }
 
+    fn closes_up_to(&self) -> Option<usize> {
+        // Before selection begins everything is read as it stands.
+        Some(self.begin.max(self.chunks * self.chunk_size))
+    }
+
     fn clone_box(&self) -> Box<dyn Select> {
         Box::new(self.clone())
     }

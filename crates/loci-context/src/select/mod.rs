@@ -292,6 +292,12 @@ pub trait Select: Send + Sync {
         0
     }
 
+    /// Where the chosen rows are moved together, the number of positions that they and the query then take; `None` where
+    /// rows stand where they stood.
+    fn closes_up_to(&self) -> Option<usize> {
+        None
+    }
+
     /// Of how many of the newest tokens [`end_context`](Self::end_context) must know the queries, once `read` tokens have
     /// been written; 0 where it does nothing, or nothing any more.
     fn recent_queries(&self, _read: usize) -> usize {

@@ -30,6 +30,10 @@ const INFO: MethodInfo = MethodInfo {
     }],
     cost: "nothing",
     composes_with: &["context"],
+    invariants: &[
+        "with the model's own base equals stock positions bit for bit",
+        "a larger base damps far tokens less, and keeps neighbours further apart than interpolation",
+    ],
     description: "Replaces the base (10,000 in Llama 2) by a larger one (500,000 for 4k to 32k) and changes \
 nothing else. Attention to far tokens is damped less, while near tokens stay as easy to tell apart, which \
 interpolation loses.\n\nThe method is a training recipe: the weights must have been trained on with this base. \

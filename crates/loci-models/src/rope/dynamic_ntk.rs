@@ -30,6 +30,10 @@ const INFO: MethodInfo = MethodInfo {
     parameters: &[factor(1.0), super::rule::ORIGINAL],
     cost: "nothing",
     composes_with: &["context"],
+    invariants: &[
+        "inside the trained window equals stock positions bit for bit",
+        "is decided once, from the planned length",
+    ],
     description: "With `n` planned tokens and a trained window `L`, the base is multiplied by \
 `(factor * n/L - (factor - 1))^(d/(d-2))` when `n > L`, and left alone otherwise.\n\nThe published form grows the \
 base while text is being generated, which leaves keys in the cache that were rotated with another base. Here `n` \

@@ -54,6 +54,11 @@ arXiv 2401.06951",
     ],
     cost: "nothing",
     composes_with: &["context"],
+    invariants: &[
+        "inside the trained window equals stock positions bit for bit",
+        "with factor s, position s*p turns as p does unscaled",
+        "takes the smallest whole factor that reaches; a given one that does not is refused",
+    ],
     description: "The model was finetuned on short text with many divisors and offsets drawn at random, so that \
 at inference `position / factor` works for any factor. With `factor=0` it is `ceil(planned / window)`, at least 1, \
 decided once before the first token is read. Whole numbers were trained; others lie between (outside the paper). \

@@ -26,6 +26,10 @@ arXiv 2306.15595; rule 1 of Pal et al., Giraffe, 2023, arXiv 2308.10882",
     parameters: &[factor(2.0)],
     cost: "nothing",
     composes_with: &["context"],
+    invariants: &[
+        "with `factor=1` equals stock positions bit for bit",
+        "with factor s, position s*p turns as p does unscaled",
+    ],
     description: "All frequencies are divided by `factor`, so position `factor * p` looks like position `p` \
 did. The window becomes `factor` times longer in principle; the measured reach is less than that.\n\nWithout \
 finetuning it recovers part of what is lost past the window and costs accuracy inside it; take a factor no \

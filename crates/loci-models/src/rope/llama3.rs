@@ -58,6 +58,7 @@ const INFO: MethodInfo = MethodInfo {
     ],
     cost: "nothing",
     composes_with: &["context"],
+    invariants: &["with `factor=1` equals stock positions bit for bit"],
     description: "With `t` the turns of a pair within the original window, its frequency is divided by `factor` \
 when `t` is at most `low_freq_factor`, kept when `t` is at least `high_freq_factor`, and blended linearly in `t` \
 between. Models of the Llama 3.1 family were trained with it and state its numbers in their configuration, from \

@@ -18,6 +18,7 @@ const INFO: MethodInfo = MethodInfo {
     parameters: &[],
     cost: "nothing",
     composes_with: &["context"],
+    invariants: &[],
     description: "Pair `i` of a head turns by `base^(-2i/head_dim)` radians per position. The control for every \
 other schedule.\n\nGiven explicitly it also switches off a scaling that the model's own configuration asks for; \
 a model that was trained with one then gives poor text. Past the trained window a model with stock positions \

@@ -26,6 +26,10 @@ const INFO: MethodInfo = MethodInfo {
     parameters: &[factor(2.0)],
     cost: "nothing",
     composes_with: &["context"],
+    invariants: &[
+        "with `factor=1` equals stock positions bit for bit",
+        "slows the slowest pair by the factor and the fastest not at all",
+    ],
     description: "The base is multiplied by `factor^(d/(d-2))` with `d = head_dim`. The fastest pair stays as it \
 is and the slowest is divided by exactly `factor`, those between by something between. Needs no finetuning for \
 small factors. Its reach is somewhat less than `factor` times the window, as some pairs are pushed beyond the \

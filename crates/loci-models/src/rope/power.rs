@@ -37,6 +37,10 @@ const INFO: MethodInfo = MethodInfo {
     parameters: &[exponent(0.5), factor(1.0)],
     cost: "nothing",
     composes_with: &["context"],
+    invariants: &[
+        "with `exponent=0` equals stock positions bit for bit",
+        "gives the values that the paper prints",
+    ],
     description: "Frequency `i` of `n` is multiplied by `(1 - i/n)^exponent`: the fastest pair is unchanged, slow \
 ones are slowed most. `factor` divides all of them first. The paper tested 0.5 with finetuning: the best accuracy \
 early in training, the sharpest drop later. With `exponent=0` it equals stock positions bit for bit.",

@@ -37,6 +37,10 @@ const INFO: MethodInfo = MethodInfo {
     ],
     cost: "nothing",
     composes_with: &["context"],
+    invariants: &[
+        "with a window so long that nothing is cut equals stock positions bit for bit",
+        "keeps, flattens and stops as many pairs as the paper prints",
+    ],
     description: "With `c = 2 pi / window`: a frequency of at least `c` is kept, one of at least `c/8` becomes the \
 constant `c/16`, a slower one 0, so that its pair matches content at any distance. `factor` and `exponent` are \
 applied before, in that order, and the cutoffs compare what they leave; combine with care.\n\nIn the paper it was \

@@ -95,6 +95,10 @@ const INFO: MethodInfo = MethodInfo {
     ],
     cost: "nothing",
     composes_with: &["context"],
+    invariants: &[
+        "with `factor=1` equals stock positions bit for bit",
+        "rotated products depend on the distance alone",
+    ],
     description: "A pair that turns often within the original window carries local order and stays as it is; one \
 that never finished a turn is interpolated by `factor`; a linear ramp over the pair index lies between. Queries \
 and keys are each multiplied by `0.1 ln(factor) + 1`, which sharpens the softmax over more keys.\n\nStatic: the \

@@ -4,13 +4,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use loci_context::MethodSpec;
-use loci_context::registry::METHODS;
 use loci_engine::session::per_second;
 use loci_engine::{ContextOptions, ContextPlan, Control, Engine, EngineError, Session};
 use loci_models::sampling::{Sampler, SamplerConfig};
 use serde::Serialize;
 
-use crate::args::{Kv, ModelArgs, method};
+use crate::args::{Kv, ModelArgs, methods};
 use crate::error::CliError;
 use crate::ui::{Ui, print, print_json, stop_flag};
 
@@ -92,9 +91,7 @@ struct Measured {
 
 pub(crate) fn run(args: &Args, ui: &Ui) -> Result<(), CliError> {
     let What::Speed(args) = &args.what;
-    let requested = split_methods(&args.methods);
-    let specs: Vec<(String, MethodSpec)> =
-        requested.into_iter().map(|text| method(&text).map(|spec| (text, spec))).collect::<Result<_, _>>()?;
+    let specs = methods(&args.methods)?;
     if specs.is_empty() || args.lengths.is_empty() || args.lengths.contains(&0) {
         return Err(CliError::usage("give at least one method and lengths of at least 1"));
     }
@@ -224,26 +221,6 @@ fn pseudo_random(vocab: usize, length: usize) -> Vec<u32> {
         .collect()
 }
 
-/// Splits at commas that a method's id follows; other commas stand between parameters.
-fn split_methods(text: &str) -> Vec<String> {
-    let mut methods: Vec<String> = Vec::new();
-    if text.trim() == "all" {
-        return METHODS.iter().map(|info| info.id.to_owned()).collect();
-    }
-    for item in text.split(',').map(str::trim).filter(|item| !item.is_empty()) {
-        let id = item.split(':').next().unwrap_or(item);
-        let begins = item.starts_with('@') || METHODS.iter().any(|info| info.id == id) || !item.contains('=');
-        match methods.last_mut() {
-            Some(last) if !begins => {
-                last.push(',');
-                last.push_str(item);
-            }
-            _ => methods.push(item.to_owned()),
-        }
-    }
-    methods
-}
-
 fn table(output: &Output<'_>) -> String {
     let mut text = format!(
         "{}, {} threads, {}, keys and values in {}; medians, tokens/s (ratio to the first method)\n",
@@ -292,17 +269,6 @@ fn median(values: &[f64]) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn commas_between_parameters_do_not_split_methods() {
-        assert_eq!(
-            split_methods("full,inf-llm:window=2048,top_k=16,window:window=64, lm-infinite"),
-            ["full", "inf-llm:window=2048,top_k=16", "window:window=64", "lm-infinite"]
-        );
-        // A misspelt id stays an item of its own, so that the error names it.
-        assert_eq!(split_methods("full,nonsense"), ["full", "nonsense"]);
-        assert!(split_methods(" , ").is_empty());
-    }
 
     #[test]
     fn medians_of_odd_even_and_no_values() {

@@ -1,6 +1,6 @@
 //! `loci methods`: what can be typed after `--method` and `--rope`.
 
-use loci_context::registry::METHODS;
+use loci_context::registry::{METHODS, shared_invariants};
 use loci_models::method::{MethodInfo, Need};
 use loci_models::rope::SCHEDULES;
 use serde::Serialize;
@@ -19,7 +19,7 @@ pub(crate) struct Args {
 
 #[derive(Debug, clap::Subcommand)]
 enum Action {
-    /// Show one method with its description and parameters.
+    /// Show one method: what it does, its parts and parameters, what it needs and costs, what is proved about it.
     Show {
         /// Its id.
         name: String,
@@ -32,13 +32,25 @@ struct Listing {
     rope: &'static [&'static MethodInfo],
 }
 
+#[derive(Serialize)]
+struct Shown {
+    #[serde(flatten)]
+    info: &'static MethodInfo,
+    /// What is proved about every method of its family.
+    shared_invariants: &'static [&'static str],
+}
+
 pub(crate) fn run(args: &Args) -> Result<(), CliError> {
     match (&args.action, args.json) {
         (None, true) => print_json(&Listing { methods: METHODS, rope: SCHEDULES }),
         (None, false) => print(&listing()),
         (Some(Action::Show { name }), json) => {
             let info = find(name)?;
-            if json { print_json(info) } else { print(&page(info)) }
+            if json {
+                print_json(&Shown { info, shared_invariants: shared_invariants(info) })
+            } else {
+                print(&page(info))
+            }
         }
     }
 }
@@ -128,6 +140,14 @@ fn page(info: &MethodInfo) -> String {
             parameter.domain.describe(),
             parameter.meaning
         ));
+    }
+    for (heading, invariants) in
+        [("proved about it", info.invariants), ("proved about all of its family", shared_invariants(info))]
+    {
+        if !invariants.is_empty() {
+            text.push_str(&format!("{heading}:\n"));
+        }
+        invariants.iter().for_each(|invariant| text.push_str(&format!("  {invariant}\n")));
     }
     text.push_str(&format!("\n{}\n", info.description.trim()));
     text

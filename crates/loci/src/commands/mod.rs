@@ -5,8 +5,10 @@ pub(crate) mod bench;
 pub(crate) mod chat;
 pub(crate) mod completions;
 pub(crate) mod doctor;
+pub(crate) mod fit;
 pub(crate) mod man;
 pub(crate) mod methods;
+pub(crate) mod probe;
 pub(crate) mod pull;
 pub(crate) mod run;
 pub(crate) mod score;
@@ -25,6 +27,8 @@ pub(crate) fn run(cli: &Cli) -> Result<(), CliError> {
         Command::Ask(args) => ask::run(args, &ui),
         Command::Chat(args) => chat::run(args, &ui),
         Command::Methods(args) => methods::run(args),
+        Command::Fit(args) => fit::run(args),
+        Command::Probe(args) => probe::run(args, &ui),
         Command::Score(args) => score::run(args, &ui),
         Command::Tokenize(args) => tokenize::run(args),
         Command::Doctor(args) => doctor::run(args),

@@ -1,13 +1,15 @@
 //! `loci score FILE`: how well a model predicts a text.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
-use loci_engine::Control;
+use loci_engine::divergence::{Divergence, DivergenceOptions, divergence};
 use loci_engine::documents;
 use loci_engine::score::{ScoreOptions, score};
+use loci_engine::{Control, Engine};
 use serde::Serialize;
 
-use crate::args::{ContextArgs, ModelArgs};
+use crate::args::{ContextArgs, ModelArgs, method};
 use crate::error::CliError;
 use crate::ui::{Ui, print, print_json, stop_flag};
 
@@ -18,7 +20,10 @@ own setting adds one). With --n-ctx N it is cut into windows of N tokens without
 and each is read from an empty memory; without it, the text is one window. In each window every token from position \
 --from on is scored given all tokens before it in the window; the first has none before it and is never scored. \
 nll is the mean negative log-likelihood in nats, perplexity its exponential. To compare with llama-perplexity -c N, \
-which scores the second half of each whole window: --n-ctx N --from N/2+1, on a text of whole windows."
+which scores the second half of each whole window: --n-ctx N --from N/2+1, on a text of whole windows.\n\n\
+With --against METHOD the text is read with both methods, its first --prompt-tokens tokens as a prompt, at whose end \
+methods may drop what was not looked at, and the others token by token. Shown is the mean Kullback-Leibler divergence of \
+the method's distributions from the other's, KL(other || method) over the whole vocabulary, in nats a token."
 )]
 pub(crate) struct Args {
     /// File to score; - is standard input.
@@ -32,6 +37,12 @@ pub(crate) struct Args {
     /// Read at most N tokens of the text.
     #[arg(long, value_name = "N", value_parser = positive)]
     limit: Option<usize>,
+    /// Compare next-token distributions with those of another method, such as full.
+    #[arg(long, value_name = "METHOD", requires = "prompt_tokens", conflicts_with_all = ["n_ctx", "from", "per_token"])]
+    against: Option<String>,
+    /// Tokens that are read as a prompt before anything is compared.
+    #[arg(long, value_name = "N", value_parser = positive, requires = "against")]
+    prompt_tokens: Option<usize>,
     /// Show every token.
     #[arg(long)]
     per_token: bool,
@@ -58,11 +69,51 @@ struct Output<'a> {
     kv: &'static str,
 }
 
+#[derive(Serialize)]
+struct Compared<'a> {
+    #[serde(flatten)]
+    divergence: &'a Divergence,
+    kv: &'static str,
+}
+
+fn compare(
+    engine: &Arc<Engine>,
+    text: &str,
+    options: &DivergenceOptions,
+    json: bool,
+    ui: &Ui,
+) -> Result<(), CliError> {
+    let mut bar = ui.reading("reading");
+    let mut update = |progress| bar.update(progress);
+    let mut control = Control { stop: Some(stop_flag()), progress: Some(&mut update) };
+    let found = divergence(engine, text, options, &mut control)?;
+    let kv = options.context.row_type.name();
+    if json {
+        return print_json(&Compared { divergence: &found, kv });
+    }
+    ui.say(&format!("method {}, against {}, keys and values in {kv}", found.method, found.against));
+    print(&format!(
+        "prompt {}\nscored {}\nkl {:.5} ± {:.5}\nsame first token {:.3}\nnll {:.5}\nnll against {:.5}\n",
+        found.prompt_tokens,
+        found.scored,
+        found.kl,
+        found.kl_standard_error,
+        found.same_first,
+        found.nll,
+        found.nll_against
+    ))
+}
+
 pub(crate) fn run(args: &Args, ui: &Ui) -> Result<(), CliError> {
     let context = args.context.options()?;
     let document = documents::read(&args.file)?;
     let engine = args.model.open()?;
     let kv = context.row_type.name();
+    if let (Some(other), Some(prompt_tokens)) = (&args.against, args.prompt_tokens) {
+        let against = method(other)?;
+        let options = DivergenceOptions { context, against, prompt_tokens, limit: args.limit };
+        return compare(&engine, &document.text, &options, args.json, ui);
+    }
     let options = ScoreOptions { context, n_ctx: args.n_ctx, from: args.from, limit: args.limit };
     let mut bar = ui.reading("scoring");
     let mut update = |progress| bar.update(progress);
