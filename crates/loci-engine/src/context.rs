@@ -9,8 +9,10 @@ use loci_kernels::tiles::RowType;
 use loci_models::memory::{AttentionShape, ContextMemory};
 use loci_models::rope::RopeSpec;
 
+use crate::draft::{Draft, Drafter};
 use crate::engine::Engine;
 use crate::error::EngineError;
+use crate::session::Session;
 
 /// The method for inputs that fit the trained window.
 const SHORT: &str = "full";
@@ -36,11 +38,21 @@ pub struct ContextOptions {
     /// File with a score for each kv head, for methods that treat heads differently: `full_attention_heads.tsv` as
     /// DuoAttention publishes it.
     pub heads: Option<PathBuf>,
+    /// Who drafts, for methods that need a draft; `None`: as many of the model's own first layers as the method says.
+    pub draft: Option<Draft>,
 }
 
 impl Default for ContextOptions {
     fn default() -> Self {
-        Self { method: None, rope: None, row_type: RowType::I8, budget: None, cold_folder: None, heads: None }
+        Self {
+            method: None,
+            rope: None,
+            row_type: RowType::I8,
+            budget: None,
+            cold_folder: None,
+            heads: None,
+            draft: None,
+        }
     }
 }
 
@@ -53,7 +65,7 @@ pub struct ContextPlan {
     pub reason: String,
     /// What the user should know before waiting.
     pub warnings: Vec<String>,
-    /// Tokens of input and answer together.
+    /// Tokens that the model will have read at most: input, and the answer or a draft of it.
     pub planned_tokens: usize,
 }
 
@@ -61,12 +73,17 @@ impl ContextOptions {
     /// Chooses the method for `prompt` tokens of input and room for `answer` tokens.
     ///
     /// # Errors
-    /// [`EngineError::Parameter`] when a method of the default choice is not registered.
+    /// [`EngineError::Parameter`] when a method of the default choice is not registered, or the draft cannot be used.
     pub fn plan(&self, engine: &Engine, prompt: usize, answer: usize) -> Result<ContextPlan, EngineError> {
         let window = engine.trained_window();
-        let planned_tokens = prompt.saturating_add(answer);
+        let read = match self.method.as_ref().and_then(MethodSpec::shortening) {
+            Some(shortening) => prompt.min(shortening.budget),
+            None => prompt,
+        };
+        let ahead = self.method.as_ref().map_or(0, MethodSpec::look_ahead);
+        let planned_tokens = read.saturating_add(answer.max(ahead));
         let beyond = planned_tokens > window;
-        let (method, reason) = match &self.method {
+        let (method, mut reason) = match &self.method {
             Some(method) => (method.clone(), "as asked".to_owned()),
             None => {
                 let id = if beyond { LONG } else { SHORT };
@@ -84,10 +101,32 @@ impl ContextOptions {
                 "{id} reads {planned_tokens} tokens with a model trained on {window}: expect poor answers; --method inf-llm, or a --rope schedule, reaches further"
             ));
         }
+        if let Some(drafter) = Drafter::new(engine, &method, self.draft.as_ref())? {
+            reason = format!("{reason}; {}", drafter.describe(engine));
+            let window = drafter.trained_window(engine);
+            if prompt > window && self.rope.is_none() {
+                warnings.push(format!(
+                    "the draft of {id} looks through {prompt} tokens with a model trained on {window}: expect a poor choice of what is kept"
+                ));
+            }
+        }
         if let Some(rope) = &self.rope {
             warnings.extend(rope.warning(&engine.model().config().rope));
         }
         Ok(ContextPlan { method, reason, warnings, planned_tokens })
+    }
+
+    /// An empty session as planned, with its draft where the method needs one. A prompt that the method shortens is
+    /// shortened before it is read; see [`shorten`](crate::shorten::shorten).
+    ///
+    /// # Errors
+    /// As [`ContextOptions::memory`].
+    pub fn session(&self, engine: &Arc<Engine>, plan: &ContextPlan) -> Result<Session, EngineError> {
+        let session = Session::new(Arc::clone(engine), self.memory(engine, plan)?);
+        Ok(match Drafter::new(engine, &plan.method, self.draft.as_ref())? {
+            Some(drafter) => session.with_draft(drafter, self),
+            None => session,
+        })
     }
 
     /// Makes the memory of a plan.
@@ -96,20 +135,35 @@ impl ContextOptions {
     /// [`EngineError::Parameter`] or [`EngineError::Build`] when schedule or method do not fit the model or
     /// the budget.
     pub fn memory(&self, engine: &Engine, plan: &ContextPlan) -> Result<Box<dyn ContextMemory>, EngineError> {
+        let layers = engine.model().shape().layers;
+        match plan.method.shortening() {
+            // What is left of the prompt is read as it is.
+            Some(_) => self.memory_of(engine, &MethodSpec::parse(SHORT)?, layers, plan.planned_tokens),
+            None => self.memory_of(engine, &plan.method, layers, plan.planned_tokens),
+        }
+    }
+
+    /// A memory for the first `layers` layers of a model.
+    pub(crate) fn memory_of(
+        &self,
+        engine: &Engine,
+        method: &MethodSpec,
+        layers: usize,
+        planned_tokens: usize,
+    ) -> Result<Box<dyn ContextMemory>, EngineError> {
         let config = engine.model().config();
-        let shape = engine.model().shape();
+        let shape = AttentionShape { layers, ..engine.model().shape() };
         let trained_window = engine.trained_window();
         let rope = match &self.rope {
             Some(rope) => rope.clone(),
             None => RopeSpec::from_config(&config.rope)?,
         };
-        let schedule =
-            rope.schedule(config.rope.base, shape.head_dim, trained_window, plan.planned_tokens)?;
+        let schedule = rope.schedule(config.rope.base, shape.head_dim, trained_window, planned_tokens)?;
         let heads = match &self.heads {
             Some(path) => Some(Arc::new(read_heads(path, shape)?)),
             None => None,
         };
-        Ok(plan.method.build(BuildContext {
+        Ok(method.build(BuildContext {
             shape,
             trained_window,
             schedule,
@@ -119,7 +173,7 @@ impl ContextOptions {
             isa: engine.isa(),
             cold_folder: self.cold_folder.clone(),
             heads,
-            planned_tokens: plan.planned_tokens,
+            planned_tokens,
         })?)
     }
 }

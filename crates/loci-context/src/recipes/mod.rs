@@ -11,6 +11,8 @@ pub mod long_heads;
 pub mod recycled_attention;
 pub mod sir_llm;
 pub mod snap_kv;
+pub mod spec_kv;
+pub mod spec_pc;
 pub mod squeezed_attention;
 pub mod think;
 pub mod window;

@@ -5,12 +5,14 @@ use std::time::{Duration, Instant};
 
 use loci_context::MethodSpec;
 use loci_context::registry::METHODS;
+use loci_engine::layout::Prompt;
 use loci_engine::session::per_second;
-use loci_engine::{ContextOptions, ContextPlan, Control, Engine, EngineError, Session};
+use loci_engine::shorten::shorten;
+use loci_engine::{ContextOptions, ContextPlan, Control, Engine, EngineError};
 use loci_models::sampling::{Sampler, SamplerConfig};
 use serde::Serialize;
 
-use crate::args::{Kv, ModelArgs, method};
+use crate::args::{Kv, ModelArgs, draft, method};
 use crate::error::CliError;
 use crate::ui::{Ui, print, print_json, stop_flag};
 
@@ -51,6 +53,9 @@ struct SpeedArgs {
     /// RAM for everything that grows with the input, such as 256MiB.
     #[arg(long, value_name = "SIZE", value_parser = loci_engine::size::parse_bytes)]
     budget: Option<usize>,
+    /// Who drafts, for methods that need a draft: a smaller model, or self [default: the model's first layers].
+    #[arg(long, value_name = "MODEL")]
+    draft: Option<String>,
     /// Print one JSON object.
     #[arg(long)]
     json: bool,
@@ -93,11 +98,21 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<(), CliError> {
     let started = Instant::now();
     let engine = args.model.open()?;
     let load_seconds = started.elapsed().as_secs_f64();
+    let draft = draft(args.draft.as_deref(), &engine)?;
     let mut results = Vec::new();
     for &length in &args.lengths {
         for (text, spec) in &specs {
             ui.say(&format!("{text}, {length} tokens"));
-            results.push(measure(&engine, args, text, spec, length)?);
+            // Methods without a draft are measured beside those that have one.
+            let drafts = spec.look_ahead() > 0 || spec.shortening().is_some();
+            let options = ContextOptions {
+                method: Some(spec.clone()),
+                row_type: args.kv.into(),
+                budget: args.budget,
+                draft: draft.clone().filter(|_| drafts),
+                ..ContextOptions::default()
+            };
+            results.push(measure(&engine, args, text, &options, length)?);
         }
     }
     let output = Output {
@@ -115,11 +130,11 @@ fn measure(
     engine: &Arc<Engine>,
     args: &SpeedArgs,
     requested: &str,
-    spec: &MethodSpec,
+    options: &ContextOptions,
     length: usize,
 ) -> Result<Measured, CliError> {
     let mut measured = Measured {
-        method: spec.to_string(),
+        method: options.method.as_ref().map(MethodSpec::to_string).unwrap_or_default(),
         requested: requested.to_owned(),
         length,
         prefill_tokens_per_s: Vec::new(),
@@ -130,7 +145,7 @@ fn measure(
     };
     let tokens = pseudo_random(engine.model().config().vocab, length);
     for _ in 0..args.repeats {
-        match once(engine, args, spec, &tokens) {
+        match once(engine, args, options, &tokens) {
             Ok(round) => {
                 measured.prefill_tokens_per_s.push(per_second(length, round.prefill));
                 if args.decode > 0 {
@@ -160,20 +175,15 @@ struct Round {
 fn once(
     engine: &Arc<Engine>,
     args: &SpeedArgs,
-    spec: &MethodSpec,
+    options: &ContextOptions,
     tokens: &[u32],
 ) -> Result<Round, EngineError> {
-    let options = ContextOptions {
-        method: Some(spec.clone()),
-        row_type: args.kv.into(),
-        budget: args.budget,
-        ..ContextOptions::default()
-    };
     let plan: ContextPlan = options.plan(engine, tokens.len(), args.decode)?;
-    let mut session = Session::new(Arc::clone(engine), options.memory(engine, &plan)?);
     let mut control = Control { stop: Some(stop_flag()), progress: None };
+    let mut session = options.session(engine, &plan)?;
     let started = Instant::now();
-    session.read(tokens, &mut control)?;
+    let prompt = shorten(engine, Prompt::of_tokens(tokens.to_vec()), options, &plan, &mut control)?;
+    session.read(&prompt.tokens, &mut control)?;
     let prefill = started.elapsed();
     let memory_bytes = session.memory_bytes();
     let mut sampler = Sampler::new(SamplerConfig::default())?;

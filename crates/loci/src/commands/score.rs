@@ -59,9 +59,10 @@ struct Output<'a> {
 }
 
 pub(crate) fn run(args: &Args, ui: &Ui) -> Result<(), CliError> {
-    let context = args.context.options()?;
+    let mut context = args.context.options()?;
     let document = documents::read(&args.file)?;
     let engine = args.model.open()?;
+    context.draft = args.context.draft(&engine)?;
     let kv = context.row_type.name();
     let options = ScoreOptions { context, n_ctx: args.n_ctx, from: args.from, limit: args.limit };
     let mut bar = ui.reading("scoring");
