@@ -204,15 +204,19 @@ fn each_head_keeps_the_budget_and_the_window() {
 fn a_second_prompt_of_the_same_sequence_is_decided_about_too() {
     let stream = Stream::new(SHAPE, 330, 9, 3.0);
     let draft = Stream::new(SHAPE, 20, 10, 3.0);
-    let mut memory = build("spec-kv:budget=40,window=8,lookahead=20", context(SHAPE, 2));
     let first = Stream { n: 220, ..stream.clone() };
-    answer(&mut *memory, &first, 200, Some(&draft));
-    answer(&mut *memory, &stream, 300, Some(&draft));
-    let report = memory.report();
-    assert_eq!(report.read, 330);
-    assert_eq!(report.kept + report.compressed + report.dropped, 330);
-    // All heads together hold at most 4 x 40 of the 299 rows that were decided about.
-    assert!(report.dropped >= 299 - 160, "{report:?}");
+    for (spec, draft) in
+        [("spec-kv:budget=40,window=8,lookahead=20", Some(&draft)), ("snap-kv:budget=40,window=8", None)]
+    {
+        let mut memory = build(spec, context(SHAPE, 2));
+        answer(&mut *memory, &first, 200, draft);
+        answer(&mut *memory, &stream, 300, draft);
+        let report = memory.report();
+        assert_eq!(report.read, 330, "{spec}");
+        assert_eq!(report.kept + report.compressed + report.dropped, 330, "{spec}");
+        // All heads together hold at most 4 x 40 of the 299 rows that were decided about.
+        assert!(report.dropped >= 299 - 160, "{spec}: {report:?}");
+    }
 }
 
 #[test]

@@ -95,11 +95,16 @@ impl ObservedRows {
         let old = prompt.end.saturating_sub(self.window);
         // Behind the prompt's last token only look-ahead follows: all of it observes.
         let scores = window_scores(&prompt.from(old), old, &|_| 1.0)?;
-        let choose = |scores: &Vec<f32>| {
-            let chosen = largest(&pool_largest(scores, self.kernel), self.budget.saturating_sub(self.window));
-            chosen.into_iter().chain(old..prompt.end).collect()
+        let choose = |(head, scores): (usize, &Vec<f32>)| {
+            // What an earlier prompt of the same sequence dropped is gone, however high its neighbours score.
+            let present = prompt.rows.present(head, 0..old);
+            let pooled = pool_largest(scores, self.kernel);
+            let pooled: Vec<f32> = present.iter().map(|position| pooled[*position]).collect();
+            let chosen = largest(&pooled, self.budget.saturating_sub(self.window));
+            let chosen = chosen.into_iter().map(|row| present[row]);
+            chosen.chain(prompt.rows.present(head, old..prompt.end)).collect()
         };
-        Ok(scores.iter().map(choose).collect())
+        Ok(scores.iter().enumerate().map(choose).collect())
     }
 }
 
