@@ -190,8 +190,10 @@ fn render(
         (start < end).then(|| (*message, start - range.start + offset..end - range.start + offset))
     };
     // What the template says has to stay, and so has what a system message says.
-    let is_fixed = |bytes| {
-        let message = within(bytes).and_then(|(message, _)| messages.get(message));
+    let is_fixed = |bytes: Range<usize>| {
+        // A token without bytes of its own belongs to what follows.
+        let message = within(bytes.start..bytes.end.max(bytes.start + 1))
+            .and_then(|(message, _)| messages.get(message));
         message.is_none_or(|message| message.role == "system")
     };
     // Templates write the beginning-of-sequence token themselves where the model was trained with one.
@@ -237,8 +239,21 @@ impl Prompt {
         Self { tokens, sources: vec![None; length], fixed: vec![false; length], skipped: 0 }
     }
 
+    /// The same where template, headings and question have to stay.
     fn with_all_but_documents_fixed(mut self) -> Self {
-        self.fixed = self.sources.iter().map(Option::is_none).collect();
+        let mut fixed = vec![true; self.len()];
+        // Within a document some tokens have no bytes of their own: those behind the first of a character.
+        let mut before: Option<(usize, usize)> = None;
+        for (at, source) in self.sources.iter().enumerate() {
+            let Some(source) = source else { continue };
+            let first = match before {
+                Some((document, last)) if document == source.document => last + 1,
+                _ => at,
+            };
+            fixed.iter_mut().take(at + 1).skip(first).for_each(|fixed| *fixed = false);
+            before = Some((source.document, at));
+        }
+        self.fixed = fixed;
         self
     }
 

@@ -169,7 +169,7 @@ fn a_budget_in_bytes_counts_another_models_rows_too() {
     let needed = |options: &ContextOptions| {
         let mut options = options.clone();
         options.budget = Some(1);
-        let plan = options.plan(&engine, 200, 8).unwrap();
+        let plan = options.plan(&engine, 200, 20).unwrap();
         match options.session(&engine, &plan) {
             Err(loci_engine::EngineError::Build(loci_context::BuildError::Memory(
                 loci_models::memory::MemoryError::Budget { needed, .. },
@@ -207,7 +207,11 @@ fn shortened(engine: &Arc<Engine>, prompt: Prompt, options: &ContextOptions) -> 
 fn a_shortened_prompt_keeps_order_template_and_question() {
     let engine = engine();
     let prompt = question_about(&engine, &documents(), "Why?", None, Headings::Several, false).unwrap();
-    assert!(prompt.fixed.iter().zip(&prompt.sources).all(|(fixed, source)| *fixed == source.is_none()));
+    assert!(prompt.fixed.iter().zip(&prompt.sources).all(|(fixed, source)| !fixed || source.is_none()));
+    let free = prompt.fixed.iter().filter(|fixed| !**fixed).count();
+    let documents = prompt.sources.iter().rposition(Option::is_some).unwrap();
+    assert!(prompt.fixed[documents + 1..].iter().all(|fixed| *fixed), "the question stays");
+    assert!(free > documents - 60, "documents are free: {free} of {documents}");
     let fixed = prompt.fixed.iter().filter(|fixed| **fixed).count();
     let budget = fixed + 60;
     let method = format!("spec-pc:budget={budget},window=12,pool=4,neighbours=6,from_layer=0");
