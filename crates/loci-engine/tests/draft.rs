@@ -250,7 +250,8 @@ fn in_conversations_template_and_system_message_stay() {
     let said = |prompt: &Prompt| engine.tokenizer().unwrap().decode(&prompt.tokens);
     let found = shortened(&engine, prompt.clone(), &context(SHORT));
     assert_eq!(found.len(), 100);
-    assert!(said(&found).contains("Be brief."), "{}", said(&found));
+    // This vocabulary spells a space as a mark.
+    assert!(said(&found).contains("Be▁brief."), "{}", said(&found));
     let marks = |prompt: &Prompt| prompt.tokens.iter().filter(|token| **token >= 256).count();
     assert_eq!(marks(&found), marks(&prompt), "roles stay where they are");
 }

@@ -62,7 +62,8 @@ fn a_draft_finds_the_key_for_a_small_memory_and_for_a_short_prompt() {
 fn a_draft_with_another_vocabulary_is_refused() {
     let Some(model) = loci_testing::real_model() else { return };
     let folder = tempfile::tempdir().unwrap();
-    std::fs::write(folder.path().join("tiny.gguf"), loci_models::reference::TinyModel::default().file()).unwrap();
+    std::fs::write(folder.path().join("tiny.gguf"), loci_models::reference::TinyModel::default().file())
+        .unwrap();
     let output = Command::new(env!("CARGO_BIN_EXE_loci"))
         .args(["run", "-p", "Hello", "--method", "spec-kv", "--draft", "tiny.gguf", "-m"])
         .arg(model)
