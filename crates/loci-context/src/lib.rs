@@ -23,6 +23,7 @@ pub mod recipes;
 pub mod registry;
 pub mod segment;
 pub mod select;
+pub mod shorten;
 pub mod spec;
 pub mod store;
 

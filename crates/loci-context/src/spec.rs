@@ -6,13 +6,14 @@ use std::sync::Arc;
 use loci_kernels::tiles::RowType;
 use loci_kernels::{Isa, Pool};
 use loci_models::memory::{AttentionShape, ContextMemory, MemoryError};
-use loci_models::method::{MethodInfo, ParameterError, Values};
+use loci_models::method::{MethodInfo, Need, ParameterError, Values};
 use loci_models::rope::RopeSchedule;
 
 use crate::heads::HeadScores;
 use crate::memory::{Footprint, RecipeMemory, Setting, footprint};
 use crate::recipes::{ModelFacts, Recipe};
 use crate::registry::{ENTRIES, METHODS};
+use crate::shorten::Shortening;
 
 /// A context method with its parameters.
 #[derive(Clone, Debug)]
@@ -78,6 +79,20 @@ impl MethodSpec {
     /// Its parameters.
     pub const fn values(&self) -> &Values {
         &self.values
+    }
+
+    /// Tokens of look-ahead that it wants to have read at a prompt's end; 0: none.
+    pub fn look_ahead(&self) -> usize {
+        match self.info().needs.contains(&Need::LookAhead) {
+            true => self.values.size("lookahead"),
+            false => 0,
+        }
+    }
+
+    /// How it shortens a prompt by what a draft looks at, if it does. Its [`build`](Self::build) then makes the draft's
+    /// memory; the model reads what is left of the prompt with full attention.
+    pub fn shortening(&self) -> Option<Shortening> {
+        self.info().needs.contains(&Need::Draft).then(|| Shortening::new(&self.values))
     }
 
     /// An empty memory that works by this method.

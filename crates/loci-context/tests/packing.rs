@@ -309,6 +309,7 @@ fn packed_memories_are_smaller_saved_and_forked() {
     let stream = Stream::new(SHAPE, n, 7, 3.0);
     for (spec, share) in [
         ("snap-kv:budget=40,window=8", 0.75),
+        ("spec-kv:budget=40,window=8,lookahead=12", 0.75),
         ("think:ratio=0.5,recent=8", 2.0),
         ("sir-llm:surprising=60,turn=16", 0.75),
     ] {
@@ -369,7 +370,12 @@ fn thin_keys_save_bytes_in_steps_of_sixteen_channels() {
 #[test]
 fn what_was_dropped_does_not_come_back() {
     let stream = Stream::new(SHAPE, N, 9, 3.0);
-    for spec in ["snap-kv:budget=40,window=8", "random-rows:budget=40,window=8", "think:ratio=0.5,recent=8"] {
+    for spec in [
+        "snap-kv:budget=40,window=8",
+        "spec-kv:budget=40,window=8,lookahead=12",
+        "random-rows:budget=40,window=8",
+        "think:ratio=0.5,recent=8",
+    ] {
         let mut memory = build(spec, context(SHAPE, 2));
         let out = ask(&stream, &mut *memory);
         // Behind what was decided about, going back is exact.

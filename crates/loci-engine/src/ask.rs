@@ -13,7 +13,8 @@ use crate::error::EngineError;
 use crate::evidence::{Evidence, passages};
 use crate::generate::{Finish, GenerateOptions, OnText, generate};
 use crate::layout::{Headings, question_about};
-use crate::session::{Control, DEFAULT_CHUNK, Session, per_second};
+use crate::session::{Control, DEFAULT_CHUNK, per_second};
+use crate::shorten::shorten;
 use crate::system;
 
 /// A question about documents.
@@ -59,9 +60,9 @@ impl<'a> AskRequest<'a> {
 /// How long it took.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct Timing {
-    /// Tokens read.
+    /// Tokens read, those that only a draft looked at included.
     pub prefill_tokens: usize,
-    /// Tokens read per second.
+    /// Tokens read per second, the time of a draft included.
     pub prefill_tokens_per_s: f64,
     /// Tokens written.
     pub decode_tokens: usize,
@@ -131,10 +132,10 @@ pub fn ask(
     )?;
     let plan = request.context.plan(engine, prompt.len(), request.generate.max_tokens)?;
     on_plan(&plan, prompt.len());
-    let memory = request.context.memory(engine, &plan)?;
-    let mut session = Session::new(Arc::clone(engine), memory).with_chunk(request.chunk);
-
+    let given = prompt.len();
     let started = Instant::now();
+    let prompt = shorten(engine, prompt, &request.context, &plan, &mut control)?;
+    let mut session = request.context.session(engine, &plan)?.with_chunk(request.chunk);
     let Some((last, body)) = prompt.tokens.split_last() else {
         return Err(EngineError::Nothing { what: "the prompt".to_owned(), purpose: "read" });
     };
@@ -144,18 +145,21 @@ pub fn ask(
     session.read(&[*last], &mut Control { stop: control.stop, progress: None })?;
     let prefill = started.elapsed();
     let read = session.report()?;
-    if read.read != prompt.len() {
-        return Err(EngineError::Internal(format!("{} of {} tokens were read", read.read, prompt.len())));
+    if read.read != prompt.len() || read.read + prompt.skipped != given {
+        return Err(EngineError::Internal(format!(
+            "{} tokens were read and {} skipped, of {given}",
+            read.read, prompt.skipped
+        )));
     }
 
     let generation = generate(&mut session, &request.generate, &mut control, on_text)?;
     let recalled = session.report()?.recalled;
     Ok(Answer {
         evidence: passages(&session.evidence(), &prompt, request.documents, request.evidence),
-        context: ContextReport { recalled, ..read },
+        context: ContextReport { recalled, given, skipped: prompt.skipped, ..read },
         timing: Timing {
-            prefill_tokens: prompt.len(),
-            prefill_tokens_per_s: per_second(prompt.len(), prefill),
+            prefill_tokens: given,
+            prefill_tokens_per_s: per_second(given, prefill),
             decode_tokens: generation.tokens.len(),
             decode_tokens_per_s: generation.tokens_per_second(),
             peak_rss_bytes: system::peak_resident_bytes(),

@@ -10,8 +10,10 @@ use loci_kernels::tiles::RowType;
 use loci_models::memory::{AttentionShape, ContextMemory};
 use loci_models::rope::RopeSpec;
 
+use crate::draft::{Draft, Drafter};
 use crate::engine::Engine;
 use crate::error::EngineError;
+use crate::session::Session;
 
 /// The method for inputs that fit the trained window.
 const SHORT: &str = "full";
@@ -37,11 +39,21 @@ pub struct ContextOptions {
     /// File with a score for each kv head, for methods that treat heads differently: `full_attention_heads.tsv` as
     /// DuoAttention publishes it.
     pub heads: Option<PathBuf>,
+    /// Who drafts, for methods that need a draft; `None`: as many of the model's own first layers as the method says.
+    pub draft: Option<Draft>,
 }
 
 impl Default for ContextOptions {
     fn default() -> Self {
-        Self { method: None, rope: None, row_type: RowType::I8, budget: None, cold_folder: None, heads: None }
+        Self {
+            method: None,
+            rope: None,
+            row_type: RowType::I8,
+            budget: None,
+            cold_folder: None,
+            heads: None,
+            draft: None,
+        }
     }
 }
 
@@ -54,7 +66,7 @@ pub struct ContextPlan {
     pub reason: String,
     /// What the user should know before waiting.
     pub warnings: Vec<String>,
-    /// Tokens of input and answer together.
+    /// Tokens that the model will have read at most: input, and the answer or a draft of it.
     pub planned_tokens: usize,
 }
 
@@ -62,12 +74,17 @@ impl ContextOptions {
     /// Chooses the method for `prompt` tokens of input and room for `answer` tokens.
     ///
     /// # Errors
-    /// [`EngineError::Parameter`] when a method of the default choice is not registered.
+    /// [`EngineError::Parameter`] when a method of the default choice is not registered, or the draft cannot be used.
     pub fn plan(&self, engine: &Engine, prompt: usize, answer: usize) -> Result<ContextPlan, EngineError> {
         let window = engine.trained_window();
-        let planned_tokens = prompt.saturating_add(answer);
+        let read = match self.method.as_ref().and_then(MethodSpec::shortening) {
+            Some(shortening) => prompt.min(shortening.budget),
+            None => prompt,
+        };
+        let ahead = self.method.as_ref().map_or(0, MethodSpec::look_ahead);
+        let planned_tokens = read.saturating_add(answer.max(ahead));
         let beyond = planned_tokens > window;
-        let (method, reason) = match &self.method {
+        let (method, mut reason) = match &self.method {
             Some(method) => (method.clone(), "as asked".to_owned()),
             None => {
                 let id = if beyond { LONG } else { SHORT };
@@ -85,10 +102,32 @@ impl ContextOptions {
                 "{id} reads {planned_tokens} tokens with a model trained on {window}: expect poor answers; --method inf-llm, or a --rope schedule, reaches further"
             ));
         }
+        if let Some(drafter) = Drafter::new(engine, &method, self.draft.as_ref())? {
+            reason = format!("{reason}; {}", drafter.describe(engine));
+            let window = drafter.trained_window(engine);
+            if prompt > window && self.rope.is_none() {
+                warnings.push(format!(
+                    "the draft of {id} looks through {prompt} tokens with a model trained on {window}: expect a poor choice of what is kept"
+                ));
+            }
+        }
         if let Some(rope) = &self.rope {
             warnings.extend(rope.warning(&engine.model().config().rope));
         }
         Ok(ContextPlan { method, reason, warnings, planned_tokens })
+    }
+
+    /// An empty session as planned, with its draft where the method needs one. A prompt that the method shortens is
+    /// shortened before it is read; see [`shorten`](crate::shorten::shorten).
+    ///
+    /// # Errors
+    /// As [`ContextOptions::memory`].
+    pub fn session(&self, engine: &Arc<Engine>, plan: &ContextPlan) -> Result<Session, EngineError> {
+        let session = Session::new(Arc::clone(engine), self.memory(engine, plan)?);
+        Ok(match Drafter::new(engine, &plan.method, self.draft.as_ref())? {
+            Some(drafter) => session.with_draft(drafter, self),
+            None => session,
+        })
     }
 
     /// Makes the memory of a plan.
@@ -97,7 +136,7 @@ impl ContextOptions {
     /// [`EngineError::Parameter`] or [`EngineError::Build`] when schedule or method do not fit the model or
     /// the budget.
     pub fn memory(&self, engine: &Engine, plan: &ContextPlan) -> Result<Box<dyn ContextMemory>, EngineError> {
-        Ok(plan.method.build(self.build_context(engine, plan)?)?)
+        self.memory_of(engine, &read_by(plan)?, engine.model().shape().layers, plan.planned_tokens)
     }
 
     /// What a plan takes, by the computation that accepts or refuses a budget; nothing is allocated.
@@ -105,19 +144,35 @@ impl ContextOptions {
     /// # Errors
     /// As [`memory`](Self::memory), except that a budget that is too small is no error here.
     pub fn footprint(&self, engine: &Engine, plan: &ContextPlan) -> Result<Footprint, EngineError> {
-        Ok(plan.method.footprint(&self.build_context(engine, plan)?)?)
+        let layers = engine.model().shape().layers;
+        Ok(read_by(plan)?.footprint(&self.build_context(engine, layers, plan.planned_tokens)?)?)
     }
 
-    fn build_context(&self, engine: &Engine, plan: &ContextPlan) -> Result<BuildContext, EngineError> {
+    /// A memory for the first `layers` layers of a model.
+    pub(crate) fn memory_of(
+        &self,
+        engine: &Engine,
+        method: &MethodSpec,
+        layers: usize,
+        planned_tokens: usize,
+    ) -> Result<Box<dyn ContextMemory>, EngineError> {
+        Ok(method.build(self.build_context(engine, layers, planned_tokens)?)?)
+    }
+
+    fn build_context(
+        &self,
+        engine: &Engine,
+        layers: usize,
+        planned_tokens: usize,
+    ) -> Result<BuildContext, EngineError> {
         let config = engine.model().config();
-        let shape = engine.model().shape();
+        let shape = AttentionShape { layers, ..engine.model().shape() };
         let trained_window = engine.trained_window();
         let rope = match &self.rope {
             Some(rope) => rope.clone(),
             None => RopeSpec::from_config(&config.rope)?,
         };
-        let schedule =
-            rope.schedule(config.rope.base, shape.head_dim, trained_window, plan.planned_tokens)?;
+        let schedule = rope.schedule(config.rope.base, shape.head_dim, trained_window, planned_tokens)?;
         let heads = match &self.heads {
             Some(path) => Some(Arc::new(read_heads(path, shape)?)),
             None => None,
@@ -132,9 +187,17 @@ impl ContextOptions {
             isa: engine.isa(),
             cold_folder: self.cold_folder.clone(),
             heads,
-            planned_tokens: plan.planned_tokens,
+            planned_tokens,
         })
     }
+}
+
+/// The method that reads what a plan's method leaves of the prompt: itself, unless its work is done before.
+fn read_by(plan: &ContextPlan) -> Result<MethodSpec, EngineError> {
+    Ok(match plan.method.shortening() {
+        Some(_) => MethodSpec::parse(SHORT)?,
+        None => plan.method.clone(),
+    })
 }
 
 /// Reads a table of head scores.

@@ -77,7 +77,10 @@ fn spans(found: &TokenEvidence, prompt: &Prompt) -> Vec<(Source, f32)> {
     let end = found.tokens.end.min(prompt.sources.len());
     for source in prompt.sources.get(found.tokens.start.min(end)..end).unwrap_or(&[]).iter().flatten() {
         match spans.last_mut() {
-            Some((last, tokens)) if last.document == source.document => {
+            // Between tokens that do not touch, some were left out: the model did not read them.
+            Some((last, tokens))
+                if last.document == source.document && source.bytes.start <= last.bytes.end =>
+            {
                 last.bytes.start = last.bytes.start.min(source.bytes.start);
                 last.bytes.end = last.bytes.end.max(source.bytes.end);
                 *tokens += 1;
@@ -125,7 +128,7 @@ mod tests {
             Document { name: "one".to_owned(), text: "The key is 71432 today.".to_owned() },
             Document { name: "two".to_owned(), text: "Grüße aus Köln".to_owned() },
         ];
-        let mut prompt = Prompt { tokens: vec![0], sources: vec![None] };
+        let mut prompt = Prompt::of_tokens(vec![0]);
         for (index, document) in documents.iter().enumerate() {
             let mut start = 0;
             for piece in document.text.split_inclusive(' ') {
@@ -166,6 +169,18 @@ mod tests {
         );
         assert!(passages.iter().all(|passage| passage.mass <= 0.25));
         assert!(super::passages(&[found(0..1, 1.0), found(90..99, 1.0)], &prompt, &documents, 9).is_empty());
+    }
+
+    #[test]
+    fn text_that_was_left_out_of_a_prompt_is_no_evidence() {
+        let (prompt, documents) = fixture();
+        // "The key … today.": the model did not read what stands between.
+        let shortened = prompt.only(&[0, 1, 2, 5]);
+        assert_eq!((shortened.len(), shortened.skipped), (4, prompt.len() - 4));
+        let passages = passages(&[found(0..4, 0.8)], &shortened, &documents, 9);
+        let texts: Vec<&str> = passages.iter().map(|passage| passage.text.as_str()).collect();
+        assert_eq!(texts, ["The key ", "today."]);
+        assert!((passages[0].mass - 0.4).abs() < 1e-6 && (passages[1].mass - 0.2).abs() < 1e-6);
     }
 
     #[test]

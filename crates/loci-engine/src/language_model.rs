@@ -12,6 +12,7 @@ use crate::generate::{GenerateOptions, Generation, OnText, generate};
 use crate::layout::{Prompt, conversation, plain};
 use crate::score::{Score, ScoreOptions, score};
 use crate::session::{Control, Session};
+use crate::shorten::shorten;
 
 /// A model that reads and writes text, here or elsewhere.
 pub trait LanguageModel {
@@ -70,6 +71,8 @@ struct Held {
     session: Session,
     method: String,
     planned_tokens: usize,
+    /// Tokens of the last prompt that were left out when it was shortened.
+    skipped: usize,
 }
 
 impl LocalModel {
@@ -80,12 +83,14 @@ impl LocalModel {
 
     /// What became of the tokens of the last prompt and answer; `None` before the first.
     pub fn report(&self) -> Option<ContextReport> {
-        self.held.as_ref().and_then(|held| held.session.report().ok())
+        let held = self.held.as_ref()?;
+        let report = held.session.report().ok()?;
+        Some(ContextReport { given: report.read + held.skipped, skipped: held.skipped, ..report })
     }
 
     fn answer(
         &mut self,
-        prompt: &Prompt,
+        prompt: Prompt,
         options: &GenerateOptions,
         control: &mut Control<'_>,
         on_text: &mut OnText<'_>,
@@ -97,16 +102,19 @@ impl LocalModel {
         // Schedules may depend on the planned length. Planning in whole windows lets a growing conversation
         // keep its session, and changes no schedule as long as it fits the trained window.
         plan.planned_tokens = plan.planned_tokens.next_multiple_of(self.engine.trained_window().max(1));
+        let prompt = shorten(&self.engine, prompt, &self.context, &plan, control)?;
         let method = plan.method.to_string();
         let fits = |held: &Held| held.method == method && held.planned_tokens == plan.planned_tokens;
         let mut held = match self.held.take().filter(fits) {
             Some(held) => held,
             None => Held {
-                session: Session::new(Arc::clone(&self.engine), self.context.memory(&self.engine, &plan)?),
+                session: self.context.session(&self.engine, &plan)?,
                 method,
                 planned_tokens: plan.planned_tokens,
+                skipped: 0,
             },
         };
+        held.skipped = prompt.skipped;
         held.session.change_to(&prompt.tokens, control)?;
         let generation = generate(&mut held.session, options, control, on_text)?;
         self.held = Some(held);
@@ -127,7 +135,7 @@ impl LanguageModel for LocalModel {
         on_text: &mut OnText<'_>,
     ) -> Result<Generation, EngineError> {
         let prompt = plain(&self.engine, prompt)?;
-        self.answer(&prompt, options, control, on_text)
+        self.answer(prompt, options, control, on_text)
     }
 
     fn chat(
@@ -138,7 +146,7 @@ impl LanguageModel for LocalModel {
         on_text: &mut OnText<'_>,
     ) -> Result<Generation, EngineError> {
         let prompt = conversation(&self.engine, messages)?;
-        self.answer(&prompt, options, control, on_text)
+        self.answer(prompt, options, control, on_text)
     }
 
     fn score(&mut self, text: &str, control: &mut Control<'_>) -> Result<Score, EngineError> {

@@ -45,6 +45,10 @@ pub struct Prompt {
     pub tokens: Vec<u32>,
     /// Of each token, where it comes from; `None` for template, headings and question.
     pub sources: Vec<Option<Source>>,
+    /// Of each token, whether it has to stay when the prompt is shortened: what belongs to the template or says what to do.
+    pub fixed: Vec<bool>,
+    /// Tokens that were left out when the prompt was shortened.
+    pub skipped: usize,
 }
 
 impl Prompt {
@@ -116,14 +120,17 @@ pub fn question_about(
         let asked = if bare { question.to_owned() } else { format!("Question: {question}\nAnswer:") };
         let body = Body::new(documents, &asked, headings);
         let parts = [Part { text: &body.text, special: SpecialTokens::AsText }];
-        return encode(engine, &parts, true, |bytes| body.source(bytes));
+        let prompt = encode(engine, &parts, true, |bytes| body.source(bytes), |_| false)?;
+        return Ok(prompt.with_all_but_documents_fixed());
     }
     let asked = if bare { question.to_owned() } else { format!("{question}{FRAME}") };
     let body = Body::new(documents, &asked, headings);
     let mut messages: Vec<Message> = system.map(|text| Message::new("system", text)).into_iter().collect();
     let place = messages.len();
     messages.push(Message::new("user", body.text.as_str()));
-    render(engine, &messages, |index, bytes| if index == place { body.source(bytes) } else { None })
+    let prompt =
+        render(engine, &messages, |index, bytes| if index == place { body.source(bytes) } else { None })?;
+    Ok(prompt.with_all_but_documents_fixed())
 }
 
 /// The prompt of a conversation: every message, then the opening of the model's next one.
@@ -140,7 +147,7 @@ pub fn conversation(engine: &Engine, messages: &[Message]) -> Result<Prompt, Eng
 /// # Errors
 /// [`EngineError::Tokenizer`] above 2 GiB.
 pub fn plain(engine: &Engine, text: &str) -> Result<Prompt, EngineError> {
-    encode(engine, &[Part { text, special: SpecialTokens::AsText }], true, |_| None)
+    encode(engine, &[Part { text, special: SpecialTokens::AsText }], true, |_| None, |_| false)
 }
 
 /// Runs the chat template. `source` gets the index of a message and bytes of its content.
@@ -174,30 +181,45 @@ fn render(
         parts.push(Part { text, special });
         start += text.len();
     }
-    // Templates write the beginning-of-sequence token themselves where the model was trained with one.
-    encode(engine, &parts, engine.tokenizer()?.adds_bos(), |bytes| {
+    // The message that most of `bytes` belongs to, and which bytes of it.
+    let within = |bytes: Range<usize>| {
         let after = contents.partition_point(|(range, ..)| range.end <= bytes.start);
         let (range, message, offset) = contents.get(after)?;
         let start = bytes.start.max(range.start);
         let end = bytes.end.min(range.end);
-        if start >= end {
-            return None;
-        }
-        source(*message, start - range.start + offset..end - range.start + offset)
-    })
+        (start < end).then(|| (*message, start - range.start + offset..end - range.start + offset))
+    };
+    // What the template says has to stay, and so has what a system message says.
+    let is_fixed = |bytes: Range<usize>| {
+        // A token without bytes of its own belongs to what follows.
+        let message = within(bytes.start..bytes.end.max(bytes.start + 1))
+            .and_then(|(message, _)| messages.get(message));
+        message.is_none_or(|message| message.role == "system")
+    };
+    // Templates write the beginning-of-sequence token themselves where the model was trained with one.
+    let adds_bos = engine.tokenizer()?.adds_bos();
+    encode(
+        engine,
+        &parts,
+        adds_bos,
+        |bytes| within(bytes).and_then(|(message, bytes)| source(message, bytes)),
+        is_fixed,
+    )
 }
 
-/// Encodes `parts` as one text. `source` gets bytes of the whole.
+/// Encodes `parts` as one text. `source` and `is_fixed` get bytes of the whole.
 fn encode(
     engine: &Engine,
     parts: &[Part<'_>],
     add_bos: bool,
     source: impl Fn(Range<usize>) -> Option<Source>,
+    is_fixed: impl Fn(Range<usize>) -> bool,
 ) -> Result<Prompt, EngineError> {
     let tokenizer = engine.tokenizer()?;
     let tokens = tokenizer.encode_parts(parts, add_bos && tokenizer.adds_bos())?;
     let sources = tokens.iter().map(|token| source(token.start..token.end)).collect();
-    Ok(Prompt { tokens: tokens.into_iter().map(|token| token.id).collect(), sources })
+    let fixed = tokens.iter().map(|token| is_fixed(token.start..token.end)).collect();
+    Ok(Prompt { tokens: tokens.into_iter().map(|token| token.id).collect(), sources, fixed, skipped: 0 })
 }
 
 impl Prompt {
@@ -209,6 +231,41 @@ impl Prompt {
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.tokens.is_empty()
+    }
+
+    /// A prompt of `tokens` of which nothing is known.
+    pub fn of_tokens(tokens: Vec<u32>) -> Self {
+        let length = tokens.len();
+        Self { tokens, sources: vec![None; length], fixed: vec![false; length], skipped: 0 }
+    }
+
+    /// The same where template, headings and question have to stay.
+    fn with_all_but_documents_fixed(mut self) -> Self {
+        let mut fixed = vec![true; self.len()];
+        // Within a document some tokens have no bytes of their own: those behind the first of a character.
+        let mut before: Option<(usize, usize)> = None;
+        for (at, source) in self.sources.iter().enumerate() {
+            let Some(source) = source else { continue };
+            let first = match before {
+                Some((document, last)) if document == source.document => last + 1,
+                _ => at,
+            };
+            fixed.iter_mut().take(at + 1).skip(first).for_each(|fixed| *fixed = false);
+            before = Some((source.document, at));
+        }
+        self.fixed = fixed;
+        self
+    }
+
+    /// The same with only the tokens at `positions`, which ascend.
+    pub(crate) fn only(&self, positions: &[usize]) -> Self {
+        let tokens: Vec<u32> = positions.iter().filter_map(|at| self.tokens.get(*at).copied()).collect();
+        Self {
+            sources: positions.iter().filter_map(|at| self.sources.get(*at).cloned()).collect(),
+            fixed: positions.iter().filter_map(|at| self.fixed.get(*at).copied()).collect(),
+            skipped: self.skipped + self.len() - tokens.len(),
+            tokens,
+        }
     }
 }
 

@@ -11,6 +11,7 @@ use crate::context::ContextOptions;
 use crate::engine::Engine;
 use crate::error::EngineError;
 use crate::session::{Control, Progress, Session, per_second};
+use crate::shorten::needs_a_prompt;
 
 /// What is scored.
 #[derive(Clone, Debug, Default)]
@@ -91,6 +92,7 @@ pub fn score(
     let started = Instant::now();
     let total = tokens.len();
     let plan = options.context.plan(engine, n_ctx.min(total), 0)?;
+    needs_a_prompt(&plan)?;
     for start in (0..total).step_by(n_ctx) {
         let window = start..(start + n_ctx).min(total);
         let memory = options.context.memory(engine, &plan)?;

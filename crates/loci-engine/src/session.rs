@@ -1,5 +1,7 @@
 //! One sequence on a model: reading in chunks, stepping token by token, forgetting back, forking.
 
+mod prompt_end;
+
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Instant;
@@ -9,7 +11,9 @@ use loci_models::sampling::Sampler;
 use loci_models::signals::SignalState;
 use loci_models::wiring::{Logits, LogitsFor, Span};
 
+use crate::context::ContextOptions;
 pub use crate::control::{Control, Progress, per_second};
+use crate::draft::Drafter;
 use crate::engine::Engine;
 use crate::error::EngineError;
 
@@ -30,6 +34,10 @@ pub struct Session {
     context_end: Option<usize>,
     /// A forward step failed half way, so the memory's content is unknown.
     broken: bool,
+    /// Layers that tokens go through, if not all.
+    layers: Option<usize>,
+    /// Who writes look-ahead for a memory that wants it, and how its own context is held.
+    draft: Option<Arc<(Drafter, ContextOptions)>>,
 }
 
 impl Session {
@@ -44,7 +52,23 @@ impl Session {
             chunk: DEFAULT_CHUNK,
             context_end: None,
             broken: false,
+            layers: None,
+            draft: None,
         }
+    }
+
+    /// Sends tokens through the first `layers` layers only and from there to the head: a draft.
+    #[must_use]
+    pub(crate) fn with_layers(mut self, layers: usize) -> Self {
+        self.layers = Some(layers);
+        self
+    }
+
+    /// Lets `drafter` look ahead at the end of a prompt, where the memory wants it.
+    #[must_use]
+    pub(crate) fn with_draft(mut self, drafter: Drafter, context: &ContextOptions) -> Self {
+        self.draft = Some(Arc::new((drafter, context.clone())));
+        self
     }
 
     /// Reads at most `tokens` tokens in one step (at least 1). Smaller chunks need less memory and are slower.
@@ -91,29 +115,10 @@ impl Session {
         let started = Instant::now();
         self.read_chunks(body, 0..tokens.len(), control, started)?;
         if self.memory.wants_prompt_end() {
-            self.end_prompt(last)?;
+            self.end_prompt(last, control)?;
         }
         self.step(last)?;
         control.report(tokens.len(), tokens.len(), started);
-        Ok(())
-    }
-
-    /// Shows the memory what the prompt's last token looks at, and lets it decide what stays of the others.
-    fn end_prompt(&mut self, last: u32) -> Result<(), EngineError> {
-        let end = self.len();
-        self.step(last)?;
-        // From here on until the memory is back at `end` it holds a token too many.
-        self.broken = true;
-        self.memory.end_prompt(end)?;
-        let restored = self.memory.truncate(end)?;
-        if restored != end {
-            return Err(EngineError::Internal(format!(
-                "the memory went back to {restored} tokens at the end of a prompt of {end}"
-            )));
-        }
-        self.tokens.truncate(end);
-        self.signals.clear();
-        self.broken = false;
         Ok(())
     }
 
@@ -225,7 +230,8 @@ impl Session {
         }
         self.logits = None;
         let mut spans = [Span { memory: self.memory.as_mut(), state: &mut self.signals, tokens, logits }];
-        let outcome = self.engine.model().forward(&mut spans).map_err(EngineError::from);
+        let layers = self.layers.unwrap_or(usize::MAX);
+        let outcome = self.engine.model().forward_layers(&mut spans, layers).map_err(EngineError::from);
         match outcome {
             Ok(mut all) => {
                 self.tokens.extend_from_slice(tokens);
@@ -333,6 +339,8 @@ impl Session {
             chunk: self.chunk,
             context_end: self.context_end,
             broken: self.broken,
+            layers: self.layers,
+            draft: self.draft.clone(),
         })
     }
 

@@ -35,13 +35,15 @@ pub struct Signals<'a> {
     pub entropy: &'a [f32],
 }
 
-/// What became of the tokens, in numbers of tokens. `kept + compressed + dropped = read`.
+/// What became of the tokens, in numbers of tokens. `kept + compressed + dropped = read` and `read + skipped = given`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct ContextReport {
     /// Tokens in the input.
     pub given: usize,
     /// Tokens that went through the model.
     pub read: usize,
+    /// Tokens that did not: a draft looked through them and found others more important.
+    pub skipped: usize,
     /// Of the read ones, those whose rows are still exact (16 or 32 bits).
     pub kept: usize,
     /// Of the read ones, those whose rows are held in a lossy form.
@@ -174,6 +176,18 @@ pub trait ContextMemory: Send {
     /// [`MemoryError`] when a cold block cannot be read.
     fn end_prompt(&mut self, _end: usize) -> Result<(), MemoryError> {
         Ok(())
+    }
+
+    /// Tokens of look-ahead that [`end_prompt`](Self::end_prompt) wants to have read behind the prompt's last token: at
+    /// most so many that a draft of the answer begins with. 0: none. The prompt's end may also come without them.
+    fn look_ahead(&self) -> usize {
+        0
+    }
+
+    /// How much the end of the last prompt looked at each token before it, for methods by which a prompt is shortened;
+    /// empty for others and before the first [`end_prompt`](Self::end_prompt).
+    fn importance(&self) -> &[f32] {
+        &[]
     }
 
     /// Whether the method does something in [`end_context`](Self::end_context). Then a caller who knows where the

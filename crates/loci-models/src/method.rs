@@ -42,8 +42,10 @@ pub enum Need {
     Signals,
     /// A trained checkpoint.
     Training,
-    /// A smaller model.
+    /// What a smaller model, or early layers of the same one, look at in a prompt.
     Draft,
+    /// Tokens that may come next, as a smaller model or early layers of the same one write them.
+    LookAhead,
     /// How much each head reads from afar, measured once for a model.
     HeadScores,
 }

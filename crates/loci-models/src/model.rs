@@ -128,4 +128,12 @@ impl Model {
     pub fn forward(&self, spans: &mut [Span<'_>]) -> Result<Vec<Logits>, ForwardError> {
         wiring::forward(&self.weights, &self.cpu, spans)
     }
+
+    /// The same through the first `layers` layers only; see [`wiring::forward_layers`].
+    ///
+    /// # Errors
+    /// As [`Model::forward`].
+    pub fn forward_layers(&self, spans: &mut [Span<'_>], layers: usize) -> Result<Vec<Logits>, ForwardError> {
+        wiring::forward_layers(&self.weights, &self.cpu, spans, layers)
+    }
 }

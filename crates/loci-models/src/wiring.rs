@@ -128,7 +128,23 @@ pub fn forward<O: Ops>(
     ops: &O,
     spans: &mut [Span<'_>],
 ) -> Result<Vec<Logits>, ForwardError> {
-    check(weights, spans)?;
+    forward_layers(weights, ops, spans, weights.blocks.len())
+}
+
+/// As [`forward`], through the first `layers` layers only (at least one) and from there straight to the head: a rough
+/// draft of what the whole model says, for a part of its cost. A span's memory is one for just these layers, or one for
+/// all of them; its later layers then miss the tokens, so that it can only be truncated to before them or dropped.
+///
+/// # Errors
+/// As [`forward`].
+pub fn forward_layers<O: Ops>(
+    weights: &Weights<O>,
+    ops: &O,
+    spans: &mut [Span<'_>],
+    layers: usize,
+) -> Result<Vec<Logits>, ForwardError> {
+    let layers = layers.clamp(1, weights.blocks.len().max(1));
+    check(weights, spans, layers)?;
     for (index, span) in spans.iter_mut().enumerate().filter(|(_, span)| !span.tokens.is_empty()) {
         span.memory
             .begin_chunk(span.tokens.len())
@@ -144,7 +160,7 @@ pub fn forward<O: Ops>(
     let wanted = wanted_rows(spans);
     let mut logits: Vec<Logits> = spans.iter().map(|_| Logits::new()).collect();
     if !tokens.is_empty() {
-        let hidden = blocks(weights, ops, spans, &tokens, &wanted)?;
+        let hidden = blocks(weights, ops, spans, &tokens, &wanted, layers)?;
         if let Some(hidden) = hidden {
             head(weights, ops, spans, &hidden, &wanted, &mut logits);
         }
@@ -159,14 +175,15 @@ pub fn forward<O: Ops>(
     Ok(logits)
 }
 
-fn check<O: Ops>(weights: &Weights<O>, spans: &[Span<'_>]) -> Result<(), ForwardError> {
+fn check<O: Ops>(weights: &Weights<O>, spans: &[Span<'_>], layers: usize) -> Result<(), ForwardError> {
+    let expected = AttentionShape { layers, ..weights.shape };
     for (index, span) in spans.iter().enumerate() {
         if let Some(token) = span.tokens.iter().find(|token| **token as usize >= weights.vocab) {
             return Err(ForwardError::Token { span: index, token: *token, vocab: weights.vocab });
         }
         let found = span.memory.shape();
-        if found != weights.shape {
-            return Err(ForwardError::Shape { span: index, expected: weights.shape, found });
+        if found != weights.shape && found != expected {
+            return Err(ForwardError::Shape { span: index, expected, found });
         }
     }
     Ok(())
@@ -203,17 +220,18 @@ fn wanted_rows(spans: &[Span<'_>]) -> Vec<Wanted> {
     wanted
 }
 
-/// All layers: the hidden states of the wanted rows, in their order; `None` when no row is wanted.
+/// The first `layers` layers: the hidden states of the wanted rows, in their order; `None` when no row is wanted.
 fn blocks<O: Ops>(
     weights: &Weights<O>,
     ops: &O,
     spans: &mut [Span<'_>],
     tokens: &[u32],
     wanted: &[Wanted],
+    layers: usize,
 ) -> Result<Option<O::Tensor>, ForwardError> {
     let mut x = ops.embed(&weights.embedding, tokens);
-    let last = weights.blocks.len().saturating_sub(1);
-    for (layer, block) in weights.blocks.iter().enumerate() {
+    let last = layers.saturating_sub(1);
+    for (layer, block) in weights.blocks.iter().enumerate().take(layers) {
         let h = ops.norm(&x, &block.attention_norm);
         let [mut q, mut k, v] = ops.linear(&h, [&block.query, &block.key, &block.value]);
         if let Some((query_norm, key_norm)) = &block.head_norms {

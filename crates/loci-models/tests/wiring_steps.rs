@@ -4,10 +4,14 @@
 mod common;
 
 use std::io::{Read, Write};
+use std::sync::Arc;
 
 use common::{memory, read, schedule, tiny, tokens};
+use loci_kernels::Pool;
+use loci_models::Model;
+use loci_models::gguf::Gguf;
 use loci_models::memory::*;
-use loci_models::reference::{ReferenceMemory, TinyModel};
+use loci_models::reference::{ReferenceMemory, TinyModel, write_gguf};
 use loci_models::signals::SignalState;
 use loci_models::wiring::{ForwardError, LogitsFor, Span};
 use proptest::prelude::*;
@@ -258,4 +262,45 @@ fn buffers_are_reused_from_step_to_step() {
         read(&model, &mut memory, &tokens(16, step), LogitsFor::Last).unwrap();
         assert_eq!(model.cpu().idle_bytes(), held);
     }
+}
+
+#[test]
+fn an_early_exit_is_the_model_without_its_later_layers() {
+    let whole = TinyModel { layers: 3, ..TinyModel::default() };
+    let mut metadata = TinyModel { layers: 2, ..whole }.metadata();
+    let tensors: Vec<_> =
+        whole.tensors().into_iter().filter(|(name, ..)| !name.starts_with("blk.2.")).collect();
+    metadata.retain(|(key, _)| key != "tokenizer.chat_template");
+    let file = Gguf::from_bytes("two layers", write_gguf(&metadata, &tensors)).unwrap();
+    let pool = Arc::new(Pool::new(2));
+    let short = Model::from_gguf(file, Arc::clone(&pool)).unwrap();
+    let whole = whole.open(pool).unwrap();
+    let tokens = tokens(20, 3);
+    let logits = |model: &Model, mut memory: ReferenceMemory, layers: usize| {
+        let mut state = SignalState::default();
+        // Two steps: rows of the first serve the second.
+        for part in [&tokens[..15], &tokens[15..]] {
+            let span = Span { memory: &mut memory, state: &mut state, tokens: part, logits: LogitsFor::All };
+            let found = model.forward_layers(&mut [span], layers).unwrap().remove(0);
+            if part.len() == 5 {
+                return found;
+            }
+        }
+        Vec::new()
+    };
+    let expected = logits(&short, memory(&short), 2);
+    // With a memory for these layers alone, and with one for all.
+    assert_eq!(logits(&whole, memory(&short), 2), expected);
+    assert_eq!(logits(&whole, memory(&whole), 2), expected);
+    assert_ne!(logits(&whole, memory(&whole), 3), expected);
+    let outcome = whole.forward_layers(
+        &mut [Span {
+            memory: &mut memory(&short),
+            state: &mut SignalState::default(),
+            tokens: &tokens,
+            logits: LogitsFor::None,
+        }],
+        3,
+    );
+    assert!(matches!(outcome, Err(ForwardError::Shape { .. })));
 }

@@ -7,7 +7,7 @@ use clap::ValueEnum;
 use loci_context::MethodSpec;
 use loci_context::registry::METHODS;
 use loci_engine::model_store::{DEFAULT_MODEL, resolve};
-use loci_engine::{ContextOptions, Engine, GenerateOptions, method_file, size};
+use loci_engine::{ContextOptions, Draft, Engine, GenerateOptions, method_file, size};
 use loci_kernels::tiles::RowType;
 use loci_kernels::{Pool, isa};
 use loci_models::rope::RopeSpec;
@@ -87,6 +87,10 @@ pub(crate) struct ContextArgs {
     /// form (full_attention_heads.tsv).
     #[arg(long, value_name = "FILE")]
     pub(crate) heads: Option<PathBuf>,
+    /// Who drafts, for the methods spec-kv and spec-pc: a smaller model with the same vocabulary (named as with --model),
+    /// or self for the whole model [default: the first layers of the model, as many as draft_layers says].
+    #[arg(long, value_name = "MODEL")]
+    pub(crate) draft: Option<String>,
 }
 
 impl ContextArgs {
@@ -104,7 +108,25 @@ impl ContextArgs {
             budget: self.budget,
             cold_folder: self.cold_folder.clone(),
             heads: self.heads.clone(),
+            draft: None,
         })
+    }
+
+    /// Who drafts for the model of `engine`, on its threads.
+    pub(crate) fn draft(&self, engine: &Engine) -> Result<Option<Draft>, CliError> {
+        draft(self.draft.as_deref(), engine)
+    }
+}
+
+/// Loads the model named `name` that drafts for the one of `engine`.
+pub(crate) fn draft(name: Option<&str>, engine: &Engine) -> Result<Option<Draft>, CliError> {
+    match name {
+        None => Ok(None),
+        Some("self") => Ok(Some(Draft::Itself)),
+        Some(name) => {
+            let model = Engine::open(&resolve(name)?, name, Arc::clone(engine.pool()))?;
+            Ok(Some(Draft::Model(Arc::new(model))))
+        }
     }
 }
 

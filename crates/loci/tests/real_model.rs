@@ -11,7 +11,8 @@ fn ask(before: usize, after: usize, options: &[&str]) -> Option<Value> {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("key.txt"), loci_testing::pass_key_text(71432, before, after)).unwrap();
     let output = Command::new(env!("CARGO_BIN_EXE_loci"))
-        .args(["ask", "key.txt", "-q", "What is the pass key?", "--method", "inf-llm", "-n", "24", "--json"])
+        .args(["ask", "key.txt", "-q", "What is the pass key?", "-n", "24", "--json"])
+        .args(if options.contains(&"--method") { &[][..] } else { &["--method", "inf-llm"] })
         .args(options)
         .arg("-m")
         .arg(model)
@@ -88,4 +89,32 @@ fn a_probe_finds_needles_in_full_and_not_beyond_a_window() {
     assert_eq!(short.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&short.stderr).contains("240"), "6 needles need 240 tokens");
     assert_eq!(probe(&["--lengths", "1000000"]).status.code(), Some(1));
+}
+
+#[test]
+fn a_draft_finds_the_key_for_a_small_memory_and_for_a_short_prompt() {
+    let Some(kept) = ask(15, 25, &["--method", "spec-kv:budget=256"]) else { return };
+    assert!(kept["answer"].as_str().unwrap().contains("71432"), "{kept}");
+    assert!(kept["context"]["dropped"].as_u64().unwrap() > 0, "{kept}");
+    let Some(short) = ask(15, 25, &["--method", "spec-pc:budget=512"]) else { return };
+    assert!(short["answer"].as_str().unwrap().contains("71432"), "{short}");
+    let count = |name: &str| short["context"][name].as_u64().unwrap();
+    assert_eq!((count("read"), count("read") + count("skipped")), (512, count("given")));
+}
+
+#[test]
+fn a_draft_with_another_vocabulary_is_refused() {
+    let Some(model) = loci_testing::real_model() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("tiny.gguf"), loci_models::reference::TinyModel::default().file())
+        .unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_loci"))
+        .args(["run", "-p", "Hello", "--method", "spec-kv", "--draft", "tiny.gguf", "-m"])
+        .arg(model)
+        .current_dir(folder.path())
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains("260 tokens") && said.contains("49152"), "{said}");
 }

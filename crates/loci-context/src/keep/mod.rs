@@ -1,11 +1,13 @@
 //! What may be dropped or shrunk, and when?
 
+mod importance;
 mod observed;
 mod random;
 mod ranges;
 mod surprising;
 mod thin_keys;
 
+pub use importance::Importance;
 pub use observed::{ObservedRows, pool_largest, window_scores};
 pub use random::RandomRows;
 pub use ranges::{Everything, FullOrStreaming, SinksAndWindow};
@@ -64,9 +66,20 @@ pub trait Keep: Send + Sync {
         false
     }
 
-    /// The newest queries that [`at_prompt_end`](Self::at_prompt_end) wants to see; 0: it is not called.
+    /// The last queries of a prompt that [`at_prompt_end`](Self::at_prompt_end) wants to see, besides those of the
+    /// look-ahead; 0: it is not called.
     fn prompt_queries(&self) -> usize {
         0
+    }
+
+    /// Tokens of look-ahead that should be read before [`at_prompt_end`](Self::at_prompt_end), if a draft writes as many.
+    fn look_ahead(&self) -> usize {
+        0
+    }
+
+    /// See [`importance`](loci_models::memory::ContextMemory::importance).
+    fn importance(&self) -> &[f32] {
+        &[]
     }
 
     /// Told when a prompt has been read; what is to be left of it in each kv head of a layer, or nothing when all stays.
@@ -113,7 +126,8 @@ pub struct PromptView<'a> {
     pub layer: usize,
     /// Shape of the model.
     pub shape: AttentionShape,
-    /// Rows before this position are to be decided about; later ones only observe.
+    /// Rows before this position are to be decided about; later ones only observe: the prompt's last token, and behind it
+    /// the look-ahead.
     pub end: usize,
     /// The rows of the layer.
     pub rows: &'a LayerRows<'a>,
@@ -135,10 +149,20 @@ impl PromptView<'_> {
         rotated(self.queries, self.first.., self.shape, self.schedule, self.isa)
     }
 
+    /// Queries in view.
+    fn count(&self) -> usize {
+        self.queries.len() / (self.shape.heads * self.shape.head_dim)
+    }
+
     /// The same with at most the newest `count` queries.
     fn newest(&self, count: usize) -> PromptView<'_> {
+        self.from(self.first + self.count().saturating_sub(count))
+    }
+
+    /// The same without the queries before `position`.
+    fn from(&self, position: usize) -> PromptView<'_> {
+        let left_out = position.saturating_sub(self.first).min(self.count());
         let width = self.shape.heads * self.shape.head_dim;
-        let left_out = (self.queries.len() / width).saturating_sub(count);
         PromptView { queries: &self.queries[left_out * width..], first: self.first + left_out, ..*self }
     }
 }

@@ -4,14 +4,16 @@ use loci_kernels::vector::{dot, softmax};
 use loci_models::memory::{AttentionShape, MemoryError};
 
 use super::{Keep, PromptView};
+use crate::memory::QUERY_SLACK;
 use crate::parallel;
 use crate::queries::of_head;
 use crate::select::largest;
-use crate::store::HeadPacking;
+use crate::store::{HeadPacking, PAGE};
 
 /// When a prompt has been read, each kv head keeps `budget` rows of it: the last `window`, and of those before them the
-/// ones at which the newest `window + 1` queries look most. A row's score is the largest softmax weight that any of
-/// these queries, of any head of the group, gives it, pooled over `kernel` neighbouring positions.
+/// ones at which the last `window + 1` queries of the prompt, and those of the look-ahead behind it, look most. A row's
+/// score is the largest softmax weight that any of these queries, of any head of the group, gives it, pooled over
+/// `kernel` neighbouring positions.
 ///
 /// Source: Li et al., "SnapKV: LLM Knows What You are Looking for Before Generation", 2024, with the largest weight
 /// instead of the sum, as Galim et al., "Draft-based Approximate Inference for LLMs", 2025, use it.
@@ -23,14 +25,21 @@ pub struct ObservedRows {
     pub window: usize,
     /// Positions over which scores are pooled; odd.
     pub kernel: usize,
+    /// Tokens of look-ahead that observe too, if a draft writes as many.
+    pub look_ahead: usize,
 }
 
 /// For each kv head, of each row before `end` the largest softmax weight that a query of the view gives it in any head
-/// of the group; every query sees the rows up to itself.
+/// of the group; every query sees the rows up to itself. `trust` says by the number of a query among those of the view
+/// how much its weights count.
 ///
 /// # Errors
 /// When a cold block cannot be read.
-pub fn window_scores(view: &PromptView<'_>, end: usize) -> Result<Vec<Vec<f32>>, MemoryError> {
+pub fn window_scores(
+    view: &PromptView<'_>,
+    end: usize,
+    trust: &(dyn Fn(usize) -> f32 + Sync),
+) -> Result<Vec<Vec<f32>>, MemoryError> {
     let AttentionShape { heads, kv_heads, head_dim, .. } = view.shape;
     let group = view.shape.group();
     let queries = view.rotated();
@@ -45,14 +54,15 @@ pub fn window_scores(view: &PromptView<'_>, end: usize) -> Result<Vec<Vec<f32>>,
         }
         let mut best = vec![0.0_f32; end];
         for head in kv_head * group..(kv_head + 1) * group {
-            for (query, position) in of_head(&queries, head, view.shape).zip(view.first..) {
+            for (number, query) in of_head(&queries, head, view.shape).enumerate() {
+                let (position, trust) = (view.first + number, trust(number));
                 let seen = present.partition_point(|held| *held <= position);
                 let product = |key: &[f32]| dot(view.isa, key, query) * scale;
                 let mut weights: Vec<f32> = keys.chunks_exact(head_dim).take(seen).map(product).collect();
                 softmax(view.isa, &mut weights);
                 for (position, weight) in present.iter().zip(&weights) {
                     if let Some(best) = best.get_mut(*position) {
-                        *best = best.max(*weight);
+                        *best = best.max(trust * *weight);
                     }
                 }
             }
@@ -61,10 +71,21 @@ pub fn window_scores(view: &PromptView<'_>, end: usize) -> Result<Vec<Vec<f32>>,
     })
 }
 
-/// The largest of the `kernel` numbers around each.
+/// Bytes that a draft takes which the model's own layers write on a fork of the memory: the pages to which the fork
+/// writes, in the widest number format, and its copies of the newest queries.
+fn look_ahead_bytes(shape: AttentionShape, queries: usize, look_ahead: usize) -> usize {
+    if look_ahead == 0 {
+        return 0;
+    }
+    let rows = (look_ahead + 2 * PAGE) * 2 * shape.kv_heads;
+    let queries = (queries + 2 * look_ahead + QUERY_SLACK) * shape.heads;
+    shape.layers * (rows + queries) * shape.head_dim * size_of::<f32>()
+}
+
+/// The largest of the `kernel` numbers around each; an even kernel reaches one further to the right.
 pub fn pool_largest(numbers: &[f32], kernel: usize) -> Vec<f32> {
-    let reach = kernel / 2;
-    let around = |at: usize| &numbers[at.saturating_sub(reach)..(at + reach + 1).min(numbers.len())];
+    let (before, behind) = (kernel.saturating_sub(1) / 2, kernel / 2);
+    let around = |at: usize| &numbers[at.saturating_sub(before)..(at + behind + 1).min(numbers.len())];
     (0..numbers.len()).map(|at| around(at).iter().copied().fold(f32::NEG_INFINITY, f32::max)).collect()
 }
 
@@ -72,12 +93,18 @@ impl ObservedRows {
     /// The rows that stay of those before `end`, for each kv head.
     pub(super) fn rows(&self, prompt: &PromptView<'_>) -> Result<Vec<Vec<usize>>, MemoryError> {
         let old = prompt.end.saturating_sub(self.window);
-        let scores = window_scores(&prompt.newest(self.window + 1), old)?;
-        let choose = |scores: &Vec<f32>| {
-            let chosen = largest(&pool_largest(scores, self.kernel), self.budget.saturating_sub(self.window));
-            chosen.into_iter().chain(old..prompt.end).collect()
+        // Behind the prompt's last token only look-ahead follows: all of it observes.
+        let scores = window_scores(&prompt.from(old), old, &|_| 1.0)?;
+        let choose = |(head, scores): (usize, &Vec<f32>)| {
+            // What an earlier prompt of the same sequence dropped is gone, however high its neighbours score.
+            let present = prompt.rows.present(head, 0..old);
+            let pooled = pool_largest(scores, self.kernel);
+            let pooled: Vec<f32> = present.iter().map(|position| pooled[*position]).collect();
+            let chosen = largest(&pooled, self.budget.saturating_sub(self.window));
+            let chosen = chosen.into_iter().map(|row| present[row]);
+            chosen.chain(prompt.rows.present(head, old..prompt.end)).collect()
         };
-        Ok(scores.iter().map(choose).collect())
+        Ok(scores.iter().enumerate().map(choose).collect())
     }
 }
 
@@ -90,6 +117,10 @@ impl Keep for ObservedRows {
         self.window + 1
     }
 
+    fn look_ahead(&self) -> usize {
+        self.look_ahead
+    }
+
     fn at_prompt_end(&mut self, prompt: &PromptView<'_>) -> Result<Vec<HeadPacking>, MemoryError> {
         if prompt.end <= self.budget {
             return Ok(Vec::new());
@@ -100,7 +131,8 @@ impl Keep for ObservedRows {
 
     fn most_bytes(&self, shape: AttentionShape, read: usize) -> usize {
         // Keys in f32 and scores while the prompt's end is decided about, for one layer at a time.
-        shape.kv_heads * read * (shape.head_dim + 4) * size_of::<f32>()
+        let deciding = shape.kv_heads * read * (shape.head_dim + 4) * size_of::<f32>();
+        deciding + look_ahead_bytes(shape, self.prompt_queries(), self.look_ahead)
     }
 
     fn clone_box(&self) -> Box<dyn Keep> {
@@ -116,5 +148,7 @@ mod tests {
     fn pooling_takes_the_largest_neighbour() {
         assert_eq!(pool_largest(&[0.0, 3.0, 0.0, 0.0, 1.0], 3), [3.0, 3.0, 3.0, 1.0, 1.0]);
         assert_eq!(pool_largest(&[2.0, 1.0], 1), [2.0, 1.0]);
+        assert_eq!(pool_largest(&[0.0, 3.0, 0.0, 0.0, 1.0], 2), [3.0, 3.0, 0.0, 1.0, 1.0]);
+        assert_eq!(pool_largest(&[5.0, 0.0, 0.0, 0.0, 1.0], 4), [5.0, 5.0, 1.0, 1.0, 1.0]);
     }
 }

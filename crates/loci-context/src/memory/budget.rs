@@ -65,7 +65,7 @@ fn fixed_bytes(recipe: &Recipe, layout: &Layout, tokens: usize) -> usize {
     let query_rows = match (recipe.index.wants_queries(), recipe.recent_queries(0)) {
         (false, 0) => 0,
         (true, recent) => recipe.block_rows + recent + QUERY_SLACK + recipe.queries.min(tokens),
-        (false, recent) => recent + QUERY_SLACK,
+        (false, recent) => recent + recipe.keep.look_ahead() + QUERY_SLACK,
     };
     // A layer's queries are there twice while they grow, all of them where a mark holds them.
     let layers = if recipe.is_stateful() { 2 * shape.layers } else { shape.layers + 1 };

@@ -28,7 +28,9 @@ impl RecipeMemory {
         let mut packed = false;
         for layer in 0..self.shape.layers {
             let Some(track) = self.queries.get(layer) else { continue };
-            let first = track.first().max(self.read.saturating_sub(self.recipe.keep.prompt_queries()));
+            // Of the prompt the last ones, the last token's own included, and behind it all of the look-ahead.
+            let wanted = (end + 1).min(self.read).saturating_sub(self.recipe.keep.prompt_queries());
+            let first = track.first().max(wanted);
             let packings = self.recipe.keep.at_prompt_end(&PromptView {
                 layer,
                 shape: self.shape,

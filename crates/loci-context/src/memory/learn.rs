@@ -6,7 +6,7 @@ use super::RecipeMemory;
 use crate::index::BlockView;
 
 /// Queries held beyond those that are wanted, so that going back a little need not read again.
-pub(super) const QUERY_SLACK: usize = 64;
+pub(crate) const QUERY_SLACK: usize = 64;
 
 impl RecipeMemory {
     /// Numbers in the queries of one token.
@@ -26,7 +26,8 @@ impl RecipeMemory {
         if wanted == 0 {
             return;
         }
-        let first = end.saturating_sub(wanted + QUERY_SLACK);
+        // Look-ahead comes on top: it goes again, and what was wanted before it must then still be there.
+        let first = end.saturating_sub(wanted + self.recipe.keep.look_ahead() + QUERY_SLACK);
         track.forget(first, width);
         // Of a long group only the end is wanted; its beginning never takes room.
         let left_out = (queries.len() / width).saturating_sub(end - first);

@@ -24,6 +24,7 @@ use crate::saved::{Reader, Writer};
 use crate::segment::{ChunkView, Segment};
 use crate::select::{Select, SelectView};
 use crate::store::{KvStore, Rotations};
+pub(crate) use learn::QUERY_SLACK;
 use mass::{MassTrack, QueryTrack};
 
 pub use budget::Footprint;
@@ -343,6 +344,14 @@ impl ContextMemory for RecipeMemory {
         self.recipe.keep.prompt_queries() > 0
     }
 
+    fn look_ahead(&self) -> usize {
+        self.recipe.keep.look_ahead()
+    }
+
+    fn importance(&self) -> &[f32] {
+        self.recipe.keep.importance()
+    }
+
     fn end_prompt(&mut self, end: usize) -> Result<(), MemoryError> {
         self.decide_about_prompt(end)
     }
@@ -411,6 +420,7 @@ impl ContextMemory for RecipeMemory {
         ContextReport {
             given: self.read,
             read: self.read,
+            skipped: 0,
             kept: held - compressed,
             compressed,
             recalled: self.evidence.as_ref().map_or(0, Evidence::recalled),

@@ -12,6 +12,8 @@ pub mod random_rows;
 pub mod recycled_attention;
 pub mod sir_llm;
 pub mod snap_kv;
+pub mod spec_kv;
+pub mod spec_pc;
 pub mod squeezed_attention;
 pub mod think;
 pub mod window;

@@ -77,7 +77,7 @@ pub const INFO: MethodInfo = MethodInfo {
                   beyond the trained window combine it with a RoPE schedule.",
 };
 
-/// The part that chooses rows, from the parameters `budget`, `window` and `kernel`.
+/// The part that chooses rows, from the parameters `budget`, `window` and `kernel`, and `lookahead` where there is one.
 pub(super) fn observed(id: &str, values: &Values) -> Result<ObservedRows, ParameterError> {
     let [budget, window, kernel] = ["budget", "window", "kernel"].map(|name| values.size(name));
     if kernel.is_multiple_of(2) {
@@ -91,7 +91,8 @@ pub(super) fn observed(id: &str, values: &Values) -> Result<ObservedRows, Parame
             "{id}: budget {budget} does not hold window {window}; use budget={window} or more"
         )));
     }
-    Ok(ObservedRows { budget, window, kernel })
+    let look_ahead = values.size("lookahead");
+    Ok(ObservedRows { budget, window, kernel, look_ahead })
 }
 
 fn build(values: &Values, _facts: &ModelFacts) -> Result<Recipe, ParameterError> {

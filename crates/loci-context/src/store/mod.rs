@@ -304,8 +304,16 @@ impl<'a> LayerRows<'a> {
     /// The key at `position` of a kv head, rotated to its position.
     ///
     /// # Errors
-    /// When its page is cold and cannot be read, dropped, or holds no rotated keys.
+    /// When its page is cold and cannot be read, dropped, or holds no rotated keys, or the row was moved or cut.
     pub fn read_rotated_key(&self, head: usize, position: usize, key: &mut [f32]) -> Result<(), MemoryError> {
+        let (packed, end) = self.heads[head].packed();
+        if position < end {
+            let packed = packed.filter(|packed| packed.channels.is_none() && packed.moved == 0);
+            let row = packed.and_then(|packed| Some((packed.rows.rotated.as_ref()?, packed.row(position)?)));
+            let (keys, row) = row.ok_or_else(|| missing("rotated keys", position))?;
+            keys.read(row, key);
+            return Ok(());
+        }
         let page = self.heads[head].page(position / PAGE, &self.store.layout)?;
         page.rotated.as_ref().ok_or_else(|| missing("rotated keys", position))?.read(position % PAGE, key);
         Ok(())

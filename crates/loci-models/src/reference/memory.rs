@@ -235,7 +235,7 @@ impl ContextMemory for ReferenceMemory {
 
     fn report(&self) -> ContextReport {
         let read = self.tokens;
-        ContextReport { given: read, read, kept: read, compressed: 0, recalled: 0, dropped: 0, window: read }
+        ContextReport { given: read, read, kept: read, window: read, ..ContextReport::default() }
     }
 
     fn bytes(&self) -> usize {

@@ -58,10 +58,11 @@ enum WhichHeadings {
 }
 
 pub(crate) fn run(args: &Args, ui: &Ui) -> Result<(), CliError> {
-    let context = args.context.options()?;
+    let mut context = args.context.options()?;
     let generate = args.sampling.options(0.0)?;
     let inputs = read_all(&args.files)?;
     let engine = args.model.open()?;
+    context.draft = args.context.draft(&engine)?;
     let request = AskRequest {
         documents: &inputs,
         question: &args.question,
@@ -136,8 +137,8 @@ fn report(ui: &Ui, answer: &Answer) {
     }
     let context = answer.context;
     ui.say(&format!(
-        "context: {} tokens given, {} read, {} kept exactly, {} compressed, {} dropped; {} recalled while answering; window {}",
-        context.given, context.read, context.kept, context.compressed, context.dropped, context.recalled, context.window
+        "context: {} tokens given, {} read, {} skipped, {} kept exactly, {} compressed, {} dropped; {} recalled while answering; window {}",
+        context.given, context.read, context.skipped, context.kept, context.compressed, context.dropped, context.recalled, context.window
     ));
     let timing = answer.timing;
     let peak =

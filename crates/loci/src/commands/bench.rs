@@ -4,12 +4,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use loci_context::MethodSpec;
+use loci_engine::layout::Prompt;
 use loci_engine::session::per_second;
-use loci_engine::{ContextOptions, ContextPlan, Control, Engine, EngineError, Session};
+use loci_engine::shorten::shorten;
+use loci_engine::{ContextOptions, ContextPlan, Control, Engine, EngineError};
 use loci_models::sampling::{Sampler, SamplerConfig};
 use serde::Serialize;
 
-use crate::args::{Kv, ModelArgs, methods};
+use crate::args::{Kv, ModelArgs, draft, methods};
 use crate::error::CliError;
 use crate::ui::{Ui, print, print_json, stop_flag};
 
@@ -52,6 +54,9 @@ struct SpeedArgs {
     /// RAM for everything that grows with the input, such as 256MiB.
     #[arg(long, value_name = "SIZE", value_parser = loci_engine::size::parse_bytes)]
     budget: Option<usize>,
+    /// Who drafts, for methods that need a draft: a smaller model, or self [default: the model's first layers].
+    #[arg(long, value_name = "MODEL")]
+    draft: Option<String>,
     /// Print one JSON object.
     #[arg(long)]
     json: bool,
@@ -98,11 +103,21 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<(), CliError> {
     let started = Instant::now();
     let engine = args.model.open()?;
     let load_seconds = started.elapsed().as_secs_f64();
+    let draft = draft(args.draft.as_deref(), &engine)?;
     let mut results = Vec::new();
     for &length in &args.lengths {
         for (text, spec) in &specs {
             ui.say(&format!("{text}, {length} tokens"));
-            results.push(measure(&engine, args, text, spec, length)?);
+            // Methods without a draft are measured beside those that have one.
+            let drafts = spec.look_ahead() > 0 || spec.shortening().is_some();
+            let options = ContextOptions {
+                method: Some(spec.clone()),
+                row_type: args.kv.into(),
+                budget: args.budget,
+                draft: draft.clone().filter(|_| drafts),
+                ..ContextOptions::default()
+            };
+            results.push(measure(&engine, args, text, &options, length)?);
         }
     }
     let output = Output {
@@ -120,11 +135,11 @@ fn measure(
     engine: &Arc<Engine>,
     args: &SpeedArgs,
     requested: &str,
-    spec: &MethodSpec,
+    options: &ContextOptions,
     length: usize,
 ) -> Result<Measured, CliError> {
     let mut measured = Measured {
-        method: spec.to_string(),
+        method: options.method.as_ref().map(MethodSpec::to_string).unwrap_or_default(),
         requested: requested.to_owned(),
         length,
         prefill_tokens_per_s: Vec::new(),
@@ -137,7 +152,7 @@ fn measure(
     };
     let tokens = pseudo_random(engine.model().config().vocab, length);
     for _ in 0..args.repeats {
-        match once(engine, args, spec, &tokens) {
+        match once(engine, args, options, &tokens) {
             Ok(round) => {
                 measured.prefill_tokens_per_s.push(per_second(length, round.prefill));
                 if args.decode > 0 {
@@ -174,24 +189,19 @@ const QUESTION: usize = 32;
 fn once(
     engine: &Arc<Engine>,
     args: &SpeedArgs,
-    spec: &MethodSpec,
+    options: &ContextOptions,
     tokens: &[u32],
 ) -> Result<Round, EngineError> {
-    let options = ContextOptions {
-        method: Some(spec.clone()),
-        row_type: args.kv.into(),
-        budget: args.budget,
-        ..ContextOptions::default()
-    };
     let plan: ContextPlan = options.plan(engine, tokens.len(), args.decode)?;
-    let mut session = Session::new(Arc::clone(engine), options.memory(engine, &plan)?);
     let mut control = Control { stop: Some(stop_flag()), progress: None };
+    let mut session = options.session(engine, &plan)?;
     // What was allocated for earlier methods may still be resident: then their peak is not this one's.
     let anew = loci_engine::system::restart_peak();
     let started = Instant::now();
+    let prompt = shorten(engine, Prompt::of_tokens(tokens.to_vec()), options, &plan, &mut control)?;
     // The question's last token is left for `read`, which makes the logits that writing begins with.
-    let question = tokens.len().saturating_sub(QUESTION);
-    let (before, last) = tokens.split_at(tokens.len().saturating_sub(1));
+    let question = prompt.tokens.len().saturating_sub(QUESTION);
+    let (before, last) = prompt.tokens.split_at(prompt.tokens.len().saturating_sub(1));
     session.read_context(before, question.min(before.len()), &mut control)?;
     session.read(last, &mut control)?;
     let prefill = started.elapsed();

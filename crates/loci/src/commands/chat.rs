@@ -26,9 +26,10 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args, ui: &Ui) -> Result<(), CliError> {
-    let context = args.context.options()?;
+    let mut context = args.context.options()?;
     let options = args.sampling.options(TEMPERATURE)?;
     let engine = args.model.open()?;
+    context.draft = args.context.draft(&engine)?;
     let mut model = LocalModel::new(Arc::clone(&engine), context);
     let mut conversation = Conversation::new(args.system.as_deref());
     let typed = std::io::stdin().is_terminal();
@@ -74,8 +75,8 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<(), CliError> {
         }
         if let Some(report) = model.report() {
             ui.say(&format!(
-                "({} tokens in the context: {} exact, {} compressed, {} dropped)",
-                report.read, report.kept, report.compressed, report.dropped
+                "({} tokens in the context: {} exact, {} compressed, {} dropped, {} skipped)",
+                report.given, report.kept, report.compressed, report.dropped, report.skipped
             ));
         }
     }

@@ -105,9 +105,10 @@ fn compare(
 }
 
 pub(crate) fn run(args: &Args, ui: &Ui) -> Result<(), CliError> {
-    let context = args.context.options()?;
+    let mut context = args.context.options()?;
     let document = documents::read(&args.file)?;
     let engine = args.model.open()?;
+    context.draft = args.context.draft(&engine)?;
     let kv = context.row_type.name();
     if let (Some(other), Some(prompt_tokens)) = (&args.against, args.prompt_tokens) {
         let against = method(other)?;

@@ -1,0 +1,50 @@
+//! What happens at the end of a prompt, before the answer begins.
+
+use loci_models::wiring::LogitsFor;
+
+use super::Session;
+use crate::control::Control;
+use crate::error::EngineError;
+
+impl Session {
+    /// Shows the memory what the prompt's last token looks at, and a draft of the answer where it wants one, and lets it
+    /// decide what stays of the other tokens.
+    pub(super) fn end_prompt(&mut self, last: u32, control: &Control<'_>) -> Result<(), EngineError> {
+        let end = self.len();
+        self.step(last)?;
+        let ahead = self.look_ahead(control)?;
+        if !ahead.is_empty() {
+            self.forward(&ahead, LogitsFor::None)?;
+        }
+        // From here on until the memory is back at `end` it holds a token too many.
+        self.broken = true;
+        self.memory.end_prompt(end)?;
+        let restored = self.memory.truncate(end)?;
+        if restored != end {
+            return Err(EngineError::Internal(format!(
+                "the memory went back to {restored} tokens at the end of a prompt of {end}"
+            )));
+        }
+        self.tokens.truncate(end);
+        self.signals.clear();
+        self.broken = false;
+        Ok(())
+    }
+
+    /// The look-ahead that the memory wants to see behind what was read.
+    fn look_ahead(&self, control: &Control<'_>) -> Result<Vec<u32>, EngineError> {
+        match (self.memory.look_ahead(), self.draft.as_deref()) {
+            (0, _) => Ok(Vec::new()),
+            (count, Some((drafter, context))) => drafter.write(self, context, count, control),
+            (_, None) => Err(EngineError::Internal(
+                "a method that looks ahead was given no draft: the session was not made by ContextOptions::session"
+                    .to_owned(),
+            )),
+        }
+    }
+
+    /// How much the end of the last prompt looked at each token, for a method by which a prompt is shortened.
+    pub(crate) fn importance(&self) -> &[f32] {
+        self.memory.importance()
+    }
+}

@@ -1,0 +1,73 @@
+//! Shortening a prompt before the model reads it: a draft looks through all of it and says what matters.
+
+use std::sync::Arc;
+
+use loci_context::BuildError;
+use loci_models::method::ParameterError;
+
+use crate::context::{ContextOptions, ContextPlan};
+use crate::draft::Drafter;
+use crate::engine::Engine;
+use crate::error::EngineError;
+use crate::layout::Prompt;
+use crate::session::{Control, Session};
+
+/// What the model reads of `prompt` under `plan`: all of it, or where the method shortens prompts, the tokens that a draft
+/// found important, in order, and those that have to stay. What is left out is counted in [`Prompt::skipped`].
+///
+/// The draft's memory takes at most the budget, and is gone before the model's own is filled.
+///
+/// # Errors
+/// [`EngineError::Parameter`] when the budget of tokens does not hold what has to stay, otherwise as [`Session::read`].
+pub fn shorten(
+    engine: &Arc<Engine>,
+    prompt: Prompt,
+    options: &ContextOptions,
+    plan: &ContextPlan,
+    control: &mut Control<'_>,
+) -> Result<Prompt, EngineError> {
+    let Some(shortening) = plan.method.shortening() else { return Ok(prompt) };
+    // What is wrong with the request is said before anything is read.
+    let all = shortening.choose(&[], &prompt.fixed)?;
+    if all.len() == prompt.len() {
+        return Ok(prompt);
+    }
+    let Some(drafter) = Drafter::new(engine, &plan.method, options.draft.as_ref())? else {
+        return Err(EngineError::Internal(format!("{} has no draft", plan.method)));
+    };
+    let mut draft = match drafter {
+        Drafter::Layers(layers) => {
+            let memory = options.memory_of(engine, &plan.method, layers, prompt.len())?;
+            Session::new(Arc::clone(engine), memory).with_layers(layers)
+        }
+        Drafter::Model(model) => {
+            // A position schedule was chosen for the model, not for its draft.
+            let options = ContextOptions { rope: None, ..options.clone() };
+            let layers = model.model().shape().layers;
+            let memory = options.memory_of(&model, &plan.method, layers, prompt.len())?;
+            Session::new(model, memory)
+        }
+    };
+    draft.read(&prompt.tokens, control)?;
+    let importance = draft.importance();
+    if importance.len() != prompt.len() {
+        return Err(EngineError::Internal(format!(
+            "the draft judged {} of {} tokens",
+            importance.len(),
+            prompt.len()
+        )));
+    }
+    Ok(prompt.only(&shortening.choose(importance, &prompt.fixed)?))
+}
+
+/// Refuses a method that acts at the end of a prompt where there is none.
+pub(crate) fn needs_a_prompt(plan: &ContextPlan) -> Result<(), EngineError> {
+    if plan.method.shortening().is_none() && plan.method.look_ahead() == 0 {
+        return Ok(());
+    }
+    let message = format!(
+        "{} drafts at the end of a prompt, and a text that is scored has none; use --method full",
+        plan.method.info().id
+    );
+    Err(BuildError::Parameter(ParameterError::Combination(message)).into())
+}
