@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::commands::{ask, bench, chat, completions, doctor, man, methods, pull, run, score, tokenize};
+use crate::commands::{ask, bench, chat, completions, doctor, inspect, man, methods, pull, run, score, tokenize};
 
 /// Ask texts far longer than the model's window, inside a fixed budget.
 #[derive(Debug, Parser)]
@@ -38,6 +38,8 @@ pub(crate) enum Command {
     Score(score::Args),
     /// Show the tokens of a text.
     Tokenize(tokenize::Args),
+    /// Look into a model: its heads, its surprise, its attention.
+    Inspect(inspect::Args),
     /// Show what this machine offers and what is missing.
     Doctor(doctor::Args),
     /// Measure speed.

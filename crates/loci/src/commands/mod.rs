@@ -5,6 +5,7 @@ pub(crate) mod bench;
 pub(crate) mod chat;
 pub(crate) mod completions;
 pub(crate) mod doctor;
+pub(crate) mod inspect;
 pub(crate) mod man;
 pub(crate) mod methods;
 pub(crate) mod pull;
@@ -27,6 +28,7 @@ pub(crate) fn run(cli: &Cli) -> Result<(), CliError> {
         Command::Methods(args) => methods::run(args),
         Command::Score(args) => score::run(args, &ui),
         Command::Tokenize(args) => tokenize::run(args),
+        Command::Inspect(args) => inspect::run(args, &ui),
         Command::Doctor(args) => doctor::run(args),
         Command::Bench(args) => bench::run(args, &ui),
         Command::Completions(args) => completions::run(args),
