@@ -62,17 +62,30 @@ impl Heat<'_> {
         canvas.frame(LEFT..RIGHT, TOP..bottom, INK, 1.0);
         self.rows_named(&mut canvas, bottom, row_height);
         canvas.axis_below(bottom, &self.range, self.x);
-        for mark in self.marks {
-            let (from, to) = (across(mark.at.start, &self.range), across(mark.at.end, &self.range));
-            // At least so wide that it is seen.
-            let middle = (from + to) / 2.0;
-            let half = ((to - from) / 2.0).max(2.0);
-            canvas.frame(middle - half..middle + half, TOP - 3.0..bottom + 3.0, ACCENT, 1.6);
-            let anchor = if middle > RIGHT - 120.0 { Anchor::End } else { Anchor::Start };
-            canvas.text(middle - half, TOP - 8.0, 12.0, ACCENT, anchor, &mark.name);
-        }
+        self.pointers(&mut canvas, bottom);
         self.legend(&mut canvas, bottom, most);
         canvas.finish()
+    }
+
+    /// Arrows above and below what is pointed at: the colours between them stay visible.
+    fn pointers(&self, canvas: &mut Canvas, bottom: f64) {
+        let mut named: Option<(f64, &str)> = None;
+        for mark in self.marks {
+            let x = across((mark.at.start + mark.at.end) / 2.0, &self.range);
+            for (tip, base) in [(TOP - 1.0, TOP - 9.0), (bottom + 1.0, bottom + 9.0)] {
+                let (left, right) = (x - 4.5, x + 4.5);
+                canvas.put(&format!(
+                    "<path d=\"M{x:.2} {tip:.2}L{left:.2} {base:.2}L{right:.2} {base:.2}Z\" fill=\"{ACCENT}\"/>"
+                ));
+            }
+            // The same name twice at nearly one place could not be read.
+            let near = named.is_some_and(|(place, name)| name == mark.name && (x - place).abs() < 60.0);
+            if !near {
+                let (anchor, shift) = if x > RIGHT - 120.0 { (Anchor::End, -8.0) } else { (Anchor::Start, 8.0) };
+                canvas.text(x + shift, TOP - 5.0, 12.0, ACCENT, anchor, &mark.name);
+                named = Some((x, mark.name.as_str()));
+            }
+        }
     }
 
     fn rows_named(&self, canvas: &mut Canvas, bottom: f64, row_height: f64) {

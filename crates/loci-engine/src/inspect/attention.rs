@@ -22,7 +22,7 @@ const NAMED: usize = 12;
 pub struct BlockRead {
     /// Its tokens in the prompt.
     pub tokens: Range<usize>,
-    /// Its share of the attention, averaged over layers.
+    /// Its share of the attention, averaged over the layers that count.
     pub mass: f32,
 }
 
@@ -106,11 +106,13 @@ fn columns(row: &[f32], tokens: usize, bucket: usize) -> Vec<f64> {
 
 /// The blocks with the most mass, heaviest first.
 fn read_most(layers: &[Vec<f32>], blocks: Vec<Range<usize>>) -> Vec<BlockRead> {
+    // Layers none of whose heads have weight say nothing.
+    let counted = layers.iter().filter(|row| row.iter().any(|share| *share > 0.0)).count().max(1);
     let mass = |tokens: &Range<usize>| {
         let of = |row: &Vec<f32>| {
             row.get(tokens.start.min(row.len())..tokens.end.min(row.len())).unwrap_or(&[]).iter().sum::<f32>()
         };
-        layers.iter().map(of).sum::<f32>() / layers.len().max(1) as f32
+        layers.iter().map(of).sum::<f32>() / counted as f32
     };
     let mut read: Vec<BlockRead> =
         blocks.into_iter().map(|tokens| BlockRead { mass: mass(&tokens), tokens }).collect();

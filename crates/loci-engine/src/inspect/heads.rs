@@ -157,6 +157,7 @@ impl HeadsReport {
         HeadTable {
             made_by: made_by.to_owned(),
             model: self.model.clone(),
+            fingerprint: String::new(),
             mode: self.mode,
             accepted: self.accepted,
             total: self.total,

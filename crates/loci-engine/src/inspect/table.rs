@@ -18,9 +18,8 @@ use crate::model_store::model_folder;
 /// Score from which a head is called a retrieval head, as in the paper.
 pub const THRESHOLD: f64 = 0.1;
 
-/// Tables that are part of the program, each with the fingerprint of its model's file.
-const BUILT_IN: &[(&str, &str)] =
-    &[(include_str!("../../heads/smollm2.fingerprint"), include_str!("../../heads/smollm2.toml"))];
+/// Tables that are part of the program.
+const BUILT_IN: &[&str] = &[include_str!("../../heads/smollm2.toml")];
 
 /// Pieces of a model file that its fingerprint is made of, and bytes of each.
 const PIECES: u64 = 16;
@@ -34,6 +33,8 @@ pub struct HeadTable {
     pub made_by: String,
     /// The model, as it was called then.
     pub model: String,
+    /// Of the model's file; see [`fingerprint`]. Empty for a model that is in no file.
+    pub fingerprint: String,
     /// How copies were counted.
     pub mode: Mode,
     /// Probes answered.
@@ -64,9 +65,10 @@ impl HeadTable {
         let mode = if self.mode == Mode::Paper { "paper" } else { "official" };
         let mut text = format!(
             "# Scores of the model's query heads: the share of an answer's tokens that each copied from the text.\n\
-             made_by = {}\nmodel = {}\nmode = \"{mode}\"\naccepted = {}\ntotal = {}\nscores = [\n",
+             made_by = {}\nmodel = {}\nfingerprint = {}\nmode = \"{mode}\"\naccepted = {}\ntotal = {}\nscores = [\n",
             quoted(&self.made_by),
             quoted(&self.model),
+            quoted(&self.fingerprint),
             self.accepted,
             self.total
         );
@@ -119,8 +121,9 @@ pub fn known(engine: &Engine) -> Result<Option<HeadTable>, EngineError> {
             message: format!("{reason}; measure them again with loci inspect heads, or delete the file"),
         });
     }
-    let built_in = BUILT_IN.iter().find(|(of, _)| of.trim() == fingerprint);
-    Ok(built_in.and_then(|(_, text)| HeadTable::parse(text, shape).ok()))
+    // A table of another model fails to parse for this shape, or names another file.
+    let built_in = BUILT_IN.iter().filter_map(|text| HeadTable::parse(text, shape).ok());
+    Ok(built_in.into_iter().find(|table| table.fingerprint == fingerprint))
 }
 
 /// Keeps `table` for the model that `engine` runs; returns the file. `None` where no folder for caches is known or the
@@ -136,6 +139,7 @@ pub fn keep(engine: &Engine, table: &HeadTable) -> Result<Option<PathBuf>, Engin
     };
     let Some(fingerprint) = fingerprint(model).map_err(|error| failed(model, error))? else { return Ok(None) };
     let Some(path) = place(&fingerprint) else { return Ok(None) };
+    let table = HeadTable { fingerprint, ..table.clone() };
     write(&path, &table.text()).map_err(|error| failed(&path, error))?;
     Ok(Some(path))
 }
@@ -147,11 +151,18 @@ pub fn keep(engine: &Engine, table: &HeadTable) -> Result<Option<PathBuf>, Engin
 pub fn write(path: &Path, text: &str) -> std::io::Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     std::fs::create_dir_all(folder)?;
-    let mut file = tempfile::NamedTempFile::new_in(folder)?;
-    file.write_all(text.as_bytes())?;
-    file.as_file().sync_all()?;
-    file.persist(path).map_err(|error| error.error)?;
-    Ok(())
+    // An ordinary file, so that it gets the rights of the user's other files; temporary ones are private.
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let part = folder.join(format!(".{name}.{}.part", std::process::id()));
+    let written = File::create(&part).and_then(|mut file| {
+        file.write_all(text.as_bytes())?;
+        file.sync_all()?;
+        std::fs::rename(&part, path)
+    });
+    if written.is_err() {
+        let _best_effort = std::fs::remove_file(&part);
+    }
+    written
 }
 
 /// Where the scores of the model with this fingerprint lie.
@@ -197,6 +208,7 @@ mod tests {
         HeadTable {
             made_by: "loci inspect heads -m \"x\"".to_owned(),
             model: "x".to_owned(),
+            fingerprint: "00".to_owned(),
             mode: Mode::Paper,
             accepted: 3,
             total: 4,
@@ -213,6 +225,17 @@ mod tests {
         write(&path, "two").unwrap();
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "two");
         assert_eq!(std::fs::read_dir(path.parent().unwrap()).unwrap().count(), 1, "no temporary file stays");
+    }
+
+    #[test]
+    fn the_tables_built_in_are_valid() {
+        let shape = AttentionShape { layers: 30, heads: 9, kv_heads: 3, head_dim: 64 };
+        for text in BUILT_IN {
+            let table = HeadTable::parse(text, shape).unwrap();
+            assert_eq!(table.fingerprint.len(), 32);
+            assert!(table.accepted > 0 && table.made_by.starts_with("loci inspect heads "));
+            assert!(table.weights(THRESHOLD).is_some());
+        }
     }
 
     #[test]
