@@ -63,7 +63,14 @@ impl Evidence {
     }
 
     /// Adds the mass that a head gave to rows; those before `window` lie beyond it.
-    pub(crate) fn add(&mut self, layer: usize, head: usize, rows: &Positions<'_>, sums: &[f32], window: usize) {
+    pub(crate) fn add(
+        &mut self,
+        layer: usize,
+        head: usize,
+        rows: &Positions<'_>,
+        sums: &[f32],
+        window: usize,
+    ) {
         let weight = self.weight(layer, head);
         let mut of_layer = self.layers.get_mut(layer);
         if let Some(row) = of_layer.as_deref_mut() {

@@ -10,7 +10,8 @@ use loci_models::memory::AttentionShape;
 use loci_models::watch::{Ablation, Watch};
 
 const SHAPE: AttentionShape = AttentionShape { layers: 2, heads: 4, kv_heads: 2, head_dim: 16 };
-const METHODS: [&str; 3] = ["full", "inf-llm:sinks=4,window=32,block_size=8,top_k=2,repr_top_k=2,queries=16", "window:window=24"];
+const METHODS: [&str; 3] =
+    ["full", "inf-llm:sinks=4,window=32,block_size=8,top_k=2,repr_top_k=2,queries=16", "window:window=24"];
 
 fn default_context() -> BuildContext {
     context(SHAPE, 2)
@@ -39,7 +40,10 @@ fn a_head_looks_where_its_row_of_the_matrix_is_largest() {
                 let row = weights.row(layer, token, head);
                 let largest = row.iter().copied().fold(0.0, f32::max);
                 // Weights are handed out in 16 bits, so the two largest may change places when they are that close.
-                assert!(row[look.unwrap()] >= largest * (1.0 - 1e-4), "{method}, token {token}, {layer}-{head}");
+                assert!(
+                    row[look.unwrap()] >= largest * (1.0 - 1e-4),
+                    "{method}, token {token}, {layer}-{head}"
+                );
             }
             different += usize::from(looks[0] != looks[1]) + usize::from(looks[2] != looks[3]);
         }

@@ -13,7 +13,12 @@ fn numbers(value: &Value) -> Vec<f64> {
 }
 
 fn wholes(value: &Value) -> Vec<usize> {
-    value.as_array().unwrap().iter().map(|number| usize::try_from(number.as_u64().unwrap()).unwrap()).collect()
+    value
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|number| usize::try_from(number.as_u64().unwrap()).unwrap())
+        .collect()
 }
 
 fn assert_same(found: &[f64], expected: &[f64]) {

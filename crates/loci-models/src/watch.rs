@@ -48,7 +48,8 @@ impl Watch {
                 )));
             }
         }
-        let missing = self.ablated.iter().find(|(layer, head)| *layer >= shape.layers || *head >= shape.heads);
+        let missing =
+            self.ablated.iter().find(|(layer, head)| *layer >= shape.layers || *head >= shape.heads);
         match missing {
             None => Ok(()),
             Some((layer, head)) => Err(MemoryError::Misuse(format!(

@@ -2,7 +2,9 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::commands::{ask, bench, chat, completions, doctor, inspect, man, methods, pull, run, score, tokenize};
+use crate::commands::{
+    ask, bench, chat, completions, doctor, inspect, man, methods, pull, run, score, tokenize,
+};
 
 /// Ask texts far longer than the model's window, inside a fixed budget.
 #[derive(Debug, Parser)]

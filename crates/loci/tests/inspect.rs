@@ -76,13 +76,26 @@ fn a_model_that_cannot_answer_gets_an_error_and_no_scores() {
 fn surprise_is_that_of_score_and_events_partition_the_text() {
     let place = tiny();
     let found = place.json(&[
-        "inspect", "surprise", "key.txt", "--limit", "220", "--out", "out", "--json", "--kv", "f32", "--method",
+        "inspect",
+        "surprise",
+        "key.txt",
+        "--limit",
+        "220",
+        "--out",
+        "out",
+        "--json",
+        "--kv",
+        "f32",
+        "--method",
         "em-llm:sinks=4,window=64,queries=32,recall=64",
     ]);
     let tokens = found["tokens"].as_array().unwrap();
     assert_eq!(tokens.len(), 220);
     let events = found["events"].as_array().unwrap();
-    assert_eq!((events[0]["tokens"]["start"].as_u64(), events.last().unwrap()["tokens"]["end"].as_u64()), (Some(4), Some(220)));
+    assert_eq!(
+        (events[0]["tokens"]["start"].as_u64(), events.last().unwrap()["tokens"]["end"].as_u64()),
+        (Some(4), Some(220))
+    );
     for pair in events.windows(2) {
         assert_eq!(pair[0]["tokens"]["end"], pair[1]["tokens"]["start"]);
     }
@@ -92,14 +105,32 @@ fn surprise_is_that_of_score_and_events_partition_the_text() {
         (8..=128).contains(&size)
     }));
     // What is surprising does not depend on who asks, as long as everything is in the window.
-    let short = place.json(&["inspect", "surprise", "key.txt", "--limit", "60", "--method", "full", "--json", "--kv", "f32"]);
-    let score = place.json(&["score", "key.txt", "--limit", "60", "--method", "full", "--per-token", "--json", "--kv", "f32"]);
+    let short = place.json(&[
+        "inspect", "surprise", "key.txt", "--limit", "60", "--method", "full", "--json", "--kv", "f32",
+    ]);
+    let score = place.json(&[
+        "score",
+        "key.txt",
+        "--limit",
+        "60",
+        "--method",
+        "full",
+        "--per-token",
+        "--json",
+        "--kv",
+        "f32",
+    ]);
     assert!(short["events"].as_array().unwrap().is_empty());
-    for (token, scored) in short["tokens"].as_array().unwrap().iter().zip(score["per_token"].as_array().unwrap()).skip(1) {
+    for (token, scored) in
+        short["tokens"].as_array().unwrap().iter().zip(score["per_token"].as_array().unwrap()).skip(1)
+    {
         let (a, b) = (token["surprise"].as_f64().unwrap(), scored["nll"].as_f64().unwrap());
         assert!((a - b).abs() < 1e-4, "{a} and {b}");
     }
-    assert_is_figure(&place.read("out/surprise.svg"), &["surprise (nats)", "position (tokens)", "event begins"]);
+    assert_is_figure(
+        &place.read("out/surprise.svg"),
+        &["surprise (nats)", "position (tokens)", "event begins"],
+    );
     let kept: Value = serde_json::from_str(&place.read("out/surprise.json")).unwrap();
     assert_eq!(kept, found);
 }
@@ -107,7 +138,8 @@ fn surprise_is_that_of_score_and_events_partition_the_text() {
 #[test]
 fn attention_of_each_layer_is_at_most_one_and_the_mark_is_found() {
     let place = tiny();
-    let arguments = ["inspect", "attention", "key.txt", "-q", "What?", "-n", "4", "--mark", "71432", "--json"];
+    let arguments =
+        ["inspect", "attention", "key.txt", "-q", "What?", "-n", "4", "--mark", "71432", "--json"];
     for method in ["full", "inf-llm:sinks=4,window=64,block_size=16,top_k=4,queries=16"] {
         let found = place.json(&[&arguments[..], &["--method", method, "--out", "out"]].concat());
         let layers = found["layers"].as_array().unwrap();
@@ -119,7 +151,10 @@ fn attention_of_each_layer_is_at_most_one_and_the_mark_is_found() {
         assert_eq!(found["marks"].as_array().unwrap().len(), 2, "the key stands there twice");
         assert!(!found["blocks"].as_array().unwrap().is_empty());
         assert_eq!(found["answer"]["weighed_by"], "all heads");
-        assert_is_figure(&place.read("out/attention.svg"), &["layer", "position in the prompt (tokens)", "71432"]);
+        assert_is_figure(
+            &place.read("out/attention.svg"),
+            &["layer", "position in the prompt (tokens)", "71432"],
+        );
     }
     let missing = place.run(&["inspect", "attention", "key.txt", "-q", "What?", "--mark", "not there"]);
     assert_eq!(missing.status.code(), Some(1));
@@ -129,8 +164,21 @@ fn attention_of_each_layer_is_at_most_one_and_the_mark_is_found() {
 fn the_real_model_has_retrieval_heads_and_ask_weighs_by_them() {
     let Some(place) = real() else { return };
     let found = place.json(&[
-        "inspect", "heads", "--lengths", "256", "--depths", "50", "--probes", "2", "--mask", "8", "--out", "out", "--gates",
-        "out/gates.tsv", "--json",
+        "inspect",
+        "heads",
+        "--lengths",
+        "256",
+        "--depths",
+        "50",
+        "--probes",
+        "2",
+        "--mask",
+        "8",
+        "--out",
+        "out",
+        "--gates",
+        "out/gates.tsv",
+        "--json",
     ]);
     assert_eq!((found["accepted"].as_u64(), found["total"].as_u64()), (Some(2), Some(2)));
     let best = &found["retrieval_heads"][0];

@@ -84,7 +84,8 @@ mod tests {
     #[test]
     fn of_equal_weights_the_lowest_position_counts() {
         let shape = AttentionShape { layers: 1, heads: 2, kv_heads: 1, head_dim: 16 };
-        let mut watching = Watching { watch: Watch { looks: true, ..Watch::default() }, ..Watching::default() };
+        let mut watching =
+            Watching { watch: Watch { looks: true, ..Watch::default() }, ..Watching::default() };
         watching.begin(true, shape);
         {
             let mut looks = watching.of_layer(0, 2).unwrap();

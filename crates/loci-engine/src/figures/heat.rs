@@ -81,7 +81,8 @@ impl Heat<'_> {
             // The same name twice at nearly one place could not be read.
             let near = named.is_some_and(|(place, name)| name == mark.name && (x - place).abs() < 60.0);
             if !near {
-                let (anchor, shift) = if x > RIGHT - 120.0 { (Anchor::End, -8.0) } else { (Anchor::Start, 8.0) };
+                let (anchor, shift) =
+                    if x > RIGHT - 120.0 { (Anchor::End, -8.0) } else { (Anchor::Start, 8.0) };
                 canvas.text(x + shift, TOP - 5.0, 12.0, ACCENT, anchor, &mark.name);
                 named = Some((x, mark.name.as_str()));
             }
@@ -164,7 +165,9 @@ mod tests {
             marks: &marks,
         };
         let svg = heat.svg();
-        for part in ["A title", "below it", "position (tokens)", "layer", "mass (share)", "the &lt;needle&gt;"] {
+        for part in
+            ["A title", "below it", "position (tokens)", "layer", "mass (share)", "the &lt;needle&gt;"]
+        {
             assert!(svg.contains(part), "{part}");
         }
         assert_eq!(svg.matches(&colour(1.0)).count(), 1);

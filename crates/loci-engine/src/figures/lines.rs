@@ -56,7 +56,9 @@ impl Lines<'_> {
             path.push_str(&format!("M{:.2} {BOTTOM}V{:.2}", across(*at, &self.range), height(*value)));
         }
         if !path.is_empty() {
-            canvas.put(&format!("<path d=\"{path}\" stroke=\"{BLUE}\" stroke-width=\"{width:.2}\" fill=\"none\"/>"));
+            canvas.put(&format!(
+                "<path d=\"{path}\" stroke=\"{BLUE}\" stroke-width=\"{width:.2}\" fill=\"none\"/>"
+            ));
         }
         canvas.frame(LEFT..RIGHT, TOP..BOTTOM, INK, 1.0);
         canvas.axis_below(BOTTOM, &self.range, self.x);

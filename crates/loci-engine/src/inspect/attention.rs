@@ -156,7 +156,8 @@ impl AttentionReport {
             })
             .collect();
         // The first tokens take most of the attention of most layers; without them the others could not be told apart.
-        let mut shares: Vec<f64> = self.layers.iter().flatten().copied().filter(|share| *share > 0.0).collect();
+        let mut shares: Vec<f64> =
+            self.layers.iter().flatten().copied().filter(|share| *share > 0.0).collect();
         shares.sort_by(f64::total_cmp);
         let most = shares.get(shares.len() * 995 / 1000).copied();
         let method = self.answer.method.split(':').next().unwrap_or("");

@@ -218,8 +218,7 @@ pub fn measure(
         masking: None,
     };
     let ranked = report.ranked();
-    report.retrieval_heads =
-        ranked.iter().copied().filter(|head| head.score >= request.threshold).collect();
+    report.retrieval_heads = ranked.iter().copied().filter(|head| head.score >= request.threshold).collect();
     if let Some((count, ablation)) = request.mask {
         let seed = request.seed;
         let groups = masking::groups(&ranked, count, request.threshold, seed)?;
@@ -233,7 +232,9 @@ fn check(engine: &Engine, request: &HeadsRequest) -> Result<(), EngineError> {
     let window = engine.trained_window();
     let refused = |message: String| Err(EngineError::Unsupported(message));
     if request.lengths.is_empty() || request.depths.is_empty() || request.probes == 0 {
-        return refused("there are no probes to ask; give at least one length, one depth and one probe".to_owned());
+        return refused(
+            "there are no probes to ask; give at least one length, one depth and one probe".to_owned(),
+        );
     }
     if let Some(length) = request.lengths.iter().find(|length| **length + ANSWER > window) {
         return refused(format!(

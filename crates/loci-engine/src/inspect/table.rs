@@ -49,9 +49,13 @@ impl HeadTable {
     /// Reads what [`text`](Self::text) wrote.
     fn parse(text: &str, shape: AttentionShape) -> Result<Self, String> {
         let table: Self = toml::from_str(text).map_err(|error| error.to_string())?;
-        let fits = table.scores.len() == shape.layers && table.scores.iter().all(|row| row.len() == shape.heads);
+        let fits =
+            table.scores.len() == shape.layers && table.scores.iter().all(|row| row.len() == shape.heads);
         if !fits {
-            return Err(format!("its scores are not those of {} layers of {} heads", shape.layers, shape.heads));
+            return Err(format!(
+                "its scores are not those of {} layers of {} heads",
+                shape.layers, shape.heads
+            ));
         }
         match table.scores.iter().flatten().find(|score| !(score.is_finite() && **score >= 0.0)) {
             Some(score) => Err(format!("{score} is no score")),
@@ -137,7 +141,9 @@ pub fn keep(engine: &Engine, table: &HeadTable) -> Result<Option<PathBuf>, Engin
         path: path.display().to_string(),
         message: error.to_string(),
     };
-    let Some(fingerprint) = fingerprint(model).map_err(|error| failed(model, error))? else { return Ok(None) };
+    let Some(fingerprint) = fingerprint(model).map_err(|error| failed(model, error))? else {
+        return Ok(None);
+    };
     let Some(path) = place(&fingerprint) else { return Ok(None) };
     let table = HeadTable { fingerprint, ..table.clone() };
     write(&path, &table.text()).map_err(|error| failed(&path, error))?;
@@ -183,9 +189,11 @@ pub fn fingerprint(path: &Path) -> std::io::Result<Option<String>> {
     let size = file.metadata()?.len();
     let mut hash = Sha256::new();
     hash.update(size.to_le_bytes());
-    let mut piece = Vec::new();
+    let (mut piece, reach) = (Vec::new(), size.saturating_sub(PIECE));
     for number in 0..PIECES {
-        file.seek(SeekFrom::Start(size.saturating_sub(PIECE) / (PIECES - 1) * number))?;
+        // The last piece ends where the file does; in two steps, so that no product is too large.
+        let start = reach / (PIECES - 1) * number + reach % (PIECES - 1) * number / (PIECES - 1);
+        file.seek(SeekFrom::Start(start))?;
         piece.clear();
         Read::by_ref(&mut file).take(PIECE).read_to_end(&mut piece)?;
         hash.update(&piece);
@@ -241,7 +249,9 @@ mod tests {
     #[test]
     fn a_damaged_table_is_refused() {
         let text = table().text();
-        for wrong in [text.replace("0.2500", "nan"), text.replace("0.2500", "-0.25"), text.replace(", 0.0999", "")] {
+        for wrong in
+            [text.replace("0.2500", "nan"), text.replace("0.2500", "-0.25"), text.replace(", 0.0999", "")]
+        {
             assert!(HeadTable::parse(&wrong, SHAPE).is_err(), "{wrong}");
         }
         assert!(HeadTable::parse(text.get(..90).unwrap(), SHAPE).is_err());

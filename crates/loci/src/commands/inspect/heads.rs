@@ -157,7 +157,10 @@ fn shown(report: &HeadsReport) -> String {
     ));
     for head in report.ranked().iter().take(ROWS).filter(|head| head.score > 0.0) {
         let often = 100.0 * head.frequency;
-        text.push_str(&format!("{:5} {:4}  {:.3}  {often:4.0}% of probes\n", head.layer, head.head, head.score));
+        text.push_str(&format!(
+            "{:5} {:4}  {:.3}  {often:4.0}% of probes\n",
+            head.layer, head.head, head.score
+        ));
     }
     if let Some(masking) = &report.masking {
         text.push_str(&format!(
