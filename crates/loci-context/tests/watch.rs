@@ -120,7 +120,7 @@ fn evidence_counts_the_heads_that_have_weight() {
         assert!((found.mass - expected).abs() < 1e-4, "{found:?} for {expected}");
     }
     for (row, expected) in memory.evidence_by_layer().iter().zip([first, second]) {
-        assert!(largest_difference(&[row.clone()], &[expected.to_vec()]) < 1e-4);
+        assert!(largest_difference(std::slice::from_ref(row), &[expected.to_vec()]) < 1e-4);
     }
 }
 

@@ -1,5 +1,5 @@
 //! Scores of heads against an independent implementation, and the whole measurement on a small random model.
-#![allow(clippy::unwrap_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod common;
 

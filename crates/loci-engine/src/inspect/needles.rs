@@ -148,8 +148,7 @@ impl Haystack {
     pub fn of_text(text: &str) -> Result<Self, EngineError> {
         let words: Vec<&str> = text.split_whitespace().collect();
         let ends = |word: &&str| word.trim_end_matches(['"', '\'', '”', '’', ')']).ends_with(['.', '!', '?']);
-        let sentences: Vec<String> =
-            words.split_inclusive(|word| ends(&word)).map(|words| words.join(" ")).collect();
+        let sentences: Vec<String> = words.split_inclusive(ends).map(|words| words.join(" ")).collect();
         if sentences.is_empty() {
             return Err(EngineError::Nothing { what: "the text".to_owned(), purpose: "hide needles in" });
         }
