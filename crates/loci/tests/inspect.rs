@@ -87,7 +87,7 @@ fn surprise_is_that_of_score_and_events_partition_the_text() {
         "--kv",
         "f32",
         "--method",
-        "em-llm:sinks=4,window=64,queries=32,recall=64",
+        "em-llm:sinks=4,window=64,max_block_size=32,queries=32,recall=64",
     ]);
     let tokens = found["tokens"].as_array().unwrap();
     assert_eq!(tokens.len(), 220);
@@ -102,7 +102,7 @@ fn surprise_is_that_of_score_and_events_partition_the_text() {
     let whole = &events[..events.len() - 1];
     assert!(whole.iter().all(|event| {
         let size = event["tokens"]["end"].as_u64().unwrap() - event["tokens"]["start"].as_u64().unwrap();
-        (8..=128).contains(&size)
+        (8..=32).contains(&size)
     }));
     // What is surprising does not depend on who asks, as long as everything is in the window.
     let short = place.json(&[
