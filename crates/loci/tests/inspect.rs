@@ -15,7 +15,11 @@ struct Place {
 impl Place {
     fn with(model: PathBuf) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join("tiny.gguf"), TinyModel::default().file()).unwrap();
+        std::fs::write(
+            folder.path().join("tiny.gguf"),
+            TinyModel { n_ctx: 2048, ..TinyModel::default() }.file(),
+        )
+        .unwrap();
         std::fs::write(folder.path().join("key.txt"), loci_testing::pass_key_text(71432, 9, 5)).unwrap();
         Self { folder, model }
     }
@@ -65,7 +69,7 @@ fn assert_is_figure(svg: &str, words: &[&str]) {
 #[test]
 fn a_model_that_cannot_answer_gets_an_error_and_no_scores() {
     let place = tiny();
-    let output = place.run(&["inspect", "heads", "--lengths", "200", "--depths", "50", "--probes", "1"]);
+    let output = place.run(&["inspect", "heads", "--lengths", "400", "--depths", "50", "--probes", "1"]);
     assert_eq!(output.status.code(), Some(1));
     let said = said(&output);
     assert!(said.contains("none of 1 probes") && !said.contains("NaN"), "{said}");
