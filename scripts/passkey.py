@@ -61,13 +61,16 @@ def run_item(arguments, item, sizes, folder):
         "tokens_behind_key": (repetitions - before) * per_filler, "context": answer["context"],
         "timing": answer["timing"], "seconds": round(time.monotonic() - began, 2),
         "evidence_holds_key": any(str(key) in passage["text"] for passage in answer.get("evidence", [])),
+        "first_evidence_holds_key": any(str(key) in passage["text"] for passage in answer.get("evidence", [])[:1]),
+        "weighed_by": answer.get("weighed_by"),
     }  # fmt: skip
 
 
 def table(results, lengths, depths):
     """Markdown: shares with intervals, then right answers by depth."""
-    lines = ["| method | tokens | right | n | share | 95 % interval | key among the evidence |",
-             "|---|---|---|---|---|---|---|"]  # fmt: skip
+    lines = ["| method | tokens | right | n | share | 95 % interval | key among the evidence | key in its first passage, "
+             "of the right ones |",
+             "|---|---|---|---|---|---|---|---|"]  # fmt: skip
     by_depth = ["| method | tokens | " + " | ".join(f"{depth:g}" for depth in depths) + " |",
                 "|---|---|" + "---|" * len(depths)]  # fmt: skip
     for method in dict.fromkeys(result["method"] for result in results):
@@ -78,8 +81,10 @@ def table(results, lengths, depths):
             right = sum(r["right"] for r in group)
             low, high = wilson(right, len(group))
             evidence = sum(r["evidence_holds_key"] for r in group)
+            # Older results do not say.
+            first = [r["first_evidence_holds_key"] for r in group if r["right"] and "first_evidence_holds_key" in r]
             lines.append(f"| {method} | {length} | {right} | {len(group)} | {right / len(group):.1%} | "
-                         f"{low:.1%} to {high:.1%} | {evidence} |")  # fmt: skip
+                         f"{low:.1%} to {high:.1%} | {evidence} | {sum(first)}/{len(first)} |")  # fmt: skip
             cells = []
             for depth in depths:
                 at = [r["right"] for r in group if r["depth"] == depth]

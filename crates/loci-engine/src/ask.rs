@@ -1,9 +1,11 @@
 //! The main job: documents and a question in; an answer, its evidence and a full account of the context out.
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Instant;
 
 use loci_models::memory::ContextReport;
+use loci_models::watch::Watch;
 use serde::Serialize;
 
 use crate::context::{ContextOptions, ContextPlan};
@@ -12,7 +14,8 @@ use crate::engine::Engine;
 use crate::error::EngineError;
 use crate::evidence::{Evidence, passages};
 use crate::generate::{Finish, GenerateOptions, OnText, generate};
-use crate::layout::{Headings, question_about};
+use crate::inspect::table::{THRESHOLD, known};
+use crate::layout::{Headings, Prompt, question_about};
 use crate::session::{Control, DEFAULT_CHUNK, per_second};
 use crate::shorten::shorten;
 use crate::system;
@@ -38,6 +41,8 @@ pub struct AskRequest<'a> {
     pub chunk: usize,
     /// At most this many ranges of evidence.
     pub evidence: usize,
+    /// Weighs evidence by all heads alike, even where it is known which of them retrieve.
+    pub all_heads: bool,
 }
 
 impl<'a> AskRequest<'a> {
@@ -53,6 +58,7 @@ impl<'a> AskRequest<'a> {
             generate: GenerateOptions::default(),
             chunk: DEFAULT_CHUNK,
             evidence: 5,
+            all_heads: false,
         }
     }
 }
@@ -80,6 +86,8 @@ pub struct Answer {
     pub text: String,
     /// Passages that the answer attended to, heaviest first.
     pub evidence: Vec<Evidence>,
+    /// Whose attention was counted.
+    pub weighed_by: WeighedBy,
     /// What became of the prompt's tokens. `recalled` counts while the answer was written.
     pub context: ContextReport,
     /// How long it took.
@@ -92,6 +100,27 @@ pub struct Answer {
     pub seed: u64,
     /// Why the answer ended.
     pub finish: Finish,
+}
+
+/// Whose attention counts as evidence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub enum WeighedBy {
+    /// The heads that were found to copy from the context, each with its score.
+    #[serde(rename = "retrieval heads")]
+    RetrievalHeads,
+    /// All heads alike.
+    #[serde(rename = "all heads")]
+    AllHeads,
+}
+
+impl WeighedBy {
+    /// As it is shown.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::RetrievalHeads => "retrieval heads",
+            Self::AllHeads => "all heads",
+        }
+    }
 }
 
 /// What a caller hears while a question is answered.
@@ -115,6 +144,26 @@ pub fn ask(
     request: &AskRequest<'_>,
     listener: Listener<'_>,
 ) -> Result<Answer, EngineError> {
+    Ok(ask_and_look(engine, request, false, listener)?.answer)
+}
+
+/// An answer and where its attention went.
+pub(crate) struct Looked {
+    pub(crate) answer: Answer,
+    pub(crate) prompt: Prompt,
+    /// `[layers][positions]`, if asked for.
+    pub(crate) layers: Vec<Vec<f32>>,
+    /// Blocks of the method.
+    pub(crate) blocks: Vec<Range<usize>>,
+}
+
+/// As [`ask`]; `by_layer` keeps the attention of each layer.
+pub(crate) fn ask_and_look(
+    engine: &Arc<Engine>,
+    request: &AskRequest<'_>,
+    by_layer: bool,
+    listener: Listener<'_>,
+) -> Result<Looked, EngineError> {
     let Listener { mut control, on_plan, on_text } = listener;
     if request.question.trim().is_empty() {
         return Err(EngineError::Nothing { what: "the question".to_owned(), purpose: "answer" });
@@ -136,6 +185,9 @@ pub fn ask(
     let started = Instant::now();
     let prompt = shorten(engine, prompt, &request.context, &plan, &mut control)?;
     let mut session = request.context.session(engine, &plan)?.with_chunk(request.chunk);
+    let weights = if request.all_heads { None } else { retrieval_weights(engine)? };
+    let weighed_by = if weights.is_some() { WeighedBy::RetrievalHeads } else { WeighedBy::AllHeads };
+    session.watch(Watch { weights, by_layer, ..Watch::default() })?;
     let Some((last, body)) = prompt.tokens.split_last() else {
         return Err(EngineError::Nothing { what: "the prompt".to_owned(), purpose: "read" });
     };
@@ -154,8 +206,9 @@ pub fn ask(
 
     let generation = generate(&mut session, &request.generate, &mut control, on_text)?;
     let recalled = session.report()?.recalled;
-    Ok(Answer {
+    let answer = Answer {
         evidence: passages(&session.evidence(), &prompt, request.documents, request.evidence),
+        weighed_by,
         context: ContextReport { recalled, given, skipped: prompt.skipped, ..read },
         timing: Timing {
             prefill_tokens: given,
@@ -169,5 +222,13 @@ pub fn ask(
         seed: request.generate.sampler.seed,
         text: generation.text,
         finish: generation.finish,
-    })
+    };
+    let layers = session.memory().evidence_by_layer();
+    let blocks = session.memory().blocks();
+    Ok(Looked { answer, prompt, layers, blocks })
+}
+
+/// Weights of the heads that are known to retrieve; `None` where none is.
+fn retrieval_weights(engine: &Engine) -> Result<Option<Arc<[f32]>>, EngineError> {
+    Ok(known(engine)?.and_then(|table| table.weights(THRESHOLD)))
 }

@@ -1,6 +1,6 @@
 //! A loaded model with what a session needs of it at hand.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -17,6 +17,7 @@ pub struct Engine {
     model: Model,
     template: Option<ChatTemplate>,
     name: String,
+    path: Option<PathBuf>,
 }
 
 impl Engine {
@@ -27,7 +28,8 @@ impl Engine {
     /// [`EngineError::Model`] when the file is missing, damaged, of an unsupported kind or without a tokenizer,
     /// [`EngineError::Template`] when its chat template is not valid.
     pub fn open(path: &Path, name: &str, pool: Arc<Pool>) -> Result<Self, EngineError> {
-        Self::from_model(Model::open(path, pool)?, name)
+        let engine = Self::from_model(Model::open(path, pool)?, name)?;
+        Ok(Self { path: Some(path.to_owned()), ..engine })
     }
 
     /// Wraps a model that is already in memory.
@@ -45,7 +47,7 @@ impl Engine {
                 Some(template.with_time(i64::try_from(now).unwrap_or(0)))
             }
         };
-        Ok(Self { model, template, name: name.to_owned() })
+        Ok(Self { model, template, name: name.to_owned(), path: None })
     }
 
     /// The model.
@@ -69,6 +71,11 @@ impl Engine {
     /// How reports call the model.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// The file or folder the model was loaded from; `None` for a model that was in memory.
+    pub fn path(&self) -> Option<&Path> {
+        self.path.as_deref()
     }
 
     /// The threads that compute.

@@ -9,6 +9,7 @@ use std::time::Instant;
 use loci_models::memory::{ContextMemory, ContextReport, MemoryError, TokenEvidence};
 use loci_models::sampling::Sampler;
 use loci_models::signals::SignalState;
+use loci_models::watch::Watch;
 use loci_models::wiring::{Logits, LogitsFor, Span};
 
 use crate::context::ContextOptions;
@@ -352,6 +353,19 @@ impl Session {
     /// Where attention went while it was recorded, heaviest first.
     pub fn evidence(&self) -> Vec<TokenEvidence> {
         self.memory.evidence()
+    }
+
+    /// From now on heads are looked at, weighed and switched off as `watch` says; clears what was recorded.
+    ///
+    /// # Errors
+    /// [`EngineError::Memory`] when it does not fit the model or the memory cannot do it.
+    pub fn watch(&mut self, watch: Watch) -> Result<(), EngineError> {
+        Ok(self.memory.watch(watch)?)
+    }
+
+    /// The context as its memory sees it: where heads looked, how blocks were cut.
+    pub fn memory(&self) -> &dyn ContextMemory {
+        &*self.memory
     }
 
     /// What became of the tokens read so far; `given` equals `read`.

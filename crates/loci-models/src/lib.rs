@@ -26,6 +26,7 @@ pub mod signals;
 mod source;
 pub mod template;
 pub mod tokenizer;
+pub mod watch;
 pub mod wiring;
 
 pub use error::ModelError;

@@ -5,6 +5,8 @@ use std::ops::Range;
 
 use serde::Serialize;
 
+use crate::watch::Watch;
+
 /// The numbers of a model that its memory needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AttentionShape {
@@ -61,7 +63,8 @@ pub struct ContextReport {
 pub struct TokenEvidence {
     /// Positions in the sequence.
     pub tokens: Range<usize>,
-    /// Share of the attention mass, averaged over layers, heads and answer tokens; between 0 and 1.
+    /// Share of the attention mass, averaged over layers, heads (each with its weight, see [`Watch`]) and answer tokens;
+    /// between 0 and 1.
     pub mass: f32,
 }
 
@@ -237,6 +240,32 @@ pub trait ContextMemory: Send {
 
     /// Where attention went while it was recorded, heaviest first; ranges do not overlap.
     fn evidence(&self) -> Vec<TokenEvidence>;
+
+    /// From now on heads are looked at as `watch` says. What was recorded before is cleared.
+    ///
+    /// # Errors
+    /// [`MemoryError::Misuse`] when it does not fit the model, [`MemoryError::Unsupported`] where it cannot be done.
+    fn watch(&mut self, _watch: Watch) -> Result<(), MemoryError> {
+        Err(MemoryError::Unsupported("this memory cannot look at single heads".to_owned()))
+    }
+
+    /// `[layers * heads]`: the position that each query head looked at most when the newest token was read, the lowest of
+    /// equal ones. `None` where nothing was seen; empty unless [`Watch::looks`] was asked for and the token came alone.
+    fn looks(&self) -> &[Option<usize>] {
+        &[]
+    }
+
+    /// `[layers][positions]`: of each layer, the share of its attention that each position received while evidence was
+    /// recorded. Empty unless [`Watch::by_layer`] was asked for.
+    fn evidence_by_layer(&self) -> Vec<Vec<f32>> {
+        Vec::new()
+    }
+
+    /// The blocks into which the tokens read so far are cut, or would be once they have left the window. Empty for methods
+    /// without blocks.
+    fn blocks(&self) -> Vec<Range<usize>> {
+        Vec::new()
+    }
 
     /// What became of the tokens; `given` equals `read` here, the session sets it.
     fn report(&self) -> ContextReport;

@@ -61,6 +61,15 @@ impl From<Kv> for RowType {
     }
 }
 
+/// Whose attention counts as evidence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Weigh {
+    /// That of the heads known to copy from the context, where they are known (`loci inspect heads`), else of all.
+    Retrieval,
+    /// That of all heads alike.
+    All,
+}
+
 /// How the context is held.
 #[derive(Debug, clap::Args)]
 pub(crate) struct ContextArgs {

@@ -3,7 +3,7 @@
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    ask, bench, chat, completions, doctor, fit, man, methods, probe, pull, run, score, tokenize,
+    ask, bench, chat, completions, doctor, fit, inspect, man, methods, probe, pull, run, score, tokenize,
 };
 
 /// Ask texts far longer than the model's window, inside a fixed budget.
@@ -44,6 +44,8 @@ pub(crate) enum Command {
     Score(score::Args),
     /// Show the tokens of a text.
     Tokenize(tokenize::Args),
+    /// Look into a model: its heads, its surprise, its attention.
+    Inspect(inspect::Args),
     /// Show what this machine offers and what is missing.
     Doctor(doctor::Args),
     /// Measure speed.

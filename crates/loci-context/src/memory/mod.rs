@@ -5,8 +5,10 @@ mod forget;
 mod learn;
 mod mass;
 mod state;
+mod watch;
 
 use std::io::{Read, Write};
+use std::ops::Range;
 use std::sync::Arc;
 
 use loci_kernels::tiles::RowType;
@@ -15,6 +17,7 @@ use loci_models::memory::{
     AttentionShape, ContextMemory, ContextReport, MemoryError, Signals, TokenEvidence,
 };
 use loci_models::rope::RopeSchedule;
+use loci_models::watch::{Ablation, Watch};
 
 use crate::attention::{Buffers, Call};
 use crate::evidence::Evidence;
@@ -26,6 +29,7 @@ use crate::select::{Select, SelectView};
 use crate::store::{KvStore, Rotations};
 pub(crate) use learn::QUERY_SLACK;
 use mass::{MassTrack, QueryTrack};
+use watch::Watching;
 
 pub use budget::Footprint;
 
@@ -55,6 +59,7 @@ pub struct RecipeMemory {
     indexed: Vec<usize>,
     evidence: Option<Evidence>,
     recording: bool,
+    watching: Watching,
     mark: Option<Arc<Mark>>,
     /// How often rows were packed: a mark from before does not lead back.
     packings: usize,
@@ -110,24 +115,11 @@ impl RecipeMemory {
             indexed: vec![0; layers],
             evidence: None,
             recording: false,
+            watching: Watching::default(),
             mark: None,
             packings: 0,
             fresh: recipe.fork(),
             recipe,
-        }
-    }
-
-    /// Where the memory stands now.
-    fn here(&self) -> Mark {
-        Mark {
-            read: self.read,
-            mass: self.mass.clone(),
-            queries: self.queries.clone(),
-            indexed: self.indexed.clone(),
-            segment: self.recipe.segment.clone_box(),
-            select: self.recipe.select.clone_box(),
-            keep: self.recipe.keep.clone_box(),
-            packings: self.packings,
         }
     }
 
@@ -200,14 +192,15 @@ impl RecipeMemory {
         let window = self.window(end);
         let mut track = self.mass.get_mut(layer);
         let mut evidence = self.evidence.as_mut().filter(|_| self.recording);
+        let mut looks = self.watching.of_layer(layer, self.shape.heads);
         if let Some(track) = track.as_deref_mut() {
             track.grow(end);
         }
         if let Some(evidence) = evidence.as_deref_mut() {
             evidence.grow(end);
-            evidence.count(count * self.shape.heads);
+            evidence.count(layer, count);
         }
-        if track.is_none() && evidence.is_none() && weights.is_empty() {
+        if track.is_none() && evidence.is_none() && looks.is_none() && weights.is_empty() {
             call.run(&mut self.buffers, out, None)?;
         } else {
             call.run(
@@ -218,7 +211,10 @@ impl RecipeMemory {
                         track.add(head, rows, sums);
                     }
                     if let Some(evidence) = evidence.as_deref_mut() {
-                        evidence.add(rows, sums, end.saturating_sub(window));
+                        evidence.add(layer, head, rows, sums, end.saturating_sub(window));
+                    }
+                    if let Some(looks) = &mut looks {
+                        looks.add(head, rows, sums);
                     }
                     if let Some(weights) = weights.get_mut(head) {
                         rows.add_to(sums, 0, weights);
@@ -274,6 +270,7 @@ impl ContextMemory for RecipeMemory {
         self.plan(self.read + tokens)?;
         self.make_room(tokens)?;
         self.chunk = tokens;
+        self.watching.begin(tokens == 1, self.shape);
         self.rotations.fill(&self.schedule, self.read, tokens, self.shape.head_dim / 2);
         Ok(())
     }
@@ -304,6 +301,15 @@ impl ContextMemory for RecipeMemory {
         if self.store.len(layer) != self.read {
             return Err(MemoryError::Misuse(format!("layer {layer} was written twice or left out")));
         }
+        let mut silenced = Vec::new();
+        let q = match self.watching.watch.silences(layer, Ablation::ZeroQuery) {
+            true => {
+                silenced.extend_from_slice(q);
+                self.watching.watch.silence(layer, self.shape, &mut silenced);
+                &silenced
+            }
+            false => q,
+        };
         let mut done = 0;
         while done < m {
             // Groups end at multiples of their size, counted from the start of the sequence: chunks do not matter.
@@ -320,6 +326,9 @@ impl ContextMemory for RecipeMemory {
                 &mut out[rows.start * q_width..rows.end * q_width],
             )?;
             done += count;
+        }
+        if self.watching.watch.silences(layer, Ablation::ZeroOutput) {
+            self.watching.watch.silence(layer, self.shape, out);
         }
         Ok(())
     }
@@ -387,6 +396,7 @@ impl ContextMemory for RecipeMemory {
             indexed: self.indexed.clone(),
             evidence: self.evidence.clone(),
             recording: self.recording,
+            watching: self.watching.clone(),
             mark: self.mark.clone(),
             packings: self.packings,
             fresh: self.fresh.fork(),
@@ -403,13 +413,29 @@ impl ContextMemory for RecipeMemory {
 
     fn record_evidence(&mut self, on: bool) {
         if on {
-            self.evidence = Some(Evidence::default());
+            self.evidence = Some(Evidence::new(&self.watching.watch, self.shape));
         }
         self.recording = on;
     }
 
     fn evidence(&self) -> Vec<TokenEvidence> {
         self.evidence.as_ref().map(Evidence::ranges).unwrap_or_default()
+    }
+
+    fn watch(&mut self, watch: Watch) -> Result<(), MemoryError> {
+        self.start_watch(watch)
+    }
+
+    fn looks(&self) -> &[Option<usize>] {
+        self.watching.looks()
+    }
+
+    fn evidence_by_layer(&self) -> Vec<Vec<f32>> {
+        self.evidence.as_ref().map(Evidence::by_layer).unwrap_or_default()
+    }
+
+    fn blocks(&self) -> Vec<Range<usize>> {
+        self.recipe.segment.outlook(self.read)
     }
 
     fn report(&self) -> ContextReport {

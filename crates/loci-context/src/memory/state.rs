@@ -4,7 +4,6 @@ use loci_models::memory::{AttentionShape, MemoryError};
 
 use super::mass::{self, MassTrack, QueryTrack};
 use super::{Mark, RecipeMemory};
-use crate::evidence::Evidence;
 use crate::keep::KvHead;
 use crate::saved::{Reader, Writer};
 use crate::select::ContextEnd;
@@ -20,15 +19,27 @@ impl Mark {
 }
 
 impl RecipeMemory {
+    /// Where the memory stands now.
+    pub(super) fn here(&self) -> Mark {
+        Mark {
+            read: self.read,
+            mass: self.mass.clone(),
+            queries: self.queries.clone(),
+            indexed: self.indexed.clone(),
+            segment: self.recipe.segment.clone_box(),
+            select: self.recipe.select.clone_box(),
+            keep: self.recipe.keep.clone_box(),
+            packings: self.packings,
+        }
+    }
+
     /// See [`truncate`](loci_models::memory::ContextMemory::truncate).
     pub(super) fn go_back(&mut self, to: usize) -> Result<usize, MemoryError> {
         if to >= self.read && self.store.len(0) == self.read {
             return Ok(self.read);
         }
         // A step that failed half way left rows of some layers behind; they go with the rest.
-        if let Some(evidence) = &mut self.evidence {
-            *evidence = Evidence::default();
-        }
+        self.clear_evidence();
         if !self.recipe.is_stateful() {
             let to = self.with_recent_queries(self.recipe.select.group_end(to.min(self.read)));
             if self.can_continue_at(to) {

@@ -100,7 +100,8 @@ fn build(values: &Values, facts: &ModelFacts) -> Result<Recipe, ParameterError> 
     let [sinks, recent, queries] = ["sinks", "recent", "queries"].map(|name| values.size(name));
     let Some(heads) = &facts.heads else {
         return Err(ParameterError::Combination(
-            "duo-attention needs to know which heads look far back: name a file with their scores with --heads"
+            "duo-attention needs to know which heads look far back: name a file with their scores with --heads; \
+             loci inspect heads --gates FILE makes one"
                 .to_owned(),
         ));
     };

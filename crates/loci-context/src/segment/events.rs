@@ -231,6 +231,15 @@ impl Segment for Events {
         start..self.ends.get(index).copied().unwrap_or(start)
     }
 
+    fn outlook(&self, read: usize) -> Vec<Range<usize>> {
+        let mut all = self.clone();
+        all.rule.window = 0;
+        all.cut(read);
+        let open = all.open_from(read)..read;
+        let cut = (0..all.ends.len()).map(|index| all.block(index));
+        cut.chain((!open.is_empty()).then_some(open)).collect()
+    }
+
     fn most(&self, read: usize) -> usize {
         let start = self.ends.last().copied().unwrap_or(self.rule.sinks);
         self.ends.len() + read.saturating_sub(self.rule.window + start) / self.rule.min_size

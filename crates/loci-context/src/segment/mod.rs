@@ -28,6 +28,11 @@ pub trait Segment: Send + Sync {
     /// Positions of block `index`.
     fn block(&self, index: usize) -> Range<usize>;
 
+    /// The blocks of `read` tokens, and those into which the tokens still in the window would be cut once they had left it.
+    fn outlook(&self, read: usize) -> Vec<Range<usize>> {
+        (0..self.count(read)).map(|index| self.block(index)).collect()
+    }
+
     /// The most blocks that `read` tokens can be cut into.
     fn most(&self, read: usize) -> usize {
         self.count(read)

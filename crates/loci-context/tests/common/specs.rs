@@ -52,7 +52,9 @@ pub fn unbounded(info: &MethodInfo) -> String {
     let large = |name: &str| match (info.id, name) {
         (_, "window" | "recent" | "attention") => Some("4096"),
         ("hip-attention" | "recycled-attention", "rows") => Some("4096"),
-        ("sir-llm", "surprising") | ("snap-kv" | "spec-kv" | "spec-pc" | "random-rows", "budget") => Some("4200"),
+        ("sir-llm", "surprising") | ("snap-kv" | "spec-kv" | "spec-pc" | "random-rows", "budget") => {
+            Some("4200")
+        }
         ("spec-pc", "from_layer") => Some("1"),
         ("squeezed-attention", "sparsity") => Some("0"),
         _ => None,

@@ -11,7 +11,7 @@ use loci_engine::layout::Headings;
 use loci_engine::size::show_bytes;
 use loci_engine::{ContextPlan, Control, Finish};
 
-use crate::args::{ContextArgs, ModelArgs, SamplingArgs};
+use crate::args::{ContextArgs, ModelArgs, SamplingArgs, Weigh};
 use crate::error::CliError;
 use crate::ui::{Ui, print, print_json, stop_flag, stream};
 
@@ -38,6 +38,9 @@ pub(crate) struct Args {
     /// Show at most this many passages that the answer attended to.
     #[arg(long, value_name = "N", default_value_t = 5)]
     evidence: usize,
+    /// Whose attention counts as evidence.
+    #[arg(long, value_enum, default_value = "retrieval")]
+    weigh: Weigh,
     /// Tokens read in one step: fewer need less memory and are slower.
     #[arg(long, value_name = "N", default_value_t = loci_engine::session::DEFAULT_CHUNK)]
     chunk: usize,
@@ -77,6 +80,7 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<(), CliError> {
         generate,
         chunk: args.chunk,
         evidence: args.evidence,
+        all_heads: args.weigh == Weigh::All,
     };
     let mut bar = ui.reading("reading");
     let mut update = |progress| bar.update(progress);
@@ -105,7 +109,7 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<(), CliError> {
 }
 
 /// Reads the files. Standard input can be read only once.
-fn read_all(files: &[PathBuf]) -> Result<Vec<Document>, CliError> {
+pub(super) fn read_all(files: &[PathBuf]) -> Result<Vec<Document>, CliError> {
     if files.iter().filter(|file| file.as_os_str() == STANDARD_INPUT).count() > 1 {
         return Err(CliError::usage("- (standard input) can be given only once"));
     }
@@ -113,7 +117,7 @@ fn read_all(files: &[PathBuf]) -> Result<Vec<Document>, CliError> {
 }
 
 /// Says before a long read what will be done, and what the user may want to know first.
-fn announce(ui: &Ui, plan: &ContextPlan, tokens: usize) {
+pub(super) fn announce(ui: &Ui, plan: &ContextPlan, tokens: usize) {
     ui.say(&format!("{tokens} tokens; method {} ({})", plan.method.info().id, plan.reason));
     for warning in &plan.warnings {
         ui.say(&format!("warning: {warning}"));
@@ -123,7 +127,7 @@ fn announce(ui: &Ui, plan: &ContextPlan, tokens: usize) {
 fn report(ui: &Ui, answer: &Answer) {
     ui.say("");
     if !answer.evidence.is_empty() {
-        ui.say("passages the answer attended to:");
+        ui.say(&format!("passages the answer attended to, weighed by {}:", answer.weighed_by.name()));
     }
     for found in &answer.evidence {
         ui.say(&format!(

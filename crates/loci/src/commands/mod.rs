@@ -6,6 +6,7 @@ pub(crate) mod chat;
 pub(crate) mod completions;
 pub(crate) mod doctor;
 pub(crate) mod fit;
+pub(crate) mod inspect;
 pub(crate) mod man;
 pub(crate) mod methods;
 pub(crate) mod probe;
@@ -31,6 +32,7 @@ pub(crate) fn run(cli: &Cli) -> Result<(), CliError> {
         Command::Probe(args) => probe::run(args, &ui),
         Command::Score(args) => score::run(args, &ui),
         Command::Tokenize(args) => tokenize::run(args),
+        Command::Inspect(args) => inspect::run(args, &ui),
         Command::Doctor(args) => doctor::run(args),
         Command::Bench(args) => bench::run(args, &ui),
         Command::Completions(args) => completions::run(args),
