@@ -7,6 +7,7 @@
 //! | row type | keys | values |
 //! |---|---|---|
 //! | `I8` | `[dims / 4][16 rows][4 dims]` bytes, code + 128; then 16 scales (f32) | `[4 groups][dims][4 rows]` bytes; then 16 scales |
+//! | `I4` | two codes a byte, see [`four_bits`] | |
 //! | `F16`, `F32` | `[dims][16 rows]` | `[16 rows][dims]` |
 //!
 //! Four codes side by side are what one lane of an int8 dot product adds up: four dims of one key for
@@ -15,10 +16,13 @@
 //!
 //! Rows that do not exist yet are zero.
 
+mod four_bits;
 mod layout;
 
 use bytemuck::{Pod, Zeroable};
-use layout::{Row, Side};
+pub(crate) use four_bits::{hadamard, unpack};
+use layout::Row;
+pub(crate) use layout::Side;
 
 /// Rows in one tile: the lanes of one AVX-512 register of f32.
 pub const TILE: usize = 16;
@@ -32,9 +36,28 @@ pub enum RowType {
     F16,
     /// 8-bit integers from -127 to 127 with one f32 scale a row, the row's largest magnitude / 127.
     I8,
+    /// 4-bit codes: one f32 scale a row, and for each 32 numbers a step and a start of one byte each. Keys are
+    /// rotated by a Hadamard transform before they are rounded.
+    I4,
 }
 
 impl RowType {
+    /// All of them, from exact to small.
+    pub const ALL: [Self; 4] = [Self::F32, Self::F16, Self::I8, Self::I4];
+
+    /// Whether rows are rounded to whole numbers: they then count as compressed.
+    pub const fn is_integer(self) -> bool {
+        matches!(self, Self::I8 | Self::I4)
+    }
+
+    /// What the kernels read: 4-bit rows are unpacked to 8-bit ones.
+    pub(crate) const fn as_read(self) -> Self {
+        match self {
+            Self::I4 => Self::I8,
+            other => other,
+        }
+    }
+
     /// Bytes that one key row (or one value row) of `head_dim` numbers takes, padding and scale included.
     pub const fn row_bytes(self, head_dim: usize) -> usize {
         let dims = head_dim.next_multiple_of(TILE);
@@ -42,20 +65,22 @@ impl RowType {
             Self::F32 => 4 * dims,
             Self::F16 => 2 * dims,
             Self::I8 => dims + 4,
+            Self::I4 => four_bits::row_bytes(dims),
         }
     }
 
-    /// `f32`, `f16` or `i8`.
+    /// `f32`, `f16`, `i8` or `i4`.
     pub const fn name(self) -> &'static str {
         match self {
             Self::F32 => "f32",
             Self::F16 => "f16",
             Self::I8 => "i8",
+            Self::I4 => "i4",
         }
     }
 
     /// Lines that one tile of keys or values takes; [`Self::row_bytes`] of 16 rows fill them exactly.
-    const fn tile_lines(self, head_dim: usize) -> usize {
+    pub(crate) const fn tile_lines(self, head_dim: usize) -> usize {
         TILE * self.row_bytes(head_dim) / LINE
     }
 }

@@ -53,7 +53,7 @@ impl BlockVectors {
     pub(super) fn new(facts: &ModelFacts) -> Self {
         let ModelFacts { shape, isa, .. } = *facts;
         let layers = vec![Layer::default(); shape.layers];
-        Self { shape, isa, coded: facts.row_type == RowType::I8, layers }
+        Self { shape, isa, coded: facts.row_type.is_integer(), layers }
     }
 
     pub(super) const fn shape(&self) -> AttentionShape {
