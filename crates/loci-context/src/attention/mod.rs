@@ -183,7 +183,14 @@ impl Call<'_> {
     }
 
     /// One task: rotates its queries for each part and calls the kernel.
-    fn attend(&self, unit: &Unit<'_>, task: &Task, out: &mut [f32], lse: &mut [f32], mass: Option<&mut [f32]>) {
+    fn attend(
+        &self,
+        unit: &Unit<'_>,
+        task: &Task,
+        out: &mut [f32],
+        lse: &mut [f32],
+        mass: Option<&mut [f32]>,
+    ) {
         let head_dim = self.shape.head_dim;
         let heads = unit.heads.len();
         let rows = task.queries.len() * heads;

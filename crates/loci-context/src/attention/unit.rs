@@ -138,7 +138,12 @@ impl<'a> Call<'a> {
     }
 
     /// Sorts the rows of a selection into parts by the distance at which they stand.
-    fn unit(&self, kv_head: usize, heads: Range<usize>, selection: &Selection) -> Result<Unit<'a>, MemoryError> {
+    fn unit(
+        &self,
+        kv_head: usize,
+        heads: Range<usize>,
+        selection: &Selection,
+    ) -> Result<Unit<'a>, MemoryError> {
         debug_assert!(selection.is_sorted(), "spans must ascend and not overlap");
         let end = self.first + self.count();
         let mut unit = Unit { kv_head, heads, parts: Vec::new(), sources: Vec::new() };
@@ -324,14 +329,18 @@ impl Unit<'_> {
     }
 
     /// The positions of the rows of `tiles`, as many tiles together as follow each other; each with their number.
-    pub(super) fn runs<'a>(&'a self, tiles: &'a [UnitTile]) -> impl Iterator<Item = (Positions<'a>, usize)> + 'a {
+    pub(super) fn runs<'a>(
+        &'a self,
+        tiles: &'a [UnitTile],
+    ) -> impl Iterator<Item = (Positions<'a>, usize)> + 'a {
         let mut rest = tiles;
         std::iter::from_fn(move || {
             let positions = self.positions(rest.first()?);
             let count = match positions {
                 Positions::From(first) => {
                     let follows = |(number, tile): &(usize, &UnitTile)| {
-                        tile.first == first + number * TILE && matches!(self.sources[tile.source], Source::Page(_))
+                        tile.first == first + number * TILE
+                            && matches!(self.sources[tile.source], Source::Page(_))
                     };
                     rest.iter().enumerate().take_while(follows).count()
                 }

@@ -42,8 +42,7 @@ impl HeadRows {
 
     pub(super) fn bytes(&self) -> usize {
         let packed = self.packed.as_ref().map_or(0, |packed| packed.bytes());
-        packed
-            + self.hot.iter().flatten().map(|page| page.bytes()).sum::<usize>()
+        packed + self.hot.iter().flatten().map(|page| page.bytes()).sum::<usize>()
     }
 
     /// What is left of the rows before the returned position; the others are gone.
@@ -171,7 +170,8 @@ impl HeadRows {
         clock: u64,
         file: &Arc<ColdFile>,
     ) -> Result<(), MemoryError> {
-        let mut far: Vec<usize> = (0..near_from / PAGE).filter(|number| self.hot[*number].is_some()).collect();
+        let mut far: Vec<usize> =
+            (0..near_from / PAGE).filter(|number| self.hot[*number].is_some()).collect();
         let surplus = far.len().saturating_sub(keep);
         far.retain(|number| self.cold[*number].stamp != clock);
         far.sort_by_key(|number| (self.cold[*number].stamp, *number));

@@ -1,6 +1,6 @@
 //! Query rows as the kernels want them.
 
-use crate::tiles::{Line, RowType, TILE, hadamard};
+use crate::tiles::{Line, RowType, TILE};
 use bytemuck::Zeroable;
 use std::f32::consts::LOG2_E;
 
@@ -46,8 +46,7 @@ impl Queries {
         keys: RowType,
     ) {
         let dims = head_dim.next_multiple_of(TILE);
-        let coded = keys.is_integer();
-        let size = if coded { 1 } else { 4 };
+        let size = if keys.is_integer() { 1 } else { 4 };
         self.rows.clear();
         self.rows.resize((slots * dims * size).div_ceil(64), Line::zeroed());
         self.start.clear();
@@ -58,16 +57,11 @@ impl Queries {
         self.padded.resize(dims, 0.0);
         let scale = scale * LOG2_E;
         let rows = queries.chunks_exact(head_dim.max(1));
-        if coded {
+        if keys.is_integer() {
             let codes: &mut [i8] = bytemuck::cast_slice_mut(&mut self.rows);
             for (row, query) in rows.enumerate() {
                 for (padded, number) in self.padded.iter_mut().zip(query) {
                     *padded = number * scale;
-                }
-                if keys == RowType::I4 {
-                    // Its keys are rotated so; the padding is no longer zero afterwards.
-                    self.padded[head_dim..].fill(0.0);
-                    hadamard(&mut self.padded);
                 }
                 let codes = &mut codes[row * dims..][..dims];
                 (self.start[row], self.factor[row]) = quantise(&self.padded, codes);

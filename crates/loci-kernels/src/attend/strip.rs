@@ -136,7 +136,7 @@ fn unpack_all<'b>(
     dims: usize,
     buffer: &'b mut Vec<Line>,
 ) -> [&'b [Line]; TILES] {
-    let lines = RowType::I8.tile_lines(dims);
+    let lines = RowType::I8.tile_lines(side, dims);
     buffer.resize(TILES * lines, Line::zeroed());
     for (tile, out) in tiles.iter().zip(buffer.chunks_exact_mut(lines)).take(count) {
         unpack(isa, side, tile, dims, out);
