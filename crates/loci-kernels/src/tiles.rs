@@ -7,7 +7,7 @@
 //! | row type | keys | values |
 //! |---|---|---|
 //! | `I8` | `[dims / 4][16 rows][4 dims]` bytes, code + 128; then 16 scales (f32) | `[4 groups][dims][4 rows]` bytes; then 16 scales |
-//! | `I4` | two codes a byte, see [`four_bits`] | |
+//! | `I4` | two codes a byte, see `tiles/four_bits.rs` | the same |
 //! | `F16`, `F32` | `[dims][16 rows]` | `[16 rows][dims]` |
 //!
 //! Four codes side by side are what one lane of an int8 dot product adds up: four dims of one key for

@@ -48,7 +48,8 @@ pub(crate) enum Kv {
     /// 8-bit integer with a scale for each row; counted as compressed.
     #[value(alias = "int8")]
     I8,
-    /// 4-bit integer with a scale for each row and a step for each 32 numbers; counted as compressed.
+    /// 4-bit integer with a scale for each row and a step for each few numbers; counted as compressed. Costs some percent
+    /// of perplexity where 8 bits cost none that one can measure.
     #[value(alias = "int4")]
     I4,
 }

@@ -7,10 +7,8 @@
 //! step is 17, and where it does not, the error is small beside that of the other groups.
 //!
 //! A group is 8 numbers of a key or 32 of a value. Rotary keys have a few channels far larger than the others, which
-//! dictate the step of their group, and errors of keys cost far more than those of values. Measured with a model of 135
-//! million parameters: groups of 32, 16 and 8 numbers of a key cost 4 %, 2 % and 0.7 % of perplexity, those of values
-//! 0.1 %. A Hadamard transform before rounding helps groups of 32 and harms those of 8, for it spreads the large
-//! channels over all groups.
+//! dictate the step of their group, and errors of keys cost far more than those of values. Measured on 4,000 tokens at
+//! three places of a book with a model of 135 million parameters, perplexity is 3.2 to 4.4 % above that with f32 rows.
 //!
 //! | side | codes, two a byte | then |
 //! |---|---|---|
