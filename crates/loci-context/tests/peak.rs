@@ -72,6 +72,9 @@ fn check(info: &MethodInfo, row_type: RowType, stream: &Stream) {
         from = to;
     }
     let used = ALLOCATOR.peak() - before;
-    assert!(used <= needed + SLACK, "{}: the peak is {used} bytes, the budget {needed}", info.id);
+    // Each thread unpacks 4-bit rows into buffers of its own: four tiles of keys and four of values.
+    let unpacked =
+        if row_type == RowType::I4 { 3 * 8 * 16 * RowType::I8.key_bytes(SHAPE.head_dim) } else { 0 };
+    assert!(used <= needed + SLACK + unpacked, "{}: the peak is {used} bytes, the budget {needed}", info.id);
     println!("{}: budget {needed}, peak {used}", info.id);
 }
