@@ -116,7 +116,7 @@ fn a_streaming_head_holds_sinks_and_recent_rows_only() {
         }
         held
     };
-    let row = 2 * RowType::I8.row_bytes(SHAPE.head_dim);
+    let row = 2 * RowType::I8.key_bytes(SHAPE.head_dim);
     let heads = SHAPE.layers * SHAPE.kv_heads;
     let (all, half, none) = (bytes(0.0), bytes(0.5), bytes(1.0));
     for (step, ((all, half), none)) in all.iter().zip(&half).zip(&none).enumerate() {

@@ -111,7 +111,7 @@ fn threads_do_not_matter_bit_by_bit() {
     let stream = stream(5);
     let cuts = prompt_then_singles(400, N);
     for info in METHODS {
-        for row_type in [RowType::F32, RowType::F16, RowType::I8] {
+        for row_type in RowType::ALL {
             let run = |threads| {
                 let mut context = context(SHAPE, threads);
                 context.row_type = row_type;
@@ -153,6 +153,8 @@ fn rows_of_fewer_bits_stay_close() {
     let exact = run(RowType::F32);
     assert!(largest_difference(&exact, &run(RowType::F16)) < 5e-3);
     assert!(largest_difference(&exact, &run(RowType::I8)) < 6e-2);
+    let four = largest_difference(&exact, &run(RowType::I4));
+    assert!(four < 0.7, "{four}");
 }
 
 #[test]
@@ -210,7 +212,7 @@ fn full_attention_truncates_without_reading_again() {
 fn saved_and_restored_equals_never_saved() {
     let stream = stream(11);
     for info in METHODS {
-        for row_type in [RowType::F32, RowType::I8] {
+        for row_type in [RowType::F32, RowType::I8, RowType::I4] {
             let spec = small(info);
             let context = || {
                 let mut context = context(SHAPE, 2);
@@ -392,6 +394,6 @@ fn a_window_frees_what_it_drops_while_reading() {
         stream.feed(&mut *memory, from, from + 100, &mut outputs).unwrap();
         largest = largest.max(memory.bytes());
     }
-    let row = 2 * RowType::I8.row_bytes(SHAPE.head_dim) * SHAPE.kv_heads * SHAPE.layers;
+    let row = 2 * RowType::I8.key_bytes(SHAPE.head_dim) * SHAPE.kv_heads * SHAPE.layers;
     assert!(largest <= (128 + 100 + 3 * 64) * row, "{largest} bytes for a window of 128 rows of {row}");
 }

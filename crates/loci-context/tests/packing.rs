@@ -313,7 +313,7 @@ fn packed_memories_are_smaller_saved_and_forked() {
         ("think:ratio=0.5,recent=8", 2.0),
         ("sir-llm:surprising=60,turn=16", 0.75),
     ] {
-        for row_type in [RowType::F32, RowType::I8] {
+        for row_type in [RowType::F32, RowType::I8, RowType::I4] {
             let context = || {
                 let mut context = context(SHAPE, 2);
                 context.row_type = row_type;

@@ -76,7 +76,7 @@ pub fn divergence(
     let mut open = |method: Option<MethodSpec>| -> Result<(Session, String), EngineError> {
         let context = ContextOptions { method, ..options.context.clone() };
         let plan = context.plan(engine, ids.len(), 0)?;
-        let mut session = Session::new(Arc::clone(engine), context.memory(engine, &plan)?);
+        let mut session = context.session(engine, &plan)?;
         session.read(prompt, control)?;
         Ok((session, plan.method.to_string()))
     };

@@ -18,7 +18,7 @@ use crate::engine::Engine;
 use crate::error::EngineError;
 use crate::generate::{GenerateOptions, generate};
 use crate::layout::{Headings, question_about};
-use crate::session::{Control, Session, per_second};
+use crate::session::{Control, per_second};
 use needles::{Needle, plant};
 
 /// Tokens of text that there must be for each needle: closer together, they would be most of the text.
@@ -189,7 +189,7 @@ fn probe_one(
     let longest = prompts.iter().map(crate::layout::Prompt::len).max().unwrap_or(0);
     let options = ContextOptions { method: Some(method.clone()), ..request.context.clone() };
     let plan = options.plan(engine, longest, ANSWER)?;
-    let mut reading = Session::new(Arc::clone(engine), options.memory(engine, &plan)?);
+    let mut reading = options.session(engine, &plan)?;
     let started = Instant::now();
     let text = prompts.first().and_then(|prompt| prompt.tokens.get(..shared)).unwrap_or(&[]);
     reading.read_context(text, shared, control)?;

@@ -149,7 +149,7 @@ fn main() {
     println!("bare vpdpbusd loop: {:.0} G products/s; memory: {:.1} GB/s", limit / 1e9, memory(&pool) / 1e9);
     let only = isa::requested().unwrap_or_default();
     for isa in Isa::available().filter(|isa| only.is_none_or(|only| only == *isa)) {
-        for kind in [RowType::I8, RowType::F16, RowType::F32] {
+        for kind in [RowType::I4, RowType::I8, RowType::F16, RowType::F32] {
             let strips: Vec<Case> =
                 (0..threads).map(|seed| Case::new(kind, head_dim, count, 48, seed as u64)).collect();
             let pairs = (threads * 48 * strips[0].keys.tiles() * TILE) as f64;
@@ -159,7 +159,10 @@ fn main() {
             let heads: Vec<Case> =
                 (0..90).map(|seed| Case::new(kind, head_dim, count, 3, seed as u64)).collect();
             let decode = time(&pool, isa, &heads, 3, head_dim, false);
-            let bytes = 2 * threads * heads[0].keys.tiles() * TILE * kind.row_bytes(head_dim);
+            let bytes = threads
+                * heads[0].keys.tiles()
+                * TILE
+                * (kind.key_bytes(head_dim) + kind.value_bytes(head_dim));
             println!(
                 "{:8} {:3}  48 rows: {:6.3} ns per row and key ({:4.0} G products/s), with mass {:6.3} ns; \
                  3 rows: {:6.3} ns, {:5.1} GB/s",

@@ -7,6 +7,7 @@
 //! | row type | keys | values |
 //! |---|---|---|
 //! | `I8` | `[dims / 4][16 rows][4 dims]` bytes, code + 128; then 16 scales (f32) | `[4 groups][dims][4 rows]` bytes; then 16 scales |
+//! | `I4` | two codes a byte, see `tiles/four_bits.rs` | the same |
 //! | `F16`, `F32` | `[dims][16 rows]` | `[16 rows][dims]` |
 //!
 //! Four codes side by side are what one lane of an int8 dot product adds up: four dims of one key for
@@ -15,10 +16,13 @@
 //!
 //! Rows that do not exist yet are zero.
 
+mod four_bits;
 mod layout;
 
 use bytemuck::{Pod, Zeroable};
-use layout::{Row, Side};
+pub(crate) use four_bits::unpack;
+use layout::Row;
+pub(crate) use layout::Side;
 
 /// Rows in one tile: the lanes of one AVX-512 register of f32.
 pub const TILE: usize = 16;
@@ -32,31 +36,61 @@ pub enum RowType {
     F16,
     /// 8-bit integers from -127 to 127 with one f32 scale a row, the row's largest magnitude / 127.
     I8,
+    /// 4-bit codes: one f32 scale a row, and for each 8 numbers of a key or 32 of a value a step and a start of one
+    /// byte each.
+    I4,
 }
 
 impl RowType {
-    /// Bytes that one key row (or one value row) of `head_dim` numbers takes, padding and scale included.
-    pub const fn row_bytes(self, head_dim: usize) -> usize {
+    /// All of them, from exact to small.
+    pub const ALL: [Self; 4] = [Self::F32, Self::F16, Self::I8, Self::I4];
+
+    /// Whether rows are rounded to whole numbers: they then count as compressed.
+    pub const fn is_integer(self) -> bool {
+        matches!(self, Self::I8 | Self::I4)
+    }
+
+    /// What the kernels read: 4-bit rows are unpacked to 8-bit ones.
+    pub(crate) const fn as_read(self) -> Self {
+        match self {
+            Self::I4 => Self::I8,
+            other => other,
+        }
+    }
+
+    /// Bytes that one key of `head_dim` numbers takes, padding and scale included.
+    pub const fn key_bytes(self, head_dim: usize) -> usize {
+        self.row_bytes(Side::Keys, head_dim)
+    }
+
+    /// Bytes that one value of `head_dim` numbers takes, padding and scale included.
+    pub const fn value_bytes(self, head_dim: usize) -> usize {
+        self.row_bytes(Side::Values, head_dim)
+    }
+
+    const fn row_bytes(self, side: Side, head_dim: usize) -> usize {
         let dims = head_dim.next_multiple_of(TILE);
         match self {
             Self::F32 => 4 * dims,
             Self::F16 => 2 * dims,
             Self::I8 => dims + 4,
+            Self::I4 => four_bits::row_bytes(side, dims),
         }
     }
 
-    /// `f32`, `f16` or `i8`.
+    /// `f32`, `f16`, `i8` or `i4`.
     pub const fn name(self) -> &'static str {
         match self {
             Self::F32 => "f32",
             Self::F16 => "f16",
             Self::I8 => "i8",
+            Self::I4 => "i4",
         }
     }
 
-    /// Lines that one tile of keys or values takes; [`Self::row_bytes`] of 16 rows fill them exactly.
-    const fn tile_lines(self, head_dim: usize) -> usize {
-        TILE * self.row_bytes(head_dim) / LINE
+    /// Lines that one tile of keys or values takes; the bytes of 16 rows fill them exactly.
+    pub(crate) const fn tile_lines(self, side: Side, head_dim: usize) -> usize {
+        TILE * self.row_bytes(side, head_dim) / LINE
     }
 }
 
@@ -87,12 +121,12 @@ impl Store {
     fn new(side: Side, row_type: RowType, head_dim: usize, capacity: usize) -> Self {
         assert!(head_dim <= usize::from(u16::MAX), "a head has at most 65,535 dimensions");
         let mut lines = Vec::new();
-        lines.reserve_exact(capacity.div_ceil(TILE) * row_type.tile_lines(head_dim));
+        lines.reserve_exact(capacity.div_ceil(TILE) * row_type.tile_lines(side, head_dim));
         Self { side, row_type, head_dim, rows: 0, lines }
     }
 
     fn tile_lines(&self) -> usize {
-        self.row_type.tile_lines(self.head_dim)
+        self.row_type.tile_lines(self.side, self.head_dim)
     }
 
     fn tiles(&self) -> usize {
@@ -182,7 +216,7 @@ impl Store {
         if head_dim > usize::from(u16::MAX) {
             return None;
         }
-        let tile = row_type.tile_lines(head_dim) * LINE;
+        let tile = row_type.tile_lines(side, head_dim) * LINE;
         if rows.div_ceil(TILE).checked_mul(tile) != Some(bytes.len()) {
             return None;
         }
@@ -286,7 +320,7 @@ macro_rules! tiles {
                 $tile { lines, head_dim: self.0.head_dim as u16, rows, row_type: self.0.row_type }
             }
 
-            /// Appends all tiles to `out` as they stand in memory, [`RowType::row_bytes`] for each of their 16 rows;
+            /// Appends all tiles to `out` as they stand in memory, [`RowType::key_bytes`] or [`RowType::value_bytes`] for each of their 16 rows;
             /// [`load`](Self::load) on the same kind of machine (little-endian) restores them exactly.
             pub fn store(&self, out: &mut Vec<u8>) {
                 self.0.store(out);

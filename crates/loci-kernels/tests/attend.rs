@@ -5,7 +5,7 @@ use loci_kernels::attend::{Mass, Part, Scratch, TilePair, attend, merge};
 use loci_kernels::tiles::{KeyTiles, RowType, TILE, ValueTiles};
 use proptest::prelude::*;
 
-const TYPES: [RowType; 3] = [RowType::F32, RowType::F16, RowType::I8];
+const TYPES: [RowType; 4] = RowType::ALL;
 
 /// Numbers from about -1 to 1.
 struct Random(u64);
@@ -206,11 +206,11 @@ fn shapes() -> impl Strategy<Value = Shape> {
 }
 
 /// Largest error of outputs, log-sum-exps and masses (values are at most 1). Floats are compared with the
-/// rows as stored, so f16 is no worse; int8 also rounds queries and weights.
+/// rows as stored, so f16 is no worse; 8 and 4 bits, which the kernels read alike, also round queries and weights.
 fn tolerance(shape: Shape) -> f64 {
     match (shape.keys, shape.values) {
-        (RowType::I8, _) => 0.012,
-        (_, RowType::I8) => 0.004,
+        (RowType::I8 | RowType::I4, _) => 0.012,
+        (_, RowType::I8 | RowType::I4) => 0.004,
         _ => 1e-5,
     }
 }
@@ -297,7 +297,7 @@ proptest! {
     #[test]
     fn parts_in_another_order_or_merged_are_the_same(shape in shapes()) {
         let owned = random_parts(shape, 3, 1.0);
-        let tolerance = if shape.values == RowType::I8 { tolerance(shape) } else { 1e-5 };
+        let tolerance = if shape.values.is_integer() { tolerance(shape) } else { 1e-5 };
         for isa in Isa::available() {
             let mut scratch = Scratch::default();
             let [a, b, c] = [&owned[0], &owned[1], &owned[2]];
@@ -393,7 +393,13 @@ fn large_scores_neither_overflow_nor_turn_into_nan() {
 
 #[test]
 fn scratch_grows_once() {
-    let shape = Shape { rows: 12, head_dim: 64, keys: RowType::I8, values: RowType::I8, seed: 2 };
+    for kind in [RowType::I8, RowType::I4] {
+        scratch_grows_once_with(kind);
+    }
+}
+
+fn scratch_grows_once_with(kind: RowType) {
+    let shape = Shape { rows: 12, head_dim: 64, keys: kind, values: kind, seed: 2 };
     let owned = random_parts(shape, 3, 1.0);
     let parts: Vec<&Owned> = owned.iter().collect();
     let mut scratch = Scratch::default();

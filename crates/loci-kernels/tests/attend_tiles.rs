@@ -5,7 +5,7 @@ use loci_kernels::attend::{Part, Scratch, TilePair, attend};
 use loci_kernels::tiles::{KeyTiles, RowType, TILE, ValueTiles};
 use proptest::prelude::*;
 
-const TYPES: [RowType; 3] = [RowType::F32, RowType::F16, RowType::I8];
+const TYPES: [RowType; 4] = RowType::ALL;
 
 fn random_row(length: usize, seed: &mut u64) -> Vec<f32> {
     (0..length)
@@ -20,7 +20,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
     #[test]
     fn rows_survive_storing_moving_and_truncating(
-        head_dim in 1..70_usize, count in 0..70_usize, keep in 0..80_usize, kind in 0..3_usize, seed in any::<u64>(),
+        head_dim in 1..70_usize, count in 0..70_usize, keep in 0..80_usize, kind in 0..4_usize, seed in any::<u64>(),
     ) {
         let kind = TYPES[kind];
         let mut seed = seed;
@@ -33,11 +33,21 @@ proptest! {
         let mut read = vec![0.0; head_dim];
         for (index, row) in rows.iter().enumerate() {
             let largest = row.iter().fold(0.0_f32, |largest, number| largest.max(number.abs()));
-            let step = match kind { RowType::F32 => 0.0, RowType::F16 => 0.001, RowType::I8 => largest / 253.0 };
-            keys.read(index, &mut read);
-            prop_assert!(read.iter().zip(row).all(|(a, b)| (a - b).abs() <= step));
-            values.read(index, &mut read);
-            prop_assert!(read.iter().zip(row).all(|(a, b)| (a - b).abs() <= step));
+            let step = match kind {
+                RowType::F32 => 0.0,
+                RowType::F16 => 0.001,
+                RowType::I8 => largest / 253.0,
+                // The largest error is that of a number cut off by three of 17 units.
+                RowType::I4 => 0.3 * largest,
+            };
+            for side in 0..2 {
+                if side == 0 { keys.read(index, &mut read) } else { values.read(index, &mut read) }
+                let error = |(a, b): (&f32, &f32)| (a - b).abs();
+                prop_assert!(read.iter().zip(row).map(error).all(|error| error <= step));
+                let squares = |row: &mut dyn Iterator<Item = f32>| row.map(|x| x * x).sum::<f32>();
+                let lost = squares(&mut read.iter().zip(row).map(error));
+                prop_assert!(lost <= 0.01 * squares(&mut row.iter().copied()), "{lost} of {row:?}");
+            }
         }
         let bytes = |keys: &KeyTiles, values: &ValueTiles| {
             let mut bytes = (Vec::new(), Vec::new());
@@ -46,13 +56,14 @@ proptest! {
             bytes
         };
         let stored = bytes(&keys, &values);
-        prop_assert_eq!(stored.0.len(), count.next_multiple_of(TILE) * kind.row_bytes(head_dim));
+        prop_assert_eq!(stored.0.len(), count.next_multiple_of(TILE) * kind.key_bytes(head_dim));
+        prop_assert_eq!(stored.1.len(), count.next_multiple_of(TILE) * kind.value_bytes(head_dim));
         prop_assert!(KeyTiles::load(kind, head_dim, count + TILE, &stored.0).is_none());
         let (Some(loaded_keys), Some(loaded_values)) =
             (KeyTiles::load(kind, head_dim, count, &stored.0), ValueTiles::load(kind, head_dim, count, &stored.1))
         else { return Err(TestCaseError::fail("what was stored is not loaded")) };
         prop_assert_eq!(&stored, &bytes(&loaded_keys, &loaded_values));
-        prop_assert_eq!(loaded_keys.bytes(), stored.0.len());
+        prop_assert_eq!((loaded_keys.bytes(), loaded_values.bytes()), (stored.0.len(), stored.1.len()));
         // Row by row, two rows further down, and cut to size: as if pushed in that order.
         let mut moved = (KeyTiles::new(kind, head_dim, 0), ValueTiles::new(kind, head_dim, 0));
         let mut pushed = moved.clone();
@@ -77,7 +88,7 @@ proptest! {
 #[test]
 fn memory_is_reserved_exactly_and_not_again() {
     let mut keys = KeyTiles::new(RowType::I8, 64, 100);
-    assert_eq!(keys.bytes(), 112 * RowType::I8.row_bytes(64));
+    assert_eq!(keys.bytes(), 112 * RowType::I8.key_bytes(64));
     let reserved = keys.bytes();
     for _ in 0..112 {
         keys.push(&[1.0; 64]);
@@ -85,7 +96,7 @@ fn memory_is_reserved_exactly_and_not_again() {
     assert_eq!(keys.bytes(), reserved);
     // Beyond the capacity: some more tiles, not twice as many.
     (0..16 * 16 * 8).for_each(|_| keys.push(&[1.0; 64]));
-    assert!(keys.bytes() < keys.rows() * RowType::I8.row_bytes(64) * 5 / 4);
+    assert!(keys.bytes() < keys.rows() * RowType::I8.key_bytes(64) * 5 / 4);
 }
 
 /// Keys that lack the dimensions in which they are zero give the same scores as those that have them.
@@ -126,4 +137,37 @@ fn a_part_may_have_shorter_keys() {
         let near = |a: &[f32], b: &[f32]| a.iter().zip(b).all(|(a, b)| (a - b).abs() < 1e-5);
         assert!(near(&whole.0, &cut.0) && near(&whole.1, &cut.1), "{}", isa.name());
     }
+}
+
+/// A channel far larger than the others, as rotary keys have it, drowns those of its own group only.
+#[test]
+fn large_channels_leave_the_others_their_precision() {
+    let (head_dim, mut seed) = (64, 3);
+    let mut keys = KeyTiles::new(RowType::I4, head_dim, 40);
+    let rows: Vec<Vec<f32>> = (0..40)
+        .map(|_| {
+            let mut row = random_row(head_dim, &mut seed);
+            row[5] = 10.0;
+            row
+        })
+        .collect();
+    rows.iter().for_each(|row| keys.push(row));
+    let mut read = vec![0.0; head_dim];
+    let mut lost = [0.0_f32; 2];
+    for (index, row) in rows.iter().enumerate() {
+        keys.read(index, &mut read);
+        for dim in (0..head_dim).filter(|dim| *dim != 5) {
+            lost[usize::from(dim >= 8)] += (read[dim] - row[dim]).powi(2);
+        }
+    }
+    // 7 numbers beside the large one, 56 in other groups.
+    assert!(lost[1] / 56.0 < 0.2 * lost[0] / 7.0, "{lost:?}");
+}
+
+#[test]
+fn rows_take_the_bytes_they_say() {
+    let dims = [64, 128, 80, 16];
+    assert_eq!(dims.map(|dim| RowType::I4.key_bytes(dim)), [52, 100, 64, 16]);
+    assert_eq!(dims.map(|dim| RowType::I4.value_bytes(dim)), [40, 76, 52, 16]);
+    assert_eq!(dims.map(|dim| RowType::I8.key_bytes(dim)), [68, 132, 84, 20]);
 }

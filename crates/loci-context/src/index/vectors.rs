@@ -3,7 +3,6 @@
 use std::ops::Range;
 
 use loci_kernels::pool::Parts;
-use loci_kernels::tiles::RowType;
 use loci_kernels::vector::{dot, dot_codes, round_to_16_bits};
 use loci_kernels::{Isa, Pool};
 use loci_models::memory::{AttentionShape, MemoryError};
@@ -18,7 +17,7 @@ const GROWTH: usize = 16;
 /// Blocks that one task looks through.
 const TASK: usize = 64;
 
-/// Vectors `[heads * head_dim]` of blocks, per layer, in the number format of the rows: with 8-bit rows as 8-bit codes
+/// Vectors `[heads * head_dim]` of blocks, per layer, by the number format of the rows: with 8-bit or 4-bit rows as 8-bit codes
 /// with a scale for each head, otherwise in f32. A search reads all of them for every token that is written, so their
 /// bytes are its cost.
 #[derive(Clone, Debug)]
@@ -53,7 +52,7 @@ impl BlockVectors {
     pub(super) fn new(facts: &ModelFacts) -> Self {
         let ModelFacts { shape, isa, .. } = *facts;
         let layers = vec![Layer::default(); shape.layers];
-        Self { shape, isa, coded: facts.row_type == RowType::I8, layers }
+        Self { shape, isa, coded: facts.row_type.is_integer(), layers }
     }
 
     pub(super) const fn shape(&self) -> AttentionShape {
@@ -296,6 +295,7 @@ pub(super) use by_vectors;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use loci_kernels::tiles::RowType;
     use loci_testing::Numbers;
 
     #[test]

@@ -78,7 +78,8 @@ fn fixed_bytes(recipe: &Recipe, layout: &Layout, tokens: usize) -> usize {
         0 => 0,
         rows => {
             let rows = (rows + recipe.queries).min(tokens);
-            shape.heads * rows * 2 * layout.row_type.row_bytes(shape.head_dim)
+            let row = layout.row_type.key_bytes(shape.head_dim) + layout.row_type.value_bytes(shape.head_dim);
+            shape.heads * rows * row
         }
     };
     near + index + mass + queries + evidence + state + copied + scratch_bytes(recipe, shape, near_rows)

@@ -441,7 +441,7 @@ impl ContextMemory for RecipeMemory {
     fn report(&self) -> ContextReport {
         let (dropped, thinned) = self.losses();
         let held = self.read - dropped;
-        let lossy = self.store.layout().row_type == RowType::I8;
+        let lossy = self.store.layout().row_type.is_integer();
         let compressed = if lossy { held } else { thinned };
         ContextReport {
             given: self.read,

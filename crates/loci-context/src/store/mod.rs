@@ -48,16 +48,17 @@ pub struct Layout {
 impl Layout {
     /// Bytes of a page that is still near.
     pub fn near_page_bytes(&self) -> usize {
-        self.far_page_bytes() + usize::from(self.rotated_reach > 0 && self.raw) * self.rows_bytes()
+        self.far_page_bytes() + usize::from(self.rotated_reach > 0 && self.raw) * self.keys_bytes()
     }
 
     /// Bytes of a page beyond the rotated reach.
     pub fn far_page_bytes(&self) -> usize {
-        2 * self.rows_bytes()
+        self.keys_bytes() + PAGE * self.row_type.value_bytes(self.shape.head_dim)
     }
 
-    fn rows_bytes(&self) -> usize {
-        PAGE * self.row_type.row_bytes(self.shape.head_dim)
+    /// Bytes of the keys of a page in one form.
+    fn keys_bytes(&self) -> usize {
+        PAGE * self.row_type.key_bytes(self.shape.head_dim)
     }
 }
 

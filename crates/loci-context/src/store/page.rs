@@ -81,13 +81,15 @@ impl Page {
 
     /// Reads a full page that [`store_far`](Self::store_far) wrote.
     pub(super) fn load_far(layout: &Layout, bytes: &[u8]) -> Result<Self, MemoryError> {
-        let half = bytes.len() / 2;
+        let keys_end = layout.keys_bytes();
         let (dim, kind) = (layout.shape.head_dim, layout.row_type);
         let damaged = || MemoryError::Saved("a cold page has an unexpected length".into());
-        let keys =
-            bytes.get(..half).and_then(|bytes| KeyTiles::load(kind, dim, PAGE, bytes)).ok_or_else(damaged)?;
+        let keys = bytes
+            .get(..keys_end)
+            .and_then(|bytes| KeyTiles::load(kind, dim, PAGE, bytes))
+            .ok_or_else(damaged)?;
         let values = bytes
-            .get(half..)
+            .get(keys_end..)
             .and_then(|bytes| ValueTiles::load(kind, dim, PAGE, bytes))
             .ok_or_else(damaged)?;
         let (raw, rotated) = if layout.raw { (Some(keys), None) } else { (None, Some(keys)) };

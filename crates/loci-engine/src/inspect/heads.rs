@@ -282,7 +282,7 @@ pub(super) fn read(
     // Exact rows: equal weights would be more frequent among rounded ones.
     let options = ContextOptions { method, row_type: RowType::F16, ..ContextOptions::default() };
     let plan = options.plan(engine, tokens.len(), ANSWER)?;
-    let mut session = Session::new(Arc::clone(engine), options.memory(engine, &plan)?);
+    let mut session = options.session(engine, &plan)?;
     let body = tokens.split_last().map_or(&[][..], |(_, body)| body);
     session.read_on(body, &mut Control { stop: stop.stop, progress: None })?;
     Ok(session)

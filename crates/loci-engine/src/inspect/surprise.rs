@@ -11,7 +11,7 @@ use crate::context::ContextOptions;
 use crate::engine::Engine;
 use crate::error::EngineError;
 use crate::figures::{Cut, Lines};
-use crate::session::{Control, Session};
+use crate::session::Control;
 
 /// A token.
 #[derive(Clone, Copy, Debug, Serialize)]
@@ -70,7 +70,7 @@ pub fn measure(
         return Err(EngineError::Nothing { what, purpose: "be surprised by" });
     }
     let plan = options.plan(engine, tokens.len(), 0)?;
-    let mut session = Session::new(Arc::clone(engine), options.memory(engine, &plan)?);
+    let mut session = options.session(engine, &plan)?;
     let ids: Vec<u32> = tokens.iter().map(|token| token.id).collect();
     let started = Instant::now();
     let mut surprise = Vec::with_capacity(ids.len());

@@ -120,13 +120,14 @@ impl Kernels {
             Isa::Avx2 => &avx2::TABLE,
             Isa::Avx512 => &avx512::TABLE,
         };
-        let scores = match keys {
-            RowType::I8 => &table.scores_i8,
+        // `add` has unpacked rows of fewer bits.
+        let scores = match keys.as_read() {
+            RowType::I8 | RowType::I4 => &table.scores_i8,
             RowType::F16 => &table.scores_f16,
             RowType::F32 => &table.scores_f32,
         };
-        let (softmax, sums) = match values {
-            RowType::I8 => (&table.softmax_codes, &table.sums_i8),
+        let (softmax, sums) = match values.as_read() {
+            RowType::I8 | RowType::I4 => (&table.softmax_codes, &table.sums_i8),
             RowType::F16 => (&table.softmax_floats, &table.sums_f16),
             RowType::F32 => (&table.softmax_floats, &table.sums_f32),
         };

@@ -46,7 +46,7 @@ impl Queries {
         keys: RowType,
     ) {
         let dims = head_dim.next_multiple_of(TILE);
-        let size = if keys == RowType::I8 { 1 } else { 4 };
+        let size = if keys.is_integer() { 1 } else { 4 };
         self.rows.clear();
         self.rows.resize((slots * dims * size).div_ceil(64), Line::zeroed());
         self.start.clear();
@@ -57,7 +57,7 @@ impl Queries {
         self.padded.resize(dims, 0.0);
         let scale = scale * LOG2_E;
         let rows = queries.chunks_exact(head_dim.max(1));
-        if keys == RowType::I8 {
+        if keys.is_integer() {
             let codes: &mut [i8] = bytemuck::cast_slice_mut(&mut self.rows);
             for (row, query) in rows.enumerate() {
                 for (padded, number) in self.padded.iter_mut().zip(query) {

@@ -5,7 +5,7 @@ use super::mass::MassBuffer;
 use super::query::Queries;
 use super::{Mass, Part, TilePair};
 use crate::isa::Isa;
-use crate::tiles::{Line, TILE};
+use crate::tiles::{Line, RowType, Side, TILE, unpack};
 use bytemuck::Zeroable;
 
 /// Buffers of [`attend`](super::attend), reused between calls: nothing is allocated once they have grown to
@@ -23,6 +23,8 @@ pub struct Scratch {
     queries: Queries,
     reach: Vec<Reach>,
     mass: MassBuffer,
+    /// 4-bit tiles of one block, unpacked to 8-bit ones: keys, then values.
+    unpacked: [Vec<Line>; 2],
 }
 
 /// Which keys of a part a group of rows can see.
@@ -94,11 +96,54 @@ impl<'a> Block<'a> {
         })
     }
 
+    /// The block with 4-bit tiles unpacked to `buffers`; the first `count` tiles are there.
+    fn unpacked<'b>(
+        self,
+        isa: Isa,
+        count: usize,
+        types: [RowType; 2],
+        dims: [usize; 2],
+        buffers: &'b mut [Vec<Line>; 2],
+    ) -> Block<'b>
+    where
+        'a: 'b,
+    {
+        let [keys, values] = buffers;
+        let unpacked = |side, tiles, which: usize, buffer| match types[which] {
+            RowType::I4 => unpack_all(isa, side, tiles, count, dims[which], buffer),
+            _ => tiles,
+        };
+        Block {
+            keys: unpacked(Side::Keys, self.keys, 0, keys),
+            values: unpacked(Side::Values, self.values, 1, values),
+            present: self.present,
+        }
+    }
+
     /// Keys, then values.
     fn all(&self) -> [&'a [Line]; 2 * TILES] {
         let ([a, b, c, d], [e, f, g, h]) = (self.keys, self.values);
         [a, b, c, d, e, f, g, h]
     }
+}
+
+/// Unpacks the first `count` tiles of a block; the others repeat the first.
+fn unpack_all<'b>(
+    isa: Isa,
+    side: Side,
+    tiles: [&[Line]; TILES],
+    count: usize,
+    dims: usize,
+    buffer: &'b mut Vec<Line>,
+) -> [&'b [Line]; TILES] {
+    let lines = RowType::I8.tile_lines(side, dims);
+    buffer.resize(TILES * lines, Line::zeroed());
+    for (tile, out) in tiles.iter().zip(buffer.chunks_exact_mut(lines)).take(count) {
+        unpack(isa, side, tile, dims, out);
+    }
+    let tile = |index: usize| if index < count { index * lines } else { 0 };
+    let buffer = &*buffer;
+    std::array::from_fn(|index| &buffer[tile(index)..][..lines])
 }
 
 /// Starts to fetch tiles into the second-level cache.
@@ -118,6 +163,7 @@ impl Scratch {
             + size_of::<Reach>() * self.reach.capacity()
             + self.queries.bytes()
             + self.mass.bytes()
+            + 64 * self.unpacked.iter().map(Vec::capacity).sum::<usize>()
     }
 
     fn dims(&self) -> usize {
@@ -162,21 +208,27 @@ impl Scratch {
         self.queries.prepare(part.queries, key_dim, self.top.len(), scale, key_type);
         let kernels = Kernels::of(isa, key_type, value_type);
         let mut work = Work::new();
+        let dims = [self.queries.dims(), self.dims()];
+        let mut unpacked = std::mem::take(&mut self.unpacked);
         for index in everything.0 / KEYS + 1..last.min(everything.0 / KEYS + AHEAD) {
             if let Some(block) = Block::of(tiles_of(part.tiles, index)) {
                 fetch(&block.all());
             }
         }
         for index in everything.0 / KEYS..last {
-            let Some(block) = Block::of(tiles_of(part.tiles, index)) else { break };
+            let tiles = tiles_of(part.tiles, index);
+            let Some(block) = Block::of(tiles) else { break };
             if block.present != 0 {
                 let ahead = index + AHEAD;
                 let next = if ahead < last { Block::of(tiles_of(part.tiles, ahead)) } else { None };
                 let next = next.map_or([&[][..]; 2 * TILES], |next| next.all());
                 let record = with_mass.then_some(first_record + index);
+                let types = [key_type, value_type];
+                let block = block.unpacked(isa, tiles.len(), types, dims, &mut unpacked);
                 self.add_block(&kernels, &block, next, index * KEYS, part.bounds, record, &mut work);
             }
         }
+        self.unpacked = unpacked;
     }
 
     /// Works out what each group of rows reaches; returns the range in which any key is visible.

@@ -1,19 +1,71 @@
 //! Where the numbers of one row stand inside a tile.
 
+use super::four_bits::FourBits;
 use super::{RowType, TILE};
 use half::f16;
 use half::slice::HalfFloatSliceExt;
 
 /// Which of the two layouts a tile has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Side {
+pub(crate) enum Side {
     Keys,
     Values,
 }
 
-/// The place of one row in the bytes of its tile: `count` units of `unit` bytes, `stride` bytes apart.
+/// The place of one row in the bytes of its tile.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Row {
+pub(super) enum Row {
+    Whole(Units),
+    Halves(FourBits),
+}
+
+impl Row {
+    /// Row `row` (0 to 15) of a tile.
+    pub(super) const fn new(side: Side, row_type: RowType, head_dim: usize, row: usize) -> Self {
+        let dims = head_dim.next_multiple_of(TILE);
+        match Units::new(side, row_type, dims, row) {
+            Some(units) => Self::Whole(units),
+            None => Self::Halves(FourBits { side, dims, row }),
+        }
+    }
+
+    /// Writes `numbers` into a row of zeros.
+    pub(super) fn write(&self, tile: &mut [u8], numbers: &[f32]) {
+        match self {
+            Self::Whole(units) => units.write(tile, numbers),
+            Self::Halves(codes) => codes.write(tile, numbers),
+        }
+    }
+
+    /// Reads the row as f32.
+    pub(super) fn read(&self, tile: &[u8], out: &mut [f32]) {
+        match self {
+            Self::Whole(units) => units.read(tile, out),
+            Self::Halves(codes) => codes.read(tile, out),
+        }
+    }
+
+    /// Copies row `from` of `from_tile` here, scale included. Both are of one format.
+    pub(super) fn copy(&self, tile: &mut [u8], from: &Self, from_tile: &[u8]) {
+        match (self, from) {
+            (Self::Whole(to), Self::Whole(from)) => to.copy(tile, from, from_tile),
+            (Self::Halves(to), Self::Halves(from)) => to.copy(tile, from, from_tile),
+            _ => {}
+        }
+    }
+
+    /// Makes the row zero.
+    pub(super) fn clear(&self, tile: &mut [u8]) {
+        match self {
+            Self::Whole(units) => units.clear(tile),
+            Self::Halves(codes) => codes.clear(tile),
+        }
+    }
+}
+
+/// A row of whole bytes: `count` units of `unit` bytes, `stride` bytes apart.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Units {
     row_type: RowType,
     side: Side,
     start: usize,
@@ -30,10 +82,9 @@ const KEY_OFFSET: u8 = 128;
 /// on every processor.
 const ROUND: f32 = 12_582_912.0;
 
-impl Row {
-    /// Row `row` (0 to 15) of a tile.
-    pub(super) const fn new(side: Side, row_type: RowType, head_dim: usize, row: usize) -> Self {
-        let dims = head_dim.next_multiple_of(TILE);
+impl Units {
+    /// Row `row` (0 to 15) of a tile; none where numbers take less than a byte.
+    const fn new(side: Side, row_type: RowType, dims: usize, row: usize) -> Option<Self> {
         let (start, stride, unit, count) = match (side, row_type) {
             (Side::Keys, RowType::I8) => (4 * row, 4 * TILE, 4, dims / 4),
             (Side::Keys, RowType::F16) => (2 * row, 2 * TILE, 2, dims),
@@ -41,12 +92,13 @@ impl Row {
             (Side::Values, RowType::I8) => (row / 4 * 4 * dims + row % 4, 4, 1, dims),
             (Side::Values, RowType::F16) => (2 * row * dims, 2, 2, dims),
             (Side::Values, RowType::F32) => (4 * row * dims, 4, 4, dims),
+            (_, RowType::I4) => return None,
         };
         let scale = match row_type {
             RowType::I8 => Some(TILE * dims + 4 * row),
-            RowType::F16 | RowType::F32 => None,
+            RowType::F16 | RowType::F32 | RowType::I4 => None,
         };
-        Self { row_type, side, start, stride, unit, count, scale }
+        Some(Self { row_type, side, start, stride, unit, count, scale })
     }
 
     /// Offsets of the row's units.
@@ -56,7 +108,7 @@ impl Row {
     }
 
     /// Writes `numbers` into a row of zeros.
-    pub(super) fn write(&self, tile: &mut [u8], numbers: &[f32]) {
+    fn write(&self, tile: &mut [u8], numbers: &[f32]) {
         match self.row_type {
             RowType::F32 => {
                 for (at, number) in self.units().zip(numbers) {
@@ -76,7 +128,7 @@ impl Row {
                     }
                 }
             }
-            RowType::I8 => self.write_codes(tile, numbers),
+            RowType::I8 | RowType::I4 => self.write_codes(tile, numbers),
         }
     }
 
@@ -107,7 +159,7 @@ impl Row {
     }
 
     /// Reads the row as f32.
-    pub(super) fn read(&self, tile: &[u8], out: &mut [f32]) {
+    fn read(&self, tile: &[u8], out: &mut [f32]) {
         let four = |at: usize| [tile[at], tile[at + 1], tile[at + 2], tile[at + 3]];
         match self.row_type {
             RowType::F32 => {
@@ -120,7 +172,7 @@ impl Row {
                     *number = f16::from_ne_bytes([tile[at], tile[at + 1]]).to_f32();
                 }
             }
-            RowType::I8 => {
+            RowType::I8 | RowType::I4 => {
                 let scale = self.scale.map_or(0.0, |at| f32::from_ne_bytes(four(at)));
                 let offset = if self.side == Side::Keys { KEY_OFFSET } else { 0 };
                 let bytes = self.units().flat_map(|at| at..at + self.unit);
@@ -132,7 +184,7 @@ impl Row {
     }
 
     /// Copies row `from` of `from_tile` here, scale included.
-    pub(super) fn copy(&self, tile: &mut [u8], from: &Self, from_tile: &[u8]) {
+    fn copy(&self, tile: &mut [u8], from: &Self, from_tile: &[u8]) {
         for (to, from) in self.units().zip(from.units()) {
             tile[to..to + self.unit].copy_from_slice(&from_tile[from..from + self.unit]);
         }
@@ -142,7 +194,7 @@ impl Row {
     }
 
     /// Makes the row zero.
-    pub(super) fn clear(&self, tile: &mut [u8]) {
+    fn clear(&self, tile: &mut [u8]) {
         for at in self.units() {
             tile[at..at + self.unit].fill(0);
         }
