@@ -40,4 +40,33 @@ impl Random {
         }
         last
     }
+
+    /// One of `items`; the empty text when there is none.
+    pub fn one_of<'a>(&mut self, items: &[&'a str]) -> &'a str {
+        self.below(items.len()).and_then(|index| items.get(index)).copied().unwrap_or("")
+    }
+
+    /// `count` different ones of `items`, in an order that was drawn; all of them when there are fewer.
+    pub fn some_of<T: Clone>(&mut self, items: &[T], count: usize) -> Vec<T> {
+        let mut left = items.to_vec();
+        let count = count.min(left.len());
+        (0..count).filter_map(|_| self.below(left.len()).map(|index| left.swap_remove(index))).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Random;
+
+    #[test]
+    fn draws_repeat_and_do_not_repeat_items() {
+        let draw = || Random::new(3).some_of(&[1, 2, 3, 4, 5, 6], 4);
+        assert_eq!(draw(), draw());
+        let mut drawn = draw();
+        drawn.sort_unstable();
+        drawn.dedup();
+        assert_eq!(drawn.len(), 4);
+        assert_eq!(Random::new(3).some_of(&[1, 2], 9).len(), 2);
+        assert_eq!((Random::new(1).below(0), Random::new(1).one_of(&[])), (None, ""));
+    }
 }

@@ -9,7 +9,7 @@ use loci_models::method::{
     Domain, Exactness, MemoryKind, MethodInfo, Parameter, ParameterError, Parts, Phase, Value, Values,
 };
 
-use super::{Entry, ModelFacts, Recipe};
+use super::{Entry, ModelFacts, Recipe, snap_kv};
 use crate::keep::RandomRows;
 use crate::place::TrueDistance;
 use crate::select::All;
@@ -35,20 +35,8 @@ pub const INFO: MethodInfo = MethodInfo {
     phases: &[Phase::Decode],
     exactness: Exactness::Heuristic,
     parameters: &[
-        Parameter {
-            name: "budget",
-            meaning: "rows of the prompt that each kv head keeps",
-            unit: "tokens",
-            default: Value::Integer(512),
-            domain: Domain::Integers(1, 1 << 20),
-        },
-        Parameter {
-            name: "window",
-            meaning: "newest rows that stay",
-            unit: "tokens",
-            default: Value::Integer(32),
-            domain: Domain::Integers(1, 4096),
-        },
+        snap_kv::BUDGET,
+        Parameter { meaning: "newest rows that stay", ..snap_kv::WINDOW },
         Parameter {
             name: "sinks",
             meaning: "first rows that stay",

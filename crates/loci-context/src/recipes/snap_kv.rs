@@ -23,6 +23,31 @@ use crate::select::All;
 /// Registry entry.
 pub const ENTRY: Entry = Entry { info: &INFO, build };
 
+// Parameters that methods which keep some rows of a prompt share.
+pub(super) const BUDGET: Parameter = Parameter {
+    name: "budget",
+    meaning: "rows of the prompt that each kv head keeps",
+    unit: "tokens",
+    default: Value::Integer(512),
+    domain: Domain::Integers(1, 1 << 20),
+};
+
+pub(super) const WINDOW: Parameter = Parameter {
+    name: "window",
+    meaning: "newest rows that stay; their queries observe",
+    unit: "tokens",
+    default: Value::Integer(32),
+    domain: Domain::Integers(1, 4096),
+};
+
+pub(super) const KERNEL: Parameter = Parameter {
+    name: "kernel",
+    meaning: "positions over which scores are pooled; odd",
+    unit: "tokens",
+    default: Value::Integer(7),
+    domain: Domain::Integers(1, 255),
+};
+
 /// Declaration.
 pub const INFO: MethodInfo = MethodInfo {
     id: "snap-kv",
@@ -40,29 +65,7 @@ pub const INFO: MethodInfo = MethodInfo {
     needs: &[Need::Queries],
     phases: &[Phase::Decode],
     exactness: Exactness::Heuristic,
-    parameters: &[
-        Parameter {
-            name: "budget",
-            meaning: "rows of the prompt that each kv head keeps",
-            unit: "tokens",
-            default: Value::Integer(512),
-            domain: Domain::Integers(1, 1 << 20),
-        },
-        Parameter {
-            name: "window",
-            meaning: "newest rows that stay; their queries observe",
-            unit: "tokens",
-            default: Value::Integer(32),
-            domain: Domain::Integers(1, 4096),
-        },
-        Parameter {
-            name: "kernel",
-            meaning: "positions over which scores are pooled; odd",
-            unit: "tokens",
-            default: Value::Integer(7),
-            domain: Domain::Integers(1, 255),
-        },
-    ],
+    parameters: &[BUDGET, WINDOW, KERNEL],
     cost: "time n^2 to read, window*n more at its end; budget for each token written; all rows in RAM while reading, budget rows a head then",
     composes_with: &["rope", "rows"],
     invariants: &[

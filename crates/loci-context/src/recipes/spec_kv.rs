@@ -50,20 +50,8 @@ pub const INFO: MethodInfo = MethodInfo {
     phases: &[Phase::Decode],
     exactness: Exactness::Heuristic,
     parameters: &[
-        Parameter {
-            name: "budget",
-            meaning: "rows of the prompt that each kv head keeps",
-            unit: "tokens",
-            default: Value::Integer(512),
-            domain: Domain::Integers(1, 1 << 20),
-        },
-        Parameter {
-            name: "window",
-            meaning: "newest rows that stay; their queries observe",
-            unit: "tokens",
-            default: Value::Integer(32),
-            domain: Domain::Integers(1, 4096),
-        },
+        snap_kv::BUDGET,
+        snap_kv::WINDOW,
         Parameter {
             name: "lookahead",
             meaning: "most tokens that the draft writes; their queries observe too, 0: as snap-kv",
@@ -71,13 +59,7 @@ pub const INFO: MethodInfo = MethodInfo {
             default: Value::Integer(64),
             domain: Domain::Integers(0, 4096),
         },
-        Parameter {
-            name: "kernel",
-            meaning: "positions over which scores are pooled; odd",
-            unit: "tokens",
-            default: Value::Integer(7),
-            domain: Domain::Integers(1, 255),
-        },
+        snap_kv::KERNEL,
         DRAFT_LAYERS,
     ],
     cost: "time n^2 to read, (window + lookahead)*n more at its end, and the draft: lookahead tokens through draft_layers, or another model's reading of n tokens; budget for each token written; all rows in RAM while reading, those of another draft model too, budget rows a head then",

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
+use loci_context::random::Random;
 use loci_models::watch::{Ablation, Watch};
 use serde::Serialize;
 
 use super::copies::recall;
-use super::draws::Draws;
 use super::heads::{HeadScore, Watched, answer, read};
 use super::needles::Probe;
 use crate::engine::Engine;
@@ -57,7 +57,7 @@ pub(super) fn groups(
             (ranked.len() / 4).max(1)
         )));
     }
-    let mut random = Draws::new(seed).some_of(&others, count);
+    let mut random = Random::new(seed).some_of(&others, count);
     random.sort_unstable();
     Ok((top, random))
 }

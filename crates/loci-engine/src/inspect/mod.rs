@@ -2,7 +2,6 @@
 
 pub mod attention;
 pub mod copies;
-pub mod draws;
 pub mod heads;
 pub mod masking;
 pub mod needles;

@@ -2,9 +2,9 @@
 
 use std::ops::Range;
 
+use loci_context::random::Random;
 use loci_models::tokenizer::SpecialTokens;
 
-use super::draws::Draws;
 use crate::documents::Document;
 use crate::engine::Engine;
 use crate::error::EngineError;
@@ -114,7 +114,7 @@ struct Needle {
 }
 
 /// Codes and passwords by turns: a head that copies digits only would otherwise pass for one that copies everything.
-fn needle(draws: &mut Draws, number: usize) -> Needle {
+fn needle(draws: &mut Random, number: usize) -> Needle {
     let name = draws.one_of(NAMES);
     if number.is_multiple_of(2) {
         let digits = draws.some_of(&["1", "2", "3", "4", "5", "6", "7", "8", "9"], DIGITS).concat();
@@ -155,7 +155,7 @@ impl Haystack {
         Ok(Self { sentences })
     }
 
-    fn sentence(&self, draws: &mut Draws, number: usize) -> String {
+    fn sentence(&self, draws: &mut Random, number: usize) -> String {
         match self.sentences.get(number % self.sentences.len().max(1)) {
             Some(sentence) => sentence.clone(),
             None => format!("{} {} {}.", draws.one_of(WHO), draws.one_of(DID), draws.one_of(WHEN)),
@@ -176,7 +176,7 @@ impl Haystack {
         seed: u64,
     ) -> Result<Probe, EngineError> {
         let mixed = seed.wrapping_mul(0x2545_F491_4F6C_DD1D) ^ (number as u64) << 20 ^ length as u64;
-        let mut draws = Draws::new(mixed);
+        let mut draws = Random::new(mixed);
         let Needle { sentence, question, answer } = needle(&mut draws, number);
         let bare = Document { name: "probe".to_owned(), text: sentence.clone() };
         let fixed = question_about(engine, &[bare], &question, None, Headings::Never, false)?.len();
