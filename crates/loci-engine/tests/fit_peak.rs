@@ -1,5 +1,5 @@
 //! What `fit` predicts against the allocator, weights and activations included.
-#![allow(clippy::unwrap_used)] // a test fails by panicking
+#![allow(clippy::unwrap_used, clippy::expect_used)] // a test fails by panicking
 
 mod common;
 
