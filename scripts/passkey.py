@@ -19,7 +19,8 @@ from pathlib import Path
 
 from measure import QUESTION, add_common, document, filler_sizes, loci, numbers, run_all, wilson
 
-METHODS = ["inf-llm:window=2048,top_k=16,block_size=64", "full", "window:window=2048"]
+INF_LLM = "inf-llm:window=2048,top_k=16,block_size=64"
+METHODS = [f"{INF_LLM},repr_top_k=16", INF_LLM, "full", "window:window=2048"]
 
 
 def is_right(answer, key):

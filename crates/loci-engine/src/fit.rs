@@ -32,7 +32,7 @@ pub struct FitRequest {
 }
 
 /// Number formats of rows, finest first.
-pub const ROW_TYPES: [RowType; 3] = [RowType::F32, RowType::F16, RowType::I8];
+pub const ROW_TYPES: [RowType; 4] = [RowType::F32, RowType::F16, RowType::I8, RowType::I4];
 
 /// Buffers of fixed size that lie beside the counted bytes: tables of angles, lists of tasks.
 const SMALL: usize = 64 << 10;

@@ -32,7 +32,7 @@ fn predicted_bytes_bound_the_peak_and_are_not_far_above_it() {
         },
     )
     .unwrap();
-    assert_eq!(report.candidates.len(), 9);
+    assert_eq!(report.candidates.len(), 3 * ROW_TYPES.len());
     for candidate in &report.candidates {
         let row_type = ROW_TYPES.into_iter().find(|row_type| row_type.name() == candidate.kv).unwrap();
         for (budget, predicted) in
