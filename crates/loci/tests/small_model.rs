@@ -199,11 +199,11 @@ fn fit_recommends_what_can_then_be_read() {
     let fit = ["fit", "--length", "5000", "--methods", method, "--json", "--memory"];
     let long = place.json(&[&fit[..], &["64MiB"]].concat());
     let candidates = long["candidates"].as_array().unwrap();
-    assert_eq!(candidates.len(), 9);
+    assert_eq!(candidates.len(), 12);
     assert!(candidates[0]["inside_window"] == false && candidates[8]["forgets"] == true, "{long}");
     assert!(long["recommendation"]["method"].as_str().unwrap().starts_with("inf-llm"), "{long}");
     // What it says is the least is what a budget accepts.
-    let tight = candidates[5]["least_bytes"].as_u64().unwrap().to_string();
+    let tight = candidates[6]["least_bytes"].as_u64().unwrap().to_string();
     let tight = place.json(&[&fit[..], &[&tight, "--kv", "i8"]].concat());
     assert_eq!(tight["candidates"][1]["fits"], "with-file", "{tight}");
     assert!(tight["candidates"][1]["cold_bytes"].as_u64().unwrap() > 0);
