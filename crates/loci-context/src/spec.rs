@@ -95,6 +95,11 @@ impl MethodSpec {
         self.info().needs.contains(&Need::Draft).then(|| Shortening::new(&self.values))
     }
 
+    /// Whether somebody must draft for it.
+    pub fn drafts(&self) -> bool {
+        self.look_ahead() > 0 || self.shortening().is_some()
+    }
+
     /// An empty memory that works by this method.
     ///
     /// # Errors

@@ -117,6 +117,13 @@ impl ContextOptions {
         Ok(ContextPlan { method, reason, warnings, planned_tokens })
     }
 
+    /// The same for `method`, one of several that are compared: those that need no draft get none.
+    #[must_use]
+    pub fn for_method(&self, method: MethodSpec) -> Self {
+        let draft = self.draft.clone().filter(|_| method.drafts());
+        Self { method: Some(method), draft, ..self.clone() }
+    }
+
     /// An empty session as planned, with its draft where the method needs one. A prompt that the method shortens is
     /// shortened before it is read; see [`shorten`](crate::shorten::shorten).
     ///

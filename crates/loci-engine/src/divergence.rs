@@ -9,7 +9,9 @@ use serde::Serialize;
 use crate::context::ContextOptions;
 use crate::engine::Engine;
 use crate::error::EngineError;
+use crate::layout::Prompt;
 use crate::session::{Control, Session};
+use crate::shorten::shorten;
 
 /// What is compared.
 #[derive(Clone, Debug)]
@@ -73,15 +75,15 @@ pub fn divergence(
             purpose: "compare on",
         });
     };
-    let mut open = |method: Option<MethodSpec>| -> Result<(Session, String), EngineError> {
-        let context = ContextOptions { method, ..options.context.clone() };
+    let mut open = |context: &ContextOptions| -> Result<(Session, String), EngineError> {
         let plan = context.plan(engine, ids.len(), 0)?;
+        let prompt = shorten(engine, Prompt::of_tokens(prompt.to_vec()), context, &plan, control)?;
         let mut session = context.session(engine, &plan)?;
-        session.read(prompt, control)?;
+        session.read(&prompt.tokens, control)?;
         Ok((session, plan.method.to_string()))
     };
-    let (mut own, method) = open(options.context.method.clone())?;
-    let (mut other, against) = open(Some(options.against.clone()))?;
+    let (mut own, method) = open(&options.context)?;
+    let (mut other, against) = open(&options.context.for_method(options.against.clone()))?;
     let (mut divergences, mut same, mut nll, mut nll_against) = (Vec::with_capacity(rest.len()), 0, 0.0, 0.0);
     for (done, token) in rest.iter().enumerate() {
         if control.stopped() {

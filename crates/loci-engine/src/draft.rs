@@ -43,7 +43,7 @@ impl Drafter {
     ) -> Result<Option<Self>, EngineError> {
         let id = method.info().id;
         let refuse = |message: String| Err(ParameterError::Combination(message).into());
-        if method.look_ahead() == 0 && method.shortening().is_none() {
+        if !method.drafts() {
             return match draft {
                 None => Ok(None),
                 Some(_) => {

@@ -18,6 +18,7 @@ pub mod engine;
 pub mod error;
 pub mod evidence;
 pub mod figures;
+pub mod files;
 pub mod fit;
 pub mod generate;
 pub mod inspect;

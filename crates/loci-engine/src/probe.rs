@@ -17,7 +17,7 @@ use crate::documents::Document;
 use crate::engine::Engine;
 use crate::error::EngineError;
 use crate::generate::{GenerateOptions, generate};
-use crate::layout::{Headings, question_about};
+use crate::layout::{Headings, Prompt, question_about};
 use crate::session::{Control, per_second};
 use needles::{Needle, plant};
 
@@ -131,9 +131,13 @@ pub fn probe(
         let part = request.text.get(..end).unwrap_or(request.text);
         // Methods are compared on the same text.
         let (planted, needles) = plant(part, request.text, &depths, request.needles, request.seed);
-        let document = Document { name: "text".to_owned(), text: planted };
+        let document = [Document { name: "text".to_owned(), text: planted }];
+        let prompts = needles
+            .iter()
+            .map(|needle| question_about(engine, &document, &needle.question, None, Headings::Never, false))
+            .collect::<Result<Vec<_>, _>>()?;
         for method in &request.methods {
-            let outcome = probe_one(engine, request, method, &document, &needles, control);
+            let outcome = probe_one(engine, request, method, &prompts, &needles, control);
             let mut probed = match outcome {
                 Ok(probed) => probed,
                 Err(error @ EngineError::Interrupted { .. }) => return Err(error),
@@ -167,27 +171,27 @@ fn probe_one(
     engine: &Arc<Engine>,
     request: &ProbeRequest<'_>,
     method: &MethodSpec,
-    document: &Document,
+    prompts: &[Prompt],
     needles: &[Needle],
     control: &mut Control<'_>,
 ) -> Result<Probed, EngineError> {
-    let documents = std::slice::from_ref(document);
-    let prompts = needles
-        .iter()
-        .map(|needle| question_about(engine, documents, &needle.question, None, Headings::Never, false))
-        .collect::<Result<Vec<_>, _>>()?;
+    if method.shortening().is_some() {
+        return Err(EngineError::Unsupported(format!(
+            "{} reads other tokens for each question, so one reading does not serve them all; try it with loci ask",
+            method.info().id
+        )));
+    }
     // The questions are told apart only behind the text, but a token may reach over the border.
     let shared = match prompts.split_first() {
         None => 0,
         Some((first, others)) => {
-            let same = |other: &crate::layout::Prompt| {
-                first.tokens.iter().zip(&other.tokens).take_while(|(a, b)| a == b).count()
-            };
+            let same =
+                |other: &Prompt| first.tokens.iter().zip(&other.tokens).take_while(|(a, b)| a == b).count();
             others.iter().map(same).chain([first.documents_end()]).min().unwrap_or(0)
         }
     };
-    let longest = prompts.iter().map(crate::layout::Prompt::len).max().unwrap_or(0);
-    let options = ContextOptions { method: Some(method.clone()), ..request.context.clone() };
+    let longest = prompts.iter().map(Prompt::len).max().unwrap_or(0);
+    let options = request.context.for_method(method.clone());
     let plan = options.plan(engine, longest, ANSWER)?;
     let mut reading = options.session(engine, &plan)?;
     let started = Instant::now();

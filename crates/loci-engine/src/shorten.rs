@@ -62,7 +62,7 @@ pub fn shorten(
 
 /// Refuses a method that acts at the end of a prompt where there is none.
 pub(crate) fn needs_a_prompt(plan: &ContextPlan) -> Result<(), EngineError> {
-    if plan.method.shortening().is_none() && plan.method.look_ahead() == 0 {
+    if !plan.method.drafts() {
         return Ok(());
     }
     let message = format!(

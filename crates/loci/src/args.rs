@@ -126,9 +126,15 @@ impl ContextArgs {
         })
     }
 
-    /// Who drafts for the model of `engine`, on its threads.
-    pub(crate) fn draft(&self, engine: &Engine) -> Result<Option<Draft>, CliError> {
-        draft(self.draft.as_deref(), engine)
+    /// Loads the model, and the one that drafts for it into the `options` that were read before.
+    pub(crate) fn open(
+        &self,
+        options: ContextOptions,
+        model: &ModelArgs,
+    ) -> Result<(Arc<Engine>, ContextOptions), CliError> {
+        let engine = model.open()?;
+        let draft = draft(self.draft.as_deref(), &engine)?;
+        Ok((engine, ContextOptions { draft, ..options }))
     }
 }
 

@@ -133,9 +133,40 @@ fn distributions_are_compared_behind_a_prompt() {
     let few = kl("random-rows:budget=20,window=8");
     assert!(few > 1e-9 && few > kl("random-rows:budget=190,window=8"), "{few}");
     assert!((few - kl("random-rows:budget=20,window=8,seed=1")).abs() > 0.0);
+    // A prompt that is shortened before it is read is another one.
+    let short = kl("spec-pc:budget=40,window=8,pool=1,neighbours=1,from_layer=0");
+    assert!(short > 1e-9, "{short}");
     let arguments = ["score", "flat.txt", "--against", "full", "--prompt-tokens", "100000"];
     assert_eq!(place.run(&arguments).status.code(), Some(1));
     assert_eq!(place.run(&["score", "flat.txt", "--against", "full"]).status.code(), Some(2));
+}
+
+#[test]
+fn a_draft_is_used_or_refused_by_every_command() {
+    let place = Place::new();
+    // Whoever names a draft for a method without one is told, whatever the command is.
+    for command in [
+        &["ask", "flat.txt", "-q", "?", "--method", "full"][..],
+        &["inspect", "attention", "flat.txt", "-q", "?", "--method", "full"],
+        &["inspect", "surprise", "flat.txt", "--method", "full", "--limit", "60"],
+    ] {
+        let output = place.run(&[command, &["--draft", "self"]].concat());
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(!output.status.success() && said.contains("needs no draft"), "{command:?}: {said}");
+    }
+    // Where methods are compared, those that need none do without.
+    let compared = ["score", "flat.txt", "--against", "full", "--prompt-tokens", "100", "--limit", "110"];
+    let drafted = ["--method", "spec-kv:budget=40,window=8,lookahead=4", "--draft", "self", "--json"];
+    assert!(place.json(&[&compared[..], &drafted[..]].concat())["kl"].is_number());
+    // What cannot do its work there says so instead of measuring full attention under its name.
+    let method = "spec-pc:budget=40,window=8,from_layer=0";
+    let surprise = place.run(&["inspect", "surprise", "flat.txt", "--method", method, "--limit", "60"]);
+    assert!(String::from_utf8_lossy(&surprise.stderr).contains("end of a prompt"));
+    assert!(!surprise.status.success());
+    let probe = ["probe", "flat.txt", "--depths", "1", "--needles", "1", "--methods", method, "--json"];
+    let probed = place.json(&probe);
+    let refused = probed["results"][0]["error"].as_str().unwrap();
+    assert!(refused.contains("one reading does not serve"), "{refused}");
 }
 
 #[test]

@@ -194,8 +194,8 @@ impl<'a> Call<'a> {
         if rows.is_empty() {
             return Ok(());
         }
-        if let Some(lacking) = layer.lacks(unit.kv_head, standing.is_near(), rows.start) {
-            return Err(lacking);
+        if !layer.holds(unit.kv_head, standing.is_near(), rows.start) {
+            return Err(missing(standing.form(), rows.start));
         }
         let part = unit.part(standing, edge, false);
         unit.parts[part].tiles.reserve(rows.len() / TILE + 2);

@@ -2,6 +2,7 @@
 
 use loci_models::memory::{AttentionShape, MemoryError};
 
+use super::observed::scoring_bytes;
 use super::{Keep, PromptView, window_scores};
 use crate::store::HeadPacking;
 
@@ -55,8 +56,7 @@ impl Keep for Importance {
     }
 
     fn most_bytes(&self, shape: AttentionShape, read: usize) -> usize {
-        // Keys in f32 and scores while the prompt's end is decided about, for one layer at a time.
-        (shape.kv_heads * (shape.head_dim + 4) + 1) * read * size_of::<f32>()
+        scoring_bytes(shape, read) + read * size_of::<f32>()
     }
 
     fn clone_box(&self) -> Box<dyn Keep> {

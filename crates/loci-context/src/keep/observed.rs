@@ -71,6 +71,11 @@ pub fn window_scores(
     })
 }
 
+/// Bytes that [`window_scores`] takes, for one layer at a time: keys in f32, and scores.
+pub(super) const fn scoring_bytes(shape: AttentionShape, read: usize) -> usize {
+    shape.kv_heads * read * (shape.head_dim + 4) * size_of::<f32>()
+}
+
 /// Bytes that a draft takes which the model's own layers write on a fork of the memory: the pages to which the fork
 /// writes, in the widest number format, and its copies of the newest queries.
 fn look_ahead_bytes(shape: AttentionShape, queries: usize, look_ahead: usize) -> usize {
@@ -130,9 +135,7 @@ impl Keep for ObservedRows {
     }
 
     fn most_bytes(&self, shape: AttentionShape, read: usize) -> usize {
-        // Keys in f32 and scores while the prompt's end is decided about, for one layer at a time.
-        let deciding = shape.kv_heads * read * (shape.head_dim + 4) * size_of::<f32>();
-        deciding + look_ahead_bytes(shape, self.prompt_queries(), self.look_ahead)
+        scoring_bytes(shape, read) + look_ahead_bytes(shape, self.prompt_queries(), self.look_ahead)
     }
 
     fn clone_box(&self) -> Box<dyn Keep> {

@@ -370,15 +370,14 @@ impl<'a> LayerRows<'a> {
         self.heads[head].packed()
     }
 
-    /// The error for reading rows from `position` on whose keys are not held in the form that is wanted, as far as that is
-    /// known without a look at the pages: one that was in the file has lost a form.
-    pub(crate) fn lacks(&self, head: usize, rotated: bool, position: usize) -> Option<MemoryError> {
+    /// Whether the keys of rows from `position` on are held in the form that is wanted, as far as that is known without a
+    /// look at the pages: one that was in the file has lost a form.
+    pub(crate) fn holds(&self, head: usize, rotated: bool, position: usize) -> bool {
         let layout = &self.store.layout;
-        let held = match rotated {
+        match rotated {
             true => layout.rotated_reach > 0 && position >= self.heads[head].rotated_from(),
             false => layout.raw,
-        };
-        (!held).then(|| missing(if rotated { "rotated keys" } else { "unrotated keys" }, position))
+        }
     }
 
     /// Whether pages may have been in the file.

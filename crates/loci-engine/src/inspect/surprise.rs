@@ -12,6 +12,7 @@ use crate::engine::Engine;
 use crate::error::EngineError;
 use crate::figures::{Cut, Lines};
 use crate::session::Control;
+use crate::shorten::needs_a_prompt;
 
 /// A token.
 #[derive(Clone, Copy, Debug, Serialize)]
@@ -70,6 +71,7 @@ pub fn measure(
         return Err(EngineError::Nothing { what, purpose: "be surprised by" });
     }
     let plan = options.plan(engine, tokens.len(), 0)?;
+    needs_a_prompt(&plan)?;
     let mut session = options.session(engine, &plan)?;
     let ids: Vec<u32> = tokens.iter().map(|token| token.id).collect();
     let started = Instant::now();

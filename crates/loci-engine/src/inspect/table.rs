@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 use std::fs::File;
-use std::io::{Read, Seek, SeekFrom, Write};
+use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -13,6 +13,7 @@ use sha2::{Digest, Sha256};
 use super::copies::Mode;
 use crate::engine::Engine;
 use crate::error::EngineError;
+use crate::files;
 use crate::model_store::model_folder;
 
 /// Score from which a head is called a retrieval head, as in the paper.
@@ -146,29 +147,8 @@ pub fn keep(engine: &Engine, table: &HeadTable) -> Result<Option<PathBuf>, Engin
     };
     let Some(path) = place(&fingerprint) else { return Ok(None) };
     let table = HeadTable { fingerprint, ..table.clone() };
-    write(&path, &table.text()).map_err(|error| failed(&path, error))?;
+    files::write(&path, &table.text()).map_err(|error| failed(&path, error))?;
     Ok(Some(path))
-}
-
-/// Writes a whole file or nothing: to a temporary name first, then renamed.
-///
-/// # Errors
-/// When the system refuses.
-pub fn write(path: &Path, text: &str) -> std::io::Result<()> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    std::fs::create_dir_all(folder)?;
-    // An ordinary file, so that it gets the rights of the user's other files; temporary ones are private.
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let part = folder.join(format!(".{name}.{}.part", std::process::id()));
-    let written = File::create(&part).and_then(|mut file| {
-        file.write_all(text.as_bytes())?;
-        file.sync_all()?;
-        std::fs::rename(&part, path)
-    });
-    if written.is_err() {
-        let _best_effort = std::fs::remove_file(&part);
-    }
-    written
 }
 
 /// Where the scores of the model with this fingerprint lie.
@@ -229,8 +209,8 @@ mod tests {
         assert_eq!(HeadTable::parse(&table().text(), SHAPE).unwrap(), table());
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("new").join("x.toml");
-        write(&path, "one").unwrap();
-        write(&path, "two").unwrap();
+        files::write(&path, "one").unwrap();
+        files::write(&path, "two").unwrap();
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "two");
         assert_eq!(std::fs::read_dir(path.parent().unwrap()).unwrap().count(), 1, "no temporary file stays");
     }

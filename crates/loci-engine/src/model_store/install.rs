@@ -1,4 +1,4 @@
-//! Checking a file and putting it in its place, all or nothing.
+//! Checking a file that was fetched.
 
 use std::fmt::Write as _;
 use std::fs::File;
@@ -67,23 +67,10 @@ pub fn check(path: &Path, entry: &Entry) -> io::Result<Checked> {
     })
 }
 
-/// Moves a checked file to `target` in the same file system, so that a crash leaves the old state or the new.
-///
-/// # Errors
-/// When the system refuses.
-pub(super) fn install(checked: &Path, target: &Path) -> io::Result<()> {
-    File::open(checked)?.sync_all()?;
-    std::fs::rename(checked, target)?;
-    // The new name lasts once its folder is written; where folders cannot be synchronised, the system does it.
-    if let Some(folder) = target.parent().and_then(|folder| File::open(folder).ok()) {
-        let _best_effort = folder.sync_all();
-    }
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::files::install;
     use crate::model_store::catalogue;
 
     #[test]

@@ -61,11 +61,10 @@ enum WhichHeadings {
 }
 
 pub(crate) fn run(args: &Args, ui: &Ui) -> Result<(), CliError> {
-    let mut context = args.context.options()?;
+    let context = args.context.options()?;
     let generate = args.sampling.options(0.0)?;
     let inputs = read_all(&args.files)?;
-    let engine = args.model.open()?;
-    context.draft = args.context.draft(&engine)?;
+    let (engine, context) = args.context.open(context, &args.model)?;
     let request = AskRequest {
         documents: &inputs,
         question: &args.question,

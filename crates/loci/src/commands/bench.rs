@@ -103,21 +103,17 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<(), CliError> {
     let started = Instant::now();
     let engine = args.model.open()?;
     let load_seconds = started.elapsed().as_secs_f64();
-    let draft = draft(args.draft.as_deref(), &engine)?;
+    let context = ContextOptions {
+        row_type: args.kv.into(),
+        budget: args.budget,
+        draft: draft(args.draft.as_deref(), &engine)?,
+        ..ContextOptions::default()
+    };
     let mut results = Vec::new();
     for &length in &args.lengths {
         for (text, spec) in &specs {
             ui.say(&format!("{text}, {length} tokens"));
-            // Methods without a draft are measured beside those that have one.
-            let drafts = spec.look_ahead() > 0 || spec.shortening().is_some();
-            let options = ContextOptions {
-                method: Some(spec.clone()),
-                row_type: args.kv.into(),
-                budget: args.budget,
-                draft: draft.clone().filter(|_| drafts),
-                ..ContextOptions::default()
-            };
-            results.push(measure(&engine, args, text, &options, length)?);
+            results.push(measure(&engine, args, text, &context.for_method(spec.clone()), length)?);
         }
     }
     let output = Output {

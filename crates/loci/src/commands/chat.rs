@@ -26,10 +26,9 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args, ui: &Ui) -> Result<(), CliError> {
-    let mut context = args.context.options()?;
+    let context = args.context.options()?;
     let options = args.sampling.options(TEMPERATURE)?;
-    let engine = args.model.open()?;
-    context.draft = args.context.draft(&engine)?;
+    let (engine, context) = args.context.open(context, &args.model)?;
     let mut model = LocalModel::new(Arc::clone(&engine), context);
     let mut conversation = Conversation::new(args.system.as_deref());
     let typed = std::io::stdin().is_terminal();

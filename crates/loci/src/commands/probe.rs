@@ -50,7 +50,7 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<(), CliError> {
     }
     let methods = methods(&args.methods)?.into_iter().map(|(_, spec)| spec).collect();
     let document = documents::read(&args.file)?;
-    let engine = args.model.open()?;
+    let (engine, context) = args.context.open(context, &args.model)?;
     let request = ProbeRequest {
         text: &document.text,
         methods,

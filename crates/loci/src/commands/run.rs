@@ -43,13 +43,12 @@ struct Output<'a> {
 }
 
 pub(crate) fn run(args: &Args, ui: &Ui) -> Result<(), CliError> {
-    let mut context = args.context.options()?;
+    let context = args.context.options()?;
     let options = args.sampling.options(0.0)?;
     if args.prompt.is_empty() {
         return Err(EngineError::Nothing { what: "the prompt".to_owned(), purpose: "continue" }.into());
     }
-    let engine = args.model.open()?;
-    context.draft = args.context.draft(&engine)?;
+    let (engine, context) = args.context.open(context, &args.model)?;
     let templated = !args.raw && engine.chat_template().is_some();
     let mut model = LocalModel::new(Arc::clone(&engine), context);
     let mut bar = ui.reading("reading");

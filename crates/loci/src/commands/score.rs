@@ -105,10 +105,9 @@ fn compare(
 }
 
 pub(crate) fn run(args: &Args, ui: &Ui) -> Result<(), CliError> {
-    let mut context = args.context.options()?;
+    let context = args.context.options()?;
     let document = documents::read(&args.file)?;
-    let engine = args.model.open()?;
-    context.draft = args.context.draft(&engine)?;
+    let (engine, context) = args.context.open(context, &args.model)?;
     let kv = context.row_type.name();
     if let (Some(other), Some(prompt_tokens)) = (&args.against, args.prompt_tokens) {
         let against = method(other)?;

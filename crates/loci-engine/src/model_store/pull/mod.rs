@@ -7,7 +7,8 @@ mod package;
 use std::path::{Path, PathBuf};
 
 use super::catalogue::Entry;
-use super::install::{check, install};
+use super::install::check;
+use crate::files::install;
 
 /// Where a model came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -7,7 +7,7 @@ mod surprise;
 use std::path::Path;
 
 use clap::Subcommand;
-use loci_engine::inspect::table;
+use loci_engine::files;
 
 use crate::error::CliError;
 use crate::ui::Ui;
@@ -38,7 +38,7 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<(), CliError> {
 
 /// Writes a whole file or none.
 fn write(ui: &Ui, path: &Path, text: &str) -> Result<(), CliError> {
-    table::write(path, text)
+    files::write(path, text)
         .map_err(|error| CliError::failed(format!("{} could not be written: {error}", path.display())))?;
     ui.say(&format!("wrote {}", path.display()));
     Ok(())

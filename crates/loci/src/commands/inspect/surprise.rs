@@ -41,7 +41,7 @@ pub(super) fn run(args: &Args, ui: &Ui) -> Result<(), CliError> {
         options.method = Some(method(METHOD)?);
     }
     let document = documents::read(&args.file)?;
-    let engine = args.model.open()?;
+    let (engine, options) = args.context.open(options, &args.model)?;
     let mut bar = ui.reading("reading");
     let mut update = |progress| bar.update(progress);
     let mut control = Control { stop: Some(stop_flag()), progress: Some(&mut update) };
