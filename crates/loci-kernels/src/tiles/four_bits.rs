@@ -85,22 +85,23 @@ impl FourBits {
 
     /// Writes `numbers` into the row.
     pub(super) fn write(&self, tile: &mut [u8], numbers: &[f32]) {
-        let mut padded = numbers.to_vec();
-        padded.resize(self.dims, 0.0);
-        let largest = padded.iter().fold(0.0_f32, |largest, number| largest.max(number.abs()));
+        let largest = numbers.iter().fold(0.0_f32, |largest, number| largest.max(number.abs()));
         let scale = largest / 127.0;
         // Below this the reciprocal would overflow; such a row is as good as zero.
         let (scale, inverse) = if scale > f32::MIN_POSITIVE { (scale, 1.0 / scale) } else { (0.0, 0.0) };
-        padded.iter_mut().for_each(|number| *number *= inverse);
+        let mut padded: Vec<f32> = numbers.iter().map(|number| number * inverse).collect();
+        padded.resize(self.dims, 0.0);
         let [scales, steps, starts] = sections(self.side, self.dims);
         tile[scales + 4 * self.row..][..4].copy_from_slice(&scale.to_ne_bytes());
         let size = group_size(self.side);
-        for (group, numbers) in padded.chunks(size).enumerate() {
-            let (step, start) = grid(numbers);
+        for (group, padded) in padded.chunks(size).enumerate() {
+            // What fills up the last group is never read, so its error does not count.
+            let own = numbers.len().saturating_sub(group * size).min(padded.len());
+            let (step, start) = grid(&padded[..own]);
             // Both are whole numbers of at most eight bits.
             tile[steps + group * TILE + self.row] = step as u8;
             tile[starts + group * TILE + self.row] = (start as i8 as u8).wrapping_add(OFFSET);
-            for (index, number) in numbers.iter().enumerate() {
+            for (index, number) in padded.iter().enumerate() {
                 self.set(tile, group * size + index, code(*number, step, start) as u8);
             }
         }
@@ -140,6 +141,9 @@ fn code(number: f32, step: f32, start: f32) -> f32 {
 /// Step and start, whole numbers, with the least error for numbers from -127 to 127. Steps that cut off the largest
 /// numbers are tried too.
 fn grid(numbers: &[f32]) -> (f32, f32) {
+    if numbers.is_empty() {
+        return (1.0, 0.0);
+    }
     let low = numbers.iter().copied().fold(f32::INFINITY, f32::min);
     let high = numbers.iter().copied().fold(f32::NEG_INFINITY, f32::max);
     let widest = ((high - low) / TOP).ceil().clamp(1.0, 17.0);
