@@ -12,6 +12,7 @@ use loci_kernels::{Isa, Pool};
 use loci_models::memory::{AttentionShape, MemoryError};
 use loci_models::rope::RopeSchedule;
 
+use crate::memory::MassTrack;
 use crate::place::Place;
 use crate::select::Choice;
 use crate::store::{KvStore, Rotations};
@@ -68,8 +69,23 @@ pub(crate) struct Call<'a> {
     pub(crate) isa: Isa,
 }
 
-/// Receives attention mass: `(head, positions of some rows, whether they were read as near, their sums)`.
-pub(crate) type MassVisitor<'a> = &'a mut dyn FnMut(usize, &Positions<'_>, bool, &[f32]);
+/// Receives attention mass: `(head, positions of some rows, their sums)`.
+pub(crate) type MassVisitor<'a> = &'a mut dyn FnMut(usize, &Positions<'_>, &[f32]);
+
+/// Who is told how much attention the rows received.
+#[derive(Default)]
+pub(crate) struct MassReaders<'a> {
+    /// The sums of rows that were read as near are added here, heads at the same time.
+    pub(crate) near: Option<&'a mut MassTrack>,
+    /// Told of all rows, one head after the other.
+    pub(crate) all: Option<MassVisitor<'a>>,
+}
+
+impl MassReaders<'_> {
+    fn is_empty(&self) -> bool {
+        self.near.is_none() && self.all.is_none()
+    }
+}
 
 impl Call<'_> {
     fn count(&self) -> usize {
@@ -81,7 +97,7 @@ impl Call<'_> {
         &self,
         buffers: &mut Buffers,
         out: &mut [f32],
-        mass: Option<MassVisitor<'_>>,
+        readers: MassReaders<'_>,
     ) -> Result<(), MemoryError> {
         let mut units = self.units()?;
         self.gather_sparse(&mut units);
@@ -89,8 +105,9 @@ impl Call<'_> {
         let head_dim = self.shape.head_dim;
         let strip = (STRIP_ROWS / heads).max(1);
         let strips = self.count().div_ceil(strip);
+        let wanted = !readers.is_empty();
         // Mass of several queries cannot be rescaled after it was summed, so only single queries are cut by keys.
-        let cut = units.len() * strips < FEW_STRIPS && (mass.is_none() || self.count() == 1);
+        let cut = units.len() * strips < FEW_STRIPS && (!wanted || self.count() == 1);
         let mut tasks = Vec::new();
         for (unit, plan) in units.iter().enumerate() {
             let pieces = if cut { plan.pieces() } else { vec![plan.whole()] };
@@ -109,8 +126,8 @@ impl Call<'_> {
         let outs = refill(&mut buffers.outs, tasks.len() * slot * head_dim, 0.0);
         let lses = refill(&mut buffers.lses, tasks.len() * slot, f32::NEG_INFINITY);
         let most_rows = tasks.iter().map(Task::key_rows).max().unwrap_or(0);
-        let mass_slot = if mass.is_some() { (heads * most_rows).max(1) } else { 1 };
-        let mass_count = if mass.is_some() { tasks.len() * mass_slot } else { 0 };
+        let mass_slot = if wanted { (heads * most_rows).max(1) } else { 1 };
+        let mass_count = if wanted { tasks.len() * mass_slot } else { 0 };
         let masses = refill(&mut buffers.masses, mass_count, 0.0);
         {
             let out_parts = Parts::new(outs, slot * head_dim);
@@ -123,15 +140,12 @@ impl Call<'_> {
                 }
             });
         }
-        let piece_lses = if cut && mass.is_some() { lses.to_vec() } else { Vec::new() };
+        let mut shares = if wanted && cut { lses.to_vec() } else { Vec::new() };
         self.gather(&units, &tasks, slot, outs, lses, out);
-        if let Some(visit) = mass {
-            if cut {
-                rescale(&tasks, slot, &piece_lses, lses, masses, mass_slot);
-            }
-            for (task, sums) in tasks.iter().zip(masses.chunks_exact(mass_slot)) {
-                units[task.unit].report_mass(task, sums, visit);
-            }
+        if wanted {
+            share(&tasks, slot, lses, &mut shares);
+            let summed = Summed { units: &units, tasks: &tasks, slot, shares: &shares, mass_slot };
+            summed.report(self.pool, masses, readers);
         }
         Ok(())
     }
@@ -303,23 +317,12 @@ fn cut(rows: &mut Vec<f32>, start: usize, head_dim: usize, channels: &[u16]) {
     rows.truncate(to);
 }
 
-/// Brings the mass of pieces, each relative to its own softmax, to the softmax over all pieces of the query.
-fn rescale(
-    tasks: &[Task],
-    slot: usize,
-    piece_lses: &[f32],
-    lses: &[f32],
-    masses: &mut [f32],
-    mass_slot: usize,
-) {
+/// Turns the logs of the sums of pieces into the shares that the pieces have in the softmax over all of their query.
+fn share(tasks: &[Task], slot: usize, lses: &[f32], shares: &mut [f32]) {
     let mut begin = 0;
-    for (index, task) in tasks.iter().enumerate() {
-        let rows = task.key_rows();
-        let sums = &mut masses[index * mass_slot..(index + 1) * mass_slot];
-        for (head, sums) in sums.chunks_mut(rows.max(1)).take(slot).enumerate() {
-            let share = (piece_lses[index * slot + head] - lses[begin * slot + head]).exp();
-            sums.iter_mut().for_each(|sum| *sum *= share);
-        }
+    for ((index, task), own) in tasks.iter().enumerate().zip(shares.chunks_exact_mut(slot)) {
+        let whole = &lses[begin * slot..(begin + 1) * slot];
+        own.iter_mut().zip(whole).for_each(|(share, whole)| *share = (*share - whole).exp());
         if task.last {
             begin = index + 1;
         }
@@ -341,16 +344,56 @@ impl Task {
     }
 }
 
-impl Unit<'_> {
-    fn report_mass(&self, task: &Task, sums: &[f32], visit: MassVisitor<'_>) {
-        let total = task.key_rows();
-        for (offset, head) in self.heads.clone().enumerate() {
-            let mut at = offset * total;
+/// Whose mass was summed, `[tasks, mass slot]`, each task's relative to its own softmax.
+struct Summed<'a> {
+    units: &'a [Unit<'a>],
+    tasks: &'a [Task],
+    slot: usize,
+    /// `[tasks, slot]`: the shares that tasks have in the softmax of their query; empty: all of it.
+    shares: &'a [f32],
+    mass_slot: usize,
+}
+
+impl Summed<'_> {
+    fn report(&self, pool: &Pool, masses: &[f32], readers: MassReaders<'_>) {
+        if let Some(track) = readers.near {
+            let (first, heads) = track.parts();
+            pool.run(heads.count(), &|head| {
+                if let Some([held]) = heads.take(head) {
+                    self.of_head(head, masses, &mut |rows, near, sums, share| {
+                        if near {
+                            rows.add_to(sums, share, first, held);
+                        }
+                    });
+                }
+            });
+        }
+        let Some(visit) = readers.all else { return };
+        let mut shared = Vec::new();
+        for head in self.units.iter().flat_map(|unit| unit.heads.clone()) {
+            self.of_head(head, masses, &mut |rows, _, sums, share| {
+                shared.clear();
+                shared.extend(sums.iter().map(|sum| sum * share));
+                visit(head, rows, &shared);
+            });
+        }
+    }
+
+    /// Calls `visit` with rows that a head read, whether they were near, their sums, and the share of these.
+    fn of_head(&self, head: usize, masses: &[f32], visit: &mut dyn FnMut(&Positions<'_>, bool, &[f32], f32)) {
+        for (index, task) in self.tasks.iter().enumerate() {
+            let unit = &self.units[task.unit];
+            if !unit.heads.contains(&head) {
+                continue;
+            }
+            let offset = head - unit.heads.start;
+            let share = self.shares.get(index * self.slot + offset).copied().unwrap_or(1.0);
+            let mut at = index * self.mass_slot + offset * task.key_rows();
             for piece in &task.piece {
-                let part = &self.parts[piece.part];
-                for (positions, tiles) in self.runs(&part.tiles[piece.tiles.clone()]) {
+                let part = &unit.parts[piece.part];
+                for (rows, tiles) in unit.runs(&part.tiles[piece.tiles.clone()]) {
                     let to = at + tiles * TILE;
-                    visit(head, &positions, part.standing.is_near(), &sums[at..to]);
+                    visit(&rows, part.standing.is_near(), &masses[at..to], share);
                     at = to;
                 }
             }

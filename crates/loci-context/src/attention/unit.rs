@@ -95,19 +95,20 @@ impl Positions<'_> {
         })
     }
 
-    /// Adds the sums of the rows to `held`, whose first number belongs to position `first`; rows outside are passed over.
-    pub(crate) fn add_to(&self, sums: &[f32], first: usize, held: &mut [f32]) {
+    /// Adds `share` of the sums of the rows to `held`, whose first number belongs to position `first`; rows outside are
+    /// passed over.
+    pub(crate) fn add_to(&self, sums: &[f32], share: f32, first: usize, held: &mut [f32]) {
         match self {
             Self::From(start) => {
                 let skipped = first.saturating_sub(*start);
                 let (sums, held) = (sums.get(skipped..), held.get_mut(start + skipped - first..));
                 let pairs = held.into_iter().flatten().zip(sums.into_iter().flatten());
-                pairs.for_each(|(held, sum)| *held += sum);
+                pairs.for_each(|(held, sum)| *held += sum * share);
             }
             Self::Listed(positions) => {
                 for (position, sum) in positions.iter().zip(sums) {
                     let held = position.checked_sub(first).and_then(|row| held.get_mut(row));
-                    held.into_iter().for_each(|held| *held += sum);
+                    held.into_iter().for_each(|held| *held += sum * share);
                 }
             }
         }
@@ -131,7 +132,8 @@ impl Positions<'_> {
 }
 
 impl<'a> Call<'a> {
-    /// The heads that read together, each with its rows.
+    /// The heads that read together, each with its rows. Looking up scattered pages is mostly waiting for memory: every
+    /// thread waits for its own.
     pub(super) fn units(&self) -> Result<Vec<Unit<'a>>, MemoryError> {
         let groups = self.choice.groups(self.shape).into_iter();
         groups.map(|(kv_head, heads, selection)| self.unit(kv_head, heads, selection)).collect()

@@ -16,7 +16,6 @@ use loci_models::memory::MemoryError;
 use loci_models::rope::RopeSchedule;
 
 use crate::saved::{Reader, Writer};
-use crate::select::largest;
 use crate::store::LayerRows;
 
 /// What an index learns about a new block.
@@ -62,18 +61,10 @@ pub trait Index: Send + Sync {
     fn add(&mut self, block: &BlockView<'_>) -> Result<(), MemoryError>;
 
     /// Scores of the first `blocks` blocks of `layer` for a probe `[heads * head_dim]`; higher is better.
-    fn score(&self, layer: usize, probe: &[f32], blocks: usize, scores: &mut Vec<f32>);
-
-    /// Numbers of the `count` blocks, of the first `blocks` of `layer`, with the highest scores for a probe
-    /// `[heads * head_dim]`; ascending, of equal scores the earlier ones.
-    fn top(&self, layer: usize, probe: &[f32], blocks: usize, count: usize, _pool: &Pool) -> Vec<usize> {
-        let mut scores = Vec::new();
-        self.score(layer, probe, blocks, &mut scores);
-        largest(&scores, count)
-    }
+    fn score(&self, layer: usize, probe: &[f32], blocks: usize, pool: &Pool, scores: &mut Vec<f32>);
 
     /// As [`score`](Self::score), by the cosine of the angle between block and probe; 0 where one of them is 0.
-    fn score_cosine(&self, layer: usize, probe: &[f32], blocks: usize, scores: &mut Vec<f32>);
+    fn score_cosine(&self, layer: usize, probe: &[f32], blocks: usize, pool: &Pool, scores: &mut Vec<f32>);
 
     /// Scores of the first `blocks` blocks of `layer` for a probe `[head_dim]` of one query head.
     fn score_head(&self, layer: usize, head: usize, probe: &[f32], blocks: usize, scores: &mut Vec<f32>);
@@ -106,17 +97,18 @@ impl Index for NoIndex {
         Ok(())
     }
 
-    fn score(&self, _layer: usize, _probe: &[f32], blocks: usize, scores: &mut Vec<f32>) {
+    fn score(&self, _layer: usize, _probe: &[f32], blocks: usize, _pool: &Pool, scores: &mut Vec<f32>) {
         scores.clear();
         scores.resize(blocks, 0.0);
     }
 
-    fn score_cosine(&self, layer: usize, probe: &[f32], blocks: usize, scores: &mut Vec<f32>) {
-        self.score(layer, probe, blocks, scores);
+    fn score_cosine(&self, layer: usize, probe: &[f32], blocks: usize, pool: &Pool, scores: &mut Vec<f32>) {
+        self.score(layer, probe, blocks, pool, scores);
     }
 
-    fn score_head(&self, layer: usize, _head: usize, probe: &[f32], blocks: usize, scores: &mut Vec<f32>) {
-        self.score(layer, probe, blocks, scores);
+    fn score_head(&self, _layer: usize, _head: usize, _probe: &[f32], blocks: usize, scores: &mut Vec<f32>) {
+        scores.clear();
+        scores.resize(blocks, 0.0);
     }
 
     fn truncate(&mut self, _layer: usize, _blocks: usize) {}

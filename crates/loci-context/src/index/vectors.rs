@@ -9,7 +9,6 @@ use loci_models::memory::{AttentionShape, MemoryError};
 
 use crate::recipes::ModelFacts;
 use crate::saved::{Reader, Writer};
-use crate::select::largest;
 
 /// Blocks for which room is made at a time.
 const GROWTH: usize = 16;
@@ -138,16 +137,35 @@ impl BlockVectors {
     }
 
     /// Products of the first `blocks` vectors with `probe`.
-    pub(super) fn score(&self, layer: usize, probe: &[f32], blocks: usize, scores: &mut Vec<f32>) {
+    pub(super) fn score(
+        &self,
+        layer: usize,
+        probe: &[f32],
+        blocks: usize,
+        pool: &Pool,
+        scores: &mut Vec<f32>,
+    ) {
         scores.clear();
-        let blocks = blocks.min(self.blocks(layer));
-        let probe = self.ask(probe);
-        scores.extend((0..blocks).map(|block| self.product(layer, block, 0..self.shape.heads, &probe)));
+        scores.resize(blocks.min(self.blocks(layer)), 0.0);
+        let (tasks, probe) = (scores.len().div_ceil(TASK), self.ask(probe));
+        let parts = Parts::new(scores, TASK);
+        pool.run(tasks, &|task| {
+            for (block, score) in (task * TASK..).zip(parts.take(task).into_iter().flatten()) {
+                *score = self.product(layer, block, 0..self.shape.heads, &probe);
+            }
+        });
     }
 
     /// Cosines of the first `blocks` vectors with `probe`.
-    pub(super) fn score_cosine(&self, layer: usize, probe: &[f32], blocks: usize, scores: &mut Vec<f32>) {
-        self.score(layer, probe, blocks, scores);
+    pub(super) fn score_cosine(
+        &self,
+        layer: usize,
+        probe: &[f32],
+        blocks: usize,
+        pool: &Pool,
+        scores: &mut Vec<f32>,
+    ) {
+        self.score(layer, probe, blocks, pool, scores);
         let own = dot(self.isa, probe, probe).sqrt();
         for (score, length) in scores.iter_mut().zip(&self.layers[layer].lengths) {
             let lengths = own * length;
@@ -168,27 +186,6 @@ impl BlockVectors {
         let blocks = blocks.min(self.blocks(layer));
         let probe = self.ask(probe);
         scores.extend((0..blocks).map(|block| self.product(layer, block, head..head + 1, &probe)));
-    }
-
-    /// The `count` of the first `blocks` vectors with the largest products; see [`Index::top`](super::Index::top).
-    pub(super) fn top(
-        &self,
-        layer: usize,
-        probe: &[f32],
-        blocks: usize,
-        count: usize,
-        pool: &Pool,
-    ) -> Vec<usize> {
-        let mut scores = vec![0.0; blocks.min(self.blocks(layer))];
-        let (tasks, probe) = (scores.len().div_ceil(TASK), self.ask(probe));
-        let parts = Parts::new(&mut scores, TASK);
-        pool.run(tasks, &|task| {
-            for (block, score) in (task * TASK..).zip(parts.take(task).into_iter().flatten()) {
-                *score = self.product(layer, block, 0..self.shape.heads, &probe);
-            }
-        });
-        drop(parts);
-        largest(&scores, count)
     }
 
     pub(super) fn truncate(&mut self, layer: usize, blocks: usize) {
@@ -249,20 +246,23 @@ impl BlockVectors {
 /// The part of [`Index`](super::Index) that indexes over [`BlockVectors`] (their field `vectors`) share.
 macro_rules! by_vectors {
     () => {
-        fn score(&self, layer: usize, probe: &[f32], blocks: usize, scores: &mut Vec<f32>) {
-            self.vectors.score(layer, probe, blocks, scores);
+        fn score(&self, layer: usize, probe: &[f32], blocks: usize, pool: &Pool, scores: &mut Vec<f32>) {
+            self.vectors.score(layer, probe, blocks, pool, scores);
         }
 
-        fn score_cosine(&self, layer: usize, probe: &[f32], blocks: usize, scores: &mut Vec<f32>) {
-            self.vectors.score_cosine(layer, probe, blocks, scores);
+        fn score_cosine(
+            &self,
+            layer: usize,
+            probe: &[f32],
+            blocks: usize,
+            pool: &Pool,
+            scores: &mut Vec<f32>,
+        ) {
+            self.vectors.score_cosine(layer, probe, blocks, pool, scores);
         }
 
         fn score_head(&self, layer: usize, head: usize, probe: &[f32], blocks: usize, scores: &mut Vec<f32>) {
             self.vectors.score_head(layer, head, probe, blocks, scores);
-        }
-
-        fn top(&self, layer: usize, probe: &[f32], blocks: usize, count: usize, pool: &Pool) -> Vec<usize> {
-            self.vectors.top(layer, probe, blocks, count, pool)
         }
 
         fn truncate(&mut self, layer: usize, blocks: usize) {
@@ -299,7 +299,7 @@ mod tests {
     use loci_testing::Numbers;
 
     #[test]
-    fn a_search_finds_the_largest_scores_and_codes_stay_close() {
+    fn codes_stay_close_and_threads_change_nothing() {
         let shape = AttentionShape { layers: 1, heads: 3, kv_heads: 1, head_dim: 16 };
         let pool = Pool::new(2);
         for seed in 0..20 {
@@ -323,15 +323,14 @@ mod tests {
             }
             let probe: Vec<f32> = (0..48).map(|_| numbers.value()).collect();
             let (mut scores, mut close) = (Vec::new(), Vec::new());
-            exact.score(0, &probe, blocks, &mut scores);
-            coded.score(0, &probe, blocks, &mut close);
+            exact.score(0, &probe, blocks, &pool, &mut scores);
+            coded.score(0, &probe, blocks, &pool, &mut close);
             for (a, b) in scores.iter().zip(&close) {
                 assert!((a - b).abs() < 0.4, "{a} {b}");
             }
-            for count in [0, 1, 5, blocks / 2, blocks] {
-                assert_eq!(exact.top(0, &probe, blocks, count, &pool), largest(&scores, count));
-                assert_eq!(coded.top(0, &probe, blocks, count, &pool), largest(&close, count));
-            }
+            let (mut alone, one) = (Vec::new(), Pool::new(1));
+            coded.score(0, &probe, blocks, &one, &mut alone);
+            assert_eq!(alone, close);
             assert!(coded.bytes() * 3 < exact.bytes());
         }
     }

@@ -2,9 +2,9 @@
 
 use std::ops::Range;
 
+use loci_kernels::pool::Parts;
 use loci_models::memory::MemoryError;
 
-use crate::attention::Positions;
 use crate::saved::{Reader, Writer};
 
 /// Bytes in RAM of the tracks of all layers.
@@ -14,7 +14,7 @@ pub(super) fn bytes(mass: &[MassTrack], queries: &[QueryTrack]) -> usize {
 
 /// Per query head, the softmax weight that each row received from queries that saw it inside the window.
 #[derive(Clone, Debug)]
-pub(super) struct MassTrack {
+pub(crate) struct MassTrack {
     /// Position of the first row held.
     first: usize,
     heads: Vec<Vec<f32>>,
@@ -32,9 +32,9 @@ impl MassTrack {
         }
     }
 
-    /// Adds the sums of rows; rows that are held no more or not yet are passed over.
-    pub(super) fn add(&mut self, head: usize, rows: &Positions<'_>, sums: &[f32]) {
-        rows.add_to(sums, self.first, &mut self.heads[head]);
+    /// Position of the first row held, and the mass of each head.
+    pub(crate) fn parts(&mut self) -> (usize, Parts<'_, Vec<f32>>) {
+        (self.first, Parts::new(&mut self.heads, 1))
     }
 
     /// The mass of `rows`, for each head.

@@ -29,7 +29,8 @@ use crate::segment::{ChunkView, Segment};
 use crate::select::Select;
 use crate::store::{KvStore, Rotations};
 pub(crate) use learn::QUERY_SLACK;
-use mass::{MassTrack, QueryTrack};
+pub(crate) use mass::MassTrack;
+use mass::QueryTrack;
 use watch::Watching;
 
 pub use budget::Footprint;

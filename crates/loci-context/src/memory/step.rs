@@ -3,7 +3,7 @@
 use loci_models::memory::MemoryError;
 
 use super::RecipeMemory;
-use crate::attention::Call;
+use crate::attention::{Call, MassReaders, Positions};
 use crate::keep::KvHead;
 use crate::select::SelectView;
 
@@ -72,28 +72,20 @@ impl RecipeMemory {
             evidence.grow(end);
             evidence.count(layer, count);
         }
-        if track.is_none() && evidence.is_none() && looks.is_none() && weights.is_empty() {
-            call.run(&mut self.buffers, out, None)?;
-        } else {
-            call.run(
-                &mut self.buffers,
-                out,
-                Some(&mut |head, rows, near, sums| {
-                    if let Some(track) = track.as_deref_mut().filter(|_| near) {
-                        track.add(head, rows, sums);
-                    }
-                    if let Some(evidence) = evidence.as_deref_mut() {
-                        evidence.add(layer, head, rows, sums, end.saturating_sub(window));
-                    }
-                    if let Some(looks) = &mut looks {
-                        looks.add(head, rows, sums);
-                    }
-                    if let Some(weights) = weights.get_mut(head) {
-                        rows.add_to(sums, 0, weights);
-                    }
-                }),
-            )?;
-        }
+        let watched = evidence.is_some() || looks.is_some() || !weights.is_empty();
+        let mut all = |head: usize, rows: &Positions<'_>, sums: &[f32]| {
+            if let Some(evidence) = evidence.as_deref_mut() {
+                evidence.add(layer, head, rows, sums, end.saturating_sub(window));
+            }
+            if let Some(looks) = &mut looks {
+                looks.add(head, rows, sums);
+            }
+            if let Some(weights) = weights.get_mut(head) {
+                rows.add_to(sums, 1.0, 0, weights);
+            }
+        };
+        let readers = MassReaders { near: track, all: if watched { Some(&mut all) } else { None } };
+        call.run(&mut self.buffers, out, readers)?;
         if !weights.is_empty() {
             self.recipe.select.weigh(layer, end, &weights);
         }

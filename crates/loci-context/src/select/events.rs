@@ -83,7 +83,7 @@ impl SimilarEvents {
             return (0..view.blocks).collect();
         }
         let probe = view.mean_query(self.probe_at);
-        view.index.score(view.layer, &probe, view.blocks, &mut self.scores);
+        view.index.score(view.layer, &probe, view.blocks, view.pool, &mut self.scores);
         // More than these cannot fit.
         let mut ranked = largest(&self.scores, capacity.div_ceil(self.min_size));
         ranked.sort_unstable_by(|a, b| self.scores[*b].total_cmp(&self.scores[*a]).then(a.cmp(b)));

@@ -26,6 +26,7 @@ pub use top_blocks::{Likeness, TopBlocks};
 pub use top_rows::TopRows;
 pub use window::SinksAndRecent;
 
+use std::cell::RefCell;
 use std::ops::Range;
 
 use loci_kernels::Pool;
@@ -140,15 +141,31 @@ impl Choice {
 
 /// Indices of the `count` largest scores, ascending; of equal scores the earlier ones.
 pub(crate) fn largest(scores: &[f32], count: usize) -> Vec<usize> {
-    let mut order: Vec<usize> = (0..scores.len()).collect();
-    if count < order.len() {
-        if count > 0 {
-            order.select_nth_unstable_by(count - 1, |a, b| scores[*b].total_cmp(&scores[*a]).then(a.cmp(b)));
-        }
-        order.truncate(count);
+    if count >= scores.len() {
+        return (0..scores.len()).collect();
     }
-    order.sort_unstable();
-    order
+    let Some(last) = count.checked_sub(1) else { return Vec::new() };
+    // One whole number a score, so that comparing costs nothing: the best score first, of equal ones the first.
+    let key = |(index, score): (usize, &f32)| {
+        let bits = score.to_bits();
+        // Negative numbers grow downwards; below them is where keys of large scores belong.
+        let ascending = if bits >> 31 == 1 { !bits } else { bits | 1 << 31 };
+        u64::from(!ascending) << 32 | index as u64
+    };
+    ORDER.with_borrow_mut(|order| {
+        order.clear();
+        order.extend(scores.iter().enumerate().map(key));
+        order.select_nth_unstable(last);
+        #[allow(clippy::cast_possible_truncation)] // the lower half
+        let mut chosen: Vec<usize> = order[..count].iter().map(|key| *key as u32 as usize).collect();
+        chosen.sort_unstable();
+        chosen
+    })
+}
+
+thread_local! {
+    /// Room for [`largest`], which a search calls in each layer for every token that is written.
+    static ORDER: RefCell<Vec<u64>> = const { RefCell::new(Vec::new()) };
 }
 
 /// What a selection is made from: one group of queries in one layer. Their own rows are already written.

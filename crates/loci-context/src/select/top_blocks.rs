@@ -59,12 +59,10 @@ impl TopBlocks {
             return (0..view.blocks).collect();
         }
         let probe = self.probe.ask(view, self.probe_at);
-        if let (Likeness::Product, LayerBudget::Fixed(top_k)) = (self.likeness, &self.budget) {
-            return view.index.top(view.layer, &probe, view.blocks, *top_k, view.pool);
-        }
+        let (index, pool) = (view.index, view.pool);
         match self.likeness {
-            Likeness::Product => view.index.score(view.layer, &probe, view.blocks, &mut self.scores),
-            Likeness::Cosine => view.index.score_cosine(view.layer, &probe, view.blocks, &mut self.scores),
+            Likeness::Product => index.score(view.layer, &probe, view.blocks, pool, &mut self.scores),
+            Likeness::Cosine => index.score_cosine(view.layer, &probe, view.blocks, pool, &mut self.scores),
         }
         let count = self.budget.blocks(view.layer, &self.scores, view.count == 1);
         largest(&self.scores, count)

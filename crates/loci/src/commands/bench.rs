@@ -1,11 +1,13 @@
-//! `loci bench speed`: reading and writing speed of methods at several lengths.
+//! `loci bench`: reading and writing speed of methods at several lengths.
+
+mod flat;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use loci_context::MethodSpec;
 use loci_engine::layout::Prompt;
-use loci_engine::session::per_second;
+use loci_engine::session::{Session, per_second};
 use loci_engine::shorten::shorten;
 use loci_engine::{ContextOptions, ContextPlan, Control, Engine, EngineError};
 use loci_models::sampling::{Sampler, SamplerConfig};
@@ -25,6 +27,8 @@ pub(crate) struct Args {
 enum What {
     /// Tokens per second while reading, and while writing after it.
     Speed(SpeedArgs),
+    /// Whether writing stays as fast after long prompts as after short ones.
+    Flat(flat::Args),
 }
 
 #[derive(Debug, clap::Args)]
@@ -48,6 +52,18 @@ struct SpeedArgs {
     /// Tokens written after each read; 0 for none.
     #[arg(long, default_value_t = 32)]
     decode: usize,
+    /// Print one JSON object.
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    memory: MemoryArgs,
+    #[command(flatten)]
+    model: ModelArgs,
+}
+
+/// What the memories of all measurements have in common.
+#[derive(Debug, clap::Args)]
+struct MemoryArgs {
     /// Number format of keys and values.
     #[arg(long, value_enum, default_value = "i8")]
     kv: Kv,
@@ -57,11 +73,17 @@ struct SpeedArgs {
     /// Who drafts, for methods that need a draft: a smaller model, or self [default: the model's first layers].
     #[arg(long, value_name = "MODEL")]
     draft: Option<String>,
-    /// Print one JSON object.
-    #[arg(long)]
-    json: bool,
-    #[command(flatten)]
-    model: ModelArgs,
+}
+
+impl MemoryArgs {
+    fn context(&self, engine: &Arc<Engine>) -> Result<ContextOptions, CliError> {
+        Ok(ContextOptions {
+            row_type: self.kv.into(),
+            budget: self.budget,
+            draft: draft(self.draft.as_deref(), engine)?,
+            ..ContextOptions::default()
+        })
+    }
 }
 
 #[derive(Serialize)]
@@ -95,7 +117,13 @@ struct Measured {
 }
 
 pub(crate) fn run(args: &Args, ui: &Ui) -> Result<(), CliError> {
-    let What::Speed(args) = &args.what;
+    match &args.what {
+        What::Speed(args) => speed(args, ui),
+        What::Flat(args) => flat::run(args, ui),
+    }
+}
+
+fn speed(args: &SpeedArgs, ui: &Ui) -> Result<(), CliError> {
     let specs = methods(&args.methods)?;
     if specs.is_empty() || args.lengths.is_empty() || args.lengths.contains(&0) {
         return Err(CliError::usage("give at least one method and lengths of at least 1"));
@@ -103,12 +131,7 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<(), CliError> {
     let started = Instant::now();
     let engine = args.model.open()?;
     let load_seconds = started.elapsed().as_secs_f64();
-    let context = ContextOptions {
-        row_type: args.kv.into(),
-        budget: args.budget,
-        draft: draft(args.draft.as_deref(), &engine)?,
-        ..ContextOptions::default()
-    };
+    let context = args.memory.context(&engine)?;
     let mut results = Vec::new();
     for &length in &args.lengths {
         for (text, spec) in &specs {
@@ -120,7 +143,7 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<(), CliError> {
         model: engine.name(),
         threads: engine.pool().threads(),
         isa: engine.isa().name(),
-        kv: loci_kernels::tiles::RowType::from(args.kv).name(),
+        kv: loci_kernels::tiles::RowType::from(args.memory.kv).name(),
         load_seconds,
         results,
     };
@@ -188,32 +211,54 @@ fn once(
     options: &ContextOptions,
     tokens: &[u32],
 ) -> Result<Round, EngineError> {
-    let plan: ContextPlan = options.plan(engine, tokens.len(), args.decode)?;
     let mut control = Control { stop: Some(stop_flag()), progress: None };
-    let mut session = options.session(engine, &plan)?;
     // What was allocated for earlier methods may still be resident: then their peak is not this one's.
     let anew = loci_engine::system::restart_peak();
-    let started = Instant::now();
-    let prompt = shorten(engine, Prompt::of_tokens(tokens.to_vec()), options, &plan, &mut control)?;
-    // The question's last token is left for `read`, which makes the logits that writing begins with.
-    let question = prompt.tokens.len().saturating_sub(QUESTION);
-    let (before, last) = prompt.tokens.split_at(prompt.tokens.len().saturating_sub(1));
-    session.read_context(before, question.min(before.len()), &mut control)?;
-    session.read(last, &mut control)?;
-    let prefill = started.elapsed();
+    let (mut session, prefill) = read(engine, options, tokens, args.decode, &mut control)?;
     let (row_bytes, memory_bytes) = (session.row_bytes(), session.memory_bytes());
     let mut sampler = Sampler::new(SamplerConfig::default())?;
     let started = Instant::now();
-    for done in 0..args.decode {
-        if control.stopped() {
-            return Err(EngineError::Interrupted { done, total: args.decode });
-        }
-        let token = session.draw(&mut sampler)?;
-        session.step(token)?;
-    }
+    write(&mut session, &mut sampler, args.decode, &control)?;
     let decode = started.elapsed();
     let peak_rss_bytes = loci_engine::system::peak_resident_bytes().filter(|_| anew);
     Ok(Round { prefill, decode, row_bytes, memory_bytes, peak_rss_bytes })
+}
+
+/// A session that has read `tokens` as a prompt, with room for `decode` more, and how long reading took.
+fn read(
+    engine: &Arc<Engine>,
+    options: &ContextOptions,
+    tokens: &[u32],
+    decode: usize,
+    control: &mut Control<'_>,
+) -> Result<(Session, Duration), EngineError> {
+    let plan: ContextPlan = options.plan(engine, tokens.len(), decode)?;
+    let mut session = options.session(engine, &plan)?;
+    let started = Instant::now();
+    let prompt = shorten(engine, Prompt::of_tokens(tokens.to_vec()), options, &plan, control)?;
+    // The question's last token is left for `read`, which makes the logits that writing begins with.
+    let question = prompt.tokens.len().saturating_sub(QUESTION);
+    let (before, last) = prompt.tokens.split_at(prompt.tokens.len().saturating_sub(1));
+    session.read_context(before, question.min(before.len()), control)?;
+    session.read(last, control)?;
+    Ok((session, started.elapsed()))
+}
+
+/// Writes `count` tokens.
+fn write(
+    session: &mut Session,
+    sampler: &mut Sampler,
+    count: usize,
+    control: &Control<'_>,
+) -> Result<(), EngineError> {
+    for done in 0..count {
+        if control.stopped() {
+            return Err(EngineError::Interrupted { done, total: count });
+        }
+        let token = session.draw(sampler)?;
+        session.step(token)?;
+    }
+    Ok(())
 }
 
 /// Token ids below `vocab` from a linear congruential generator: speed does not depend on what they say.

@@ -22,21 +22,22 @@ const SHAPE: AttentionShape = AttentionShape { layers: 2, heads: 2, kv_heads: 1,
 struct Scores(Vec<f32>);
 
 impl Index for Scores {
-    fn score_cosine(&self, layer: usize, probe: &[f32], blocks: usize, scores: &mut Vec<f32>) {
-        self.score(layer, probe, blocks, scores);
+    fn score_cosine(&self, layer: usize, probe: &[f32], blocks: usize, pool: &Pool, scores: &mut Vec<f32>) {
+        self.score(layer, probe, blocks, pool, scores);
     }
 
     fn add(&mut self, _block: &BlockView<'_>) -> Result<(), MemoryError> {
         Ok(())
     }
 
-    fn score(&self, _layer: usize, _probe: &[f32], blocks: usize, scores: &mut Vec<f32>) {
+    fn score(&self, _layer: usize, _probe: &[f32], blocks: usize, _pool: &Pool, scores: &mut Vec<f32>) {
         scores.clear();
         scores.extend(&self.0[..blocks]);
     }
 
-    fn score_head(&self, layer: usize, _head: usize, probe: &[f32], blocks: usize, scores: &mut Vec<f32>) {
-        self.score(layer, probe, blocks, scores);
+    fn score_head(&self, _layer: usize, _head: usize, _probe: &[f32], blocks: usize, scores: &mut Vec<f32>) {
+        scores.clear();
+        scores.extend(&self.0[..blocks]);
     }
 
     fn truncate(&mut self, _layer: usize, _blocks: usize) {}
