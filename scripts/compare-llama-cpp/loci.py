@@ -66,6 +66,10 @@ class Loci:
         decoded = result["decode_tokens_per_s"]
         return result["prefill_tokens_per_s"][0], decoded[0] if decoded else None, answer
 
+    def flat(self, method, lengths):
+        """`bench flat`: decode after all lengths by turns, the whole answer."""
+        return self.json("bench", "flat", *self.common, "--method", method, "--lengths", ",".join(map(str, lengths)))
+
     def greedy(self, prompt, count):
         """Token ids of a greedy continuation of raw text; fewer than `count` where an end token came."""
         return self.json("run", *self.common, "--raw", "--temperature", 0, "-n", count, "-p", prompt)["tokens"]

@@ -184,6 +184,7 @@ def main():
     parser.add_argument("--lengths", type=numbers, default=[512, 2048, 8000, 16000], help="prefill, both programs")
     parser.add_argument("--loci-lengths", type=numbers, default=[32000], help="prefill and decode, Loci alone")
     parser.add_argument("--decode-lengths", type=numbers, default=[512, 2048, 4000, 8000])
+    parser.add_argument("--flat", type=numbers, default=[4000, 32000], help="decode of the last method by turns, Loci alone")
     parser.add_argument("--full-up-to", type=int, default=16000, help="`full` is not run on longer inputs")
     parser.add_argument("--decode", type=int, default=32, help="tokens to write")
     parser.add_argument("--repeats", type=int, default=5)
@@ -224,10 +225,16 @@ def main():
     for result in record["results"]:
         if result["program"] == "llama.cpp":
             result["settings"] = dict(zip(("prefill", "decode"), map(list, theirs.choice(result["length"]))))
+    flat = None
+    if loci and arguments.flat:
+        say(f"decode after {arguments.flat} tokens, by turns")
+        flat = record["flat"] = loci.flat(arguments.methods[-1], arguments.flat)
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
     arguments.out.write_text(json.dumps(record, indent=1) + "\n")
     print()
     print(table(record["results"], [] if arguments.only_llama_cpp else arguments.methods))
+    for result in flat["results"] if flat else []:
+        print(f"{flat['method']}, decode after {result['length']:,}, by turns: {result['ratio']:.2f}x of the first")
     print(f"\nraw numbers: {arguments.out}", file=sys.stderr)
 
 
