@@ -11,7 +11,7 @@ use loci_models::rope::RopeSchedule;
 
 use crate::heads::HeadScores;
 use crate::memory::{Footprint, RecipeMemory, Setting, footprint};
-use crate::recipes::{ModelFacts, Recipe};
+use crate::recipes::{ModelFacts, Recipe, compose};
 use crate::registry::{ENTRIES, METHODS};
 use crate::shorten::Shortening;
 
@@ -19,6 +19,9 @@ use crate::shorten::Shortening;
 #[derive(Clone, Debug)]
 pub struct MethodSpec {
     values: Values,
+    /// Another method, whose part `keep` takes the place of its own.
+    keep: Option<Values>,
+    rows: Option<RowType>,
 }
 
 /// What a memory is built for.
@@ -58,22 +61,55 @@ pub enum BuildError {
 }
 
 impl MethodSpec {
-    /// Reads `inf-llm:window=2048,top_k=16`.
+    /// Reads `inf-llm:window=2048,top_k=16`, or several joined by `+`: `full+think:ratio=0.5+i4` is the method `full`
+    /// with the part `keep` of `think` and 4-bit rows.
     ///
     /// # Errors
-    /// [`ParameterError`] for an unknown method or parameter, or a value outside its domain.
+    /// [`ParameterError`] for an unknown method or parameter, a value outside its domain, or a part that is given twice.
+    /// Whether the parts go together is known when the method is built.
     pub fn parse(text: &str) -> Result<Self, ParameterError> {
-        Values::parse(text, "context", METHODS).map(Self::from_values)
+        let mut parts = text.split('+');
+        let base = parts.next().unwrap_or_default();
+        let mut spec = Self::from_values(Values::parse(base, "context", METHODS)?);
+        for part in parts.map(str::trim) {
+            let twice = |what: &str| {
+                ParameterError::Combination(format!("{text}: {what} is given twice; give it once"))
+            };
+            if let Some(rows) = compose::row_type(part) {
+                if spec.rows.replace(rows).is_some() {
+                    return Err(twice("the number format of rows"));
+                }
+                continue;
+            }
+            let id = part.split(':').next().unwrap_or(part);
+            if METHODS.iter().any(|info| info.id == id) && compose::addable().iter().all(|info| info.id != id)
+            {
+                let known: Vec<_> = compose::addable().iter().map(|info| info.id).collect();
+                return Err(ParameterError::Combination(format!(
+                    "{text}: {id} can only stand in front; behind a + stands one of {}, or a number format of rows: f32, f16, i8, i4",
+                    known.join(", ")
+                )));
+            }
+            if spec.keep.replace(Values::parse(part, "context", &compose::addable())?).is_some() {
+                return Err(twice("the part `keep`"));
+            }
+        }
+        Ok(spec)
     }
 
     /// A method whose values were put together elsewhere (a configuration file).
     pub const fn from_values(values: Values) -> Self {
-        Self { values }
+        Self { values, keep: None, rows: None }
     }
 
     /// Its declaration.
     pub const fn info(&self) -> &'static MethodInfo {
         self.values.info()
+    }
+
+    /// The number format of rows that is part of it, if one is.
+    pub const fn row_type(&self) -> Option<RowType> {
+        self.rows
     }
 
     /// Its parameters.
@@ -105,6 +141,7 @@ impl MethodSpec {
     /// # Errors
     /// [`BuildError`] when the parameters do not fit the model or the budget does not hold the planned tokens.
     pub fn build(&self, context: BuildContext) -> Result<Box<dyn ContextMemory>, BuildError> {
+        let context = self.with_rows(context);
         let recipe = self.recipe(&context)?;
         let mut memory = RecipeMemory::new(
             recipe,
@@ -129,8 +166,14 @@ impl MethodSpec {
     /// # Errors
     /// [`BuildError::Parameter`] when the parameters do not fit the model.
     pub fn footprint(&self, context: &BuildContext) -> Result<Footprint, BuildError> {
+        let context = &self.with_rows(context.clone());
         let recipe = self.recipe(context)?;
         Ok(footprint(&recipe, context.shape, context.row_type, context.planned_tokens, context.budget))
+    }
+
+    /// The same with the method's own number format.
+    fn with_rows(&self, context: BuildContext) -> BuildContext {
+        BuildContext { row_type: self.rows.unwrap_or(context.row_type), ..context }
     }
 
     fn recipe(&self, context: &BuildContext) -> Result<Recipe, ParameterError> {
@@ -156,12 +199,23 @@ impl MethodSpec {
                 known: METHODS.iter().map(|info| info.id).collect::<Vec<_>>().join(", "),
             }
         })?;
-        (entry.build)(&self.values, &facts)
+        let recipe = (entry.build)(&self.values, &facts)?;
+        match &self.keep {
+            Some(keep) => compose::with_keep(recipe, self.info(), keep, &facts),
+            None => Ok(recipe),
+        }
     }
 }
 
 impl std::fmt::Display for MethodSpec {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.values.fmt(f)
+        self.values.fmt(f)?;
+        if let Some(keep) = &self.keep {
+            write!(f, "+{keep}")?;
+        }
+        match self.rows {
+            Some(rows) => write!(f, "+{}", rows.name()),
+            None => Ok(()),
+        }
     }
 }

@@ -86,15 +86,7 @@ impl Row {
 /// Feeds a prompt as a session does, its end decided about, and then the rest token by token; outputs of the prompt's
 /// last token and those behind it.
 fn ask(stream: &Stream, memory: &mut dyn ContextMemory) -> Vec<Vec<f32>> {
-    let mut nowhere = vec![Vec::new(); SHAPE.layers];
-    let end = stream.n - (N - PROMPT) - 1;
-    stream.feed(memory, 0, end, &mut nowhere).unwrap();
-    if memory.wants_prompt_end() {
-        stream.feed(memory, end, end + 1, &mut nowhere).unwrap();
-        memory.end_prompt(end).unwrap();
-        assert_eq!(memory.truncate(end).unwrap(), end);
-    }
-    stream.run(memory, &(end + 1..=stream.n).collect::<Vec<_>>())
+    common::ask(stream, memory, stream.n - (N - PROMPT) - 1)
 }
 
 fn check(

@@ -117,6 +117,11 @@ impl ContextOptions {
         Ok(ContextPlan { method, reason, warnings, planned_tokens })
     }
 
+    /// Number format of keys and values: the method's own, if it has one.
+    pub fn rows(&self) -> RowType {
+        self.method.as_ref().and_then(MethodSpec::row_type).unwrap_or(self.row_type)
+    }
+
     /// The same for `method`, one of several that are compared: those that need no draft get none.
     #[must_use]
     pub fn for_method(&self, method: MethodSpec) -> Self {

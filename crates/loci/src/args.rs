@@ -79,7 +79,8 @@ pub(crate) enum Weigh {
 #[derive(Debug, clap::Args)]
 pub(crate) struct ContextArgs {
     /// Method with its parameters, such as inf-llm:window=2048,top_k=16, or @FILE.toml [default: full where
-    /// the input fits the model's window, else inf-llm]. `loci methods` lists them.
+    /// the input fits the model's window, else inf-llm]. `loci methods` lists them. A + joins parts: snap-kv+think,
+    /// duo-attention+i8.
     #[arg(long, value_name = "METHOD", conflicts_with = "method_file")]
     pub(crate) method: Option<String>,
     /// TOML file with a table [method]: id and parameters.
@@ -170,7 +171,7 @@ fn split_methods(text: &str) -> Vec<String> {
     }
     let mut methods: Vec<String> = Vec::new();
     for item in text.split(',').map(str::trim).filter(|item| !item.is_empty()) {
-        let id = item.split(':').next().unwrap_or(item);
+        let id = item.split([':', '+']).next().unwrap_or(item);
         let begins = item.starts_with('@') || METHODS.iter().any(|info| info.id == id) || !item.contains('=');
         match methods.last_mut() {
             Some(last) if !begins => {

@@ -344,6 +344,9 @@ impl Task {
     }
 }
 
+/// Receives the positions of some rows, whether they were read as near, their sums, and the share of these.
+type RunVisitor<'a> = &'a mut dyn FnMut(&Positions<'_>, bool, &[f32], f32);
+
 /// Whose mass was summed, `[tasks, mass slot]`, each task's relative to its own softmax.
 struct Summed<'a> {
     units: &'a [Unit<'a>],
@@ -379,8 +382,8 @@ impl Summed<'_> {
         }
     }
 
-    /// Calls `visit` with rows that a head read, whether they were near, their sums, and the share of these.
-    fn of_head(&self, head: usize, masses: &[f32], visit: &mut dyn FnMut(&Positions<'_>, bool, &[f32], f32)) {
+    /// Calls `visit` with the rows that a head read.
+    fn of_head(&self, head: usize, masses: &[f32], visit: RunVisitor<'_>) {
         for (index, task) in self.tasks.iter().enumerate() {
             let unit = &self.units[task.unit];
             if !unit.heads.contains(&head) {

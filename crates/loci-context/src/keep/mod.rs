@@ -77,6 +77,11 @@ pub trait Keep: Send + Sync {
         0
     }
 
+    /// How rows of a prompt are chosen, where another part may make them smaller still.
+    fn observed(&self) -> Option<ObservedRows> {
+        None
+    }
+
     /// See [`importance`](loci_models::memory::ContextMemory::importance).
     fn importance(&self) -> &[f32] {
         &[]

@@ -114,6 +114,10 @@ impl ObservedRows {
 }
 
 impl Keep for ObservedRows {
+    fn observed(&self) -> Option<ObservedRows> {
+        Some(self.clone())
+    }
+
     fn is_uniform(&self) -> bool {
         false
     }

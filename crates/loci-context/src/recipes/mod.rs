@@ -1,6 +1,7 @@
 //! One file for each published method: what it gives, its declaration, its five parts.
 
 pub mod act_qkv;
+pub(crate) mod compose;
 pub mod duo_attention;
 pub mod em_llm;
 pub mod full;

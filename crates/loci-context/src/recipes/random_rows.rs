@@ -10,7 +10,7 @@ use loci_models::method::{
 };
 
 use super::{Entry, ModelFacts, Recipe, snap_kv};
-use crate::keep::RandomRows;
+use crate::keep::{Keep, ObservedRows, RandomRows};
 use crate::place::TrueDistance;
 use crate::select::All;
 
@@ -63,6 +63,20 @@ pub const INFO: MethodInfo = MethodInfo {
 };
 
 fn build(values: &Values, _facts: &ModelFacts) -> Result<Recipe, ParameterError> {
+    Ok(Recipe::over_rows(All, TrueDistance { reach: None }, drawn(values)?))
+}
+
+/// The part `keep`, for other methods.
+pub(super) fn keep(
+    values: &Values,
+    _facts: &ModelFacts,
+    before: Option<ObservedRows>,
+) -> Result<Box<dyn Keep>, ParameterError> {
+    super::compose::chosen_once("random-rows", before.as_ref())?;
+    Ok(Box::new(drawn(values)?))
+}
+
+fn drawn(values: &Values) -> Result<RandomRows, ParameterError> {
     let [budget, window, sinks] = ["budget", "window", "sinks"].map(|name| values.size(name));
     if budget < window + sinks {
         return Err(ParameterError::Combination(format!(
@@ -71,5 +85,5 @@ fn build(values: &Values, _facts: &ModelFacts) -> Result<Recipe, ParameterError>
         )));
     }
     let seed = values.size("seed") as u64;
-    Ok(Recipe::over_rows(All, TrueDistance { reach: None }, RandomRows { budget, window, sinks, seed }))
+    Ok(RandomRows { budget, window, sinks, seed })
 }

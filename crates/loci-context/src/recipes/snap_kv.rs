@@ -16,7 +16,7 @@ use loci_models::method::{
 };
 
 use super::{Entry, ModelFacts, Recipe};
-use crate::keep::ObservedRows;
+use crate::keep::{Keep, ObservedRows};
 use crate::place::TrueDistance;
 use crate::select::All;
 
@@ -96,6 +96,16 @@ pub(super) fn observed(id: &str, values: &Values) -> Result<ObservedRows, Parame
     }
     let look_ahead = values.size("lookahead");
     Ok(ObservedRows { budget, window, kernel, look_ahead })
+}
+
+/// The part `keep`, for other methods.
+pub(super) fn keep(
+    values: &Values,
+    _facts: &ModelFacts,
+    before: Option<ObservedRows>,
+) -> Result<Box<dyn Keep>, ParameterError> {
+    super::compose::chosen_once("snap-kv", before.as_ref())?;
+    Ok(Box::new(observed("snap-kv", values)?))
 }
 
 fn build(values: &Values, _facts: &ModelFacts) -> Result<Recipe, ParameterError> {

@@ -18,7 +18,7 @@ use loci_models::method::{
 };
 
 use super::{Entry, ModelFacts, Recipe};
-use crate::keep::{ObservedRows, ThinKeys};
+use crate::keep::{Keep, ObservedRows, ThinKeys};
 use crate::place::TrueDistance;
 use crate::select::All;
 
@@ -95,6 +95,23 @@ pub const INFO: MethodInfo = MethodInfo {
 };
 
 fn build(values: &Values, facts: &ModelFacts) -> Result<Recipe, ParameterError> {
+    Ok(Recipe::over_rows(All, TrueDistance { reach: None }, thin_keys(values, facts, None)?))
+}
+
+/// The part `keep`, for other methods; `before` chooses rows first.
+pub(super) fn keep(
+    values: &Values,
+    facts: &ModelFacts,
+    before: Option<ObservedRows>,
+) -> Result<Box<dyn Keep>, ParameterError> {
+    Ok(Box::new(thin_keys(values, facts, before)?))
+}
+
+fn thin_keys(
+    values: &Values,
+    facts: &ModelFacts,
+    before: Option<ObservedRows>,
+) -> Result<ThinKeys, ParameterError> {
     let ratio = values.number("ratio");
     if ThinKeys::kept(ratio, facts.shape.head_dim) == 0 {
         return Err(ParameterError::Combination(format!(
@@ -102,13 +119,12 @@ fn build(values: &Values, facts: &ModelFacts) -> Result<Recipe, ParameterError> 
             facts.shape.head_dim
         )));
     }
-    let evict: Option<ObservedRows> = match values.size("budget") {
-        0 => None,
-        _ => Some(super::snap_kv::observed("think", values)?),
+    let evict = match values.size("budget") {
+        0 => before,
+        _ => {
+            super::compose::chosen_once("think with a budget", before.as_ref())?;
+            Some(super::snap_kv::observed("think", values)?)
+        }
     };
-    Ok(Recipe::over_rows(
-        All,
-        TrueDistance { reach: None },
-        ThinKeys::new(ratio, values.size("recent"), evict),
-    ))
+    Ok(ThinKeys::new(ratio, values.size("recent"), evict))
 }

@@ -9,6 +9,10 @@ use super::{Choice, Role, Select, SelectView, Selection};
 pub struct All;
 
 impl Select for All {
+    fn reads_packed(&self) -> bool {
+        true
+    }
+
     fn select(&mut self, view: &SelectView<'_>) -> Result<Choice, MemoryError> {
         let mut selection = Selection::default();
         selection.push(0..view.end(), Role::Recent);

@@ -267,6 +267,11 @@ pub struct ContextEnd<'a> {
 
 /// Chooses rows; may keep state over layers and steps.
 pub trait Select: Send + Sync {
+    /// Whether it reads rows that were packed together as it reads others.
+    fn reads_packed(&self) -> bool {
+        false
+    }
+
     /// The rows that the queries of `view` read. Rows newer than a query are hidden from it afterwards.
     ///
     /// # Errors

@@ -210,6 +210,18 @@ pub fn prompt_then_singles(prompt: usize, n: usize) -> Vec<usize> {
     cuts
 }
 
+/// Outputs for the tokens from the last one of a prompt, at `end`, on: the prompt in one chunk, then each token alone.
+pub fn ask(stream: &Stream, memory: &mut dyn ContextMemory, end: usize) -> Vec<Vec<f32>> {
+    let mut nowhere = vec![Vec::new(); stream.shape.layers];
+    stream.feed(memory, 0, end, &mut nowhere).unwrap();
+    if memory.wants_prompt_end() {
+        stream.feed(memory, end, end + 1, &mut nowhere).unwrap();
+        memory.end_prompt(end).unwrap();
+        assert_eq!(memory.truncate(end).unwrap(), end);
+    }
+    stream.run(memory, &(end + 1..=stream.n).collect::<Vec<_>>())
+}
+
 /// Attention weights, `[layers][n, heads, n]`.
 pub struct Weights {
     shape: AttentionShape,

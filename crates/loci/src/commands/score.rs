@@ -87,7 +87,7 @@ fn compare(
     let mut update = |progress| bar.update(progress);
     let mut control = Control { stop: Some(stop_flag()), progress: Some(&mut update) };
     let found = divergence(engine, text, options, &mut control)?;
-    let kv = options.context.row_type.name();
+    let kv = options.context.rows().name();
     if json {
         return print_json(&Compared { divergence: &found, kv });
     }
@@ -108,7 +108,7 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<(), CliError> {
     let context = args.context.options()?;
     let document = documents::read(&args.file)?;
     let (engine, context) = args.context.open(context, &args.model)?;
-    let kv = context.row_type.name();
+    let kv = context.rows().name();
     if let (Some(other), Some(prompt_tokens)) = (&args.against, args.prompt_tokens) {
         let against = method(other)?;
         let options = DivergenceOptions { context, against, prompt_tokens, limit: args.limit };
