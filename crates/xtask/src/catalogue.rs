@@ -60,7 +60,8 @@ pub(crate) fn stale(root: &Path) -> Problems {
 
 /// File name and text of every page, and what is wrong with the declarations.
 fn pages(folder: &Path, families: &[(&str, &[&MethodInfo])]) -> (BTreeMap<String, String>, Problems) {
-    let mut pages = BTreeMap::from([(INDEX.to_owned(), page::of_catalogue(families))]);
+    let old = |name: &str| std::fs::read_to_string(folder.join(name)).ok();
+    let mut pages = BTreeMap::from([(INDEX.to_owned(), page::of_catalogue(families, old(INDEX).as_deref()))]);
     let mut problems = Vec::new();
     let mut seen = BTreeSet::new();
     for info in families.iter().flat_map(|(_, infos)| *infos) {
@@ -72,8 +73,8 @@ fn pages(folder: &Path, families: &[(&str, &[&MethodInfo])]) -> (BTreeMap<String
             continue;
         }
         let name = format!("{}.md", info.id);
-        let old = std::fs::read_to_string(folder.join(&name)).ok();
-        pages.insert(name, page::of_method(info, old.as_deref()));
+        let text = page::of_method(info, old(&name).as_deref());
+        pages.insert(name, text);
     }
     (pages, problems)
 }

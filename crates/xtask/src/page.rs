@@ -20,8 +20,8 @@ pub(crate) fn of_method(info: &MethodInfo, old: Option<&str>) -> String {
     format!("{BEGIN}\n{}\n{END}\n\n{by_hand}", generated(info))
 }
 
-/// The list of all methods, one table a family.
-pub(crate) fn of_catalogue(families: &[(&str, &[&MethodInfo])]) -> String {
+/// The list of all methods, one table a family, with the hand-written part of `old` kept.
+pub(crate) fn of_catalogue(families: &[(&str, &[&MethodInfo])], old: Option<&str>) -> String {
     let mut text = format!(
         "{BEGIN}\n# Methods\n\nEvery method declares itself once; this list, its page, `loci methods` and the checks are \
          made from the declaration.\n"
@@ -43,8 +43,8 @@ pub(crate) fn of_catalogue(families: &[(&str, &[&MethodInfo])]) -> String {
             );
         }
     }
-    let _ = writeln!(text, "{END}");
-    text
+    let by_hand = old.and_then(|text| text.split_once(END)).map_or("\n", |(_, rest)| rest);
+    text + END + by_hand
 }
 
 fn heading(family: &str) -> &str {
