@@ -37,8 +37,8 @@ proptest! {
                 RowType::F32 => 0.0,
                 RowType::F16 => 0.001,
                 RowType::I8 => largest / 253.0,
-                // The largest error is that of a number cut off by three of 17 units.
-                RowType::I4 => 0.3 * largest,
+                // Half a step of 17 of 127 units, and what rounding start and product to whole units adds.
+                RowType::I4 => 0.09 * largest,
             };
             for side in 0..2 {
                 if side == 0 { keys.read(index, &mut read) } else { values.read(index, &mut read) }

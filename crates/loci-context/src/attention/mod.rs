@@ -73,7 +73,6 @@ pub(crate) struct Call<'a> {
 pub(crate) type MassVisitor<'a> = &'a mut dyn FnMut(usize, &Positions<'_>, &[f32]);
 
 /// Who is told how much attention the rows received.
-#[derive(Default)]
 pub(crate) struct MassReaders<'a> {
     /// The sums of rows that were read as near are added here, heads at the same time.
     pub(crate) near: Option<&'a mut MassTrack>,
@@ -144,8 +143,8 @@ impl Call<'_> {
         self.gather(&units, &tasks, slot, outs, lses, out);
         if wanted {
             share(&tasks, slot, lses, &mut shares);
-            let summed = Summed { units: &units, tasks: &tasks, slot, shares: &shares, mass_slot };
-            summed.report(self.pool, masses, readers);
+            let summed = Summed { units: &units, tasks: &tasks, slot, shares: &shares, masses, mass_slot };
+            summed.report(self.pool, readers);
         }
         Ok(())
     }
@@ -354,16 +353,17 @@ struct Summed<'a> {
     slot: usize,
     /// `[tasks, slot]`: the shares that tasks have in the softmax of their query; empty: all of it.
     shares: &'a [f32],
+    masses: &'a [f32],
     mass_slot: usize,
 }
 
 impl Summed<'_> {
-    fn report(&self, pool: &Pool, masses: &[f32], readers: MassReaders<'_>) {
+    fn report(&self, pool: &Pool, readers: MassReaders<'_>) {
         if let Some(track) = readers.near {
             let (first, heads) = track.parts();
             pool.run(heads.count(), &|head| {
                 if let Some([held]) = heads.take(head) {
-                    self.of_head(head, masses, &mut |rows, near, sums, share| {
+                    self.of_head(head, &mut |rows, near, sums, share| {
                         if near {
                             rows.add_to(sums, share, first, held);
                         }
@@ -374,7 +374,7 @@ impl Summed<'_> {
         let Some(visit) = readers.all else { return };
         let mut shared = Vec::new();
         for head in self.units.iter().flat_map(|unit| unit.heads.clone()) {
-            self.of_head(head, masses, &mut |rows, _, sums, share| {
+            self.of_head(head, &mut |rows, _, sums, share| {
                 shared.clear();
                 shared.extend(sums.iter().map(|sum| sum * share));
                 visit(head, rows, &shared);
@@ -383,7 +383,7 @@ impl Summed<'_> {
     }
 
     /// Calls `visit` with the rows that a head read.
-    fn of_head(&self, head: usize, masses: &[f32], visit: RunVisitor<'_>) {
+    fn of_head(&self, head: usize, visit: RunVisitor<'_>) {
         for (index, task) in self.tasks.iter().enumerate() {
             let unit = &self.units[task.unit];
             if !unit.heads.contains(&head) {
@@ -396,7 +396,7 @@ impl Summed<'_> {
                 let part = &unit.parts[piece.part];
                 for (rows, tiles) in unit.runs(&part.tiles[piece.tiles.clone()]) {
                     let to = at + tiles * TILE;
-                    visit(&rows, part.standing.is_near(), &masses[at..to], share);
+                    visit(&rows, part.standing.is_near(), &self.masses[at..to], share);
                     at = to;
                 }
             }

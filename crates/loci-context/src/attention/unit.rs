@@ -132,8 +132,8 @@ impl Positions<'_> {
 }
 
 impl<'a> Call<'a> {
-    /// The heads that read together, each with its rows. Looking up scattered pages is mostly waiting for memory: every
-    /// thread waits for its own.
+    /// The heads that read together, each with its rows. Made on one thread: when each thread looked up the pages of some
+    /// heads, their headers lay in the wrong processor's cache, and writing became slower.
     pub(super) fn units(&self) -> Result<Vec<Unit<'a>>, MemoryError> {
         let groups = self.choice.groups(self.shape).into_iter();
         groups.map(|(kv_head, heads, selection)| self.unit(kv_head, heads, selection)).collect()

@@ -4,7 +4,6 @@
 //! first one reads; a number format gives the rows.
 
 use loci_kernels::tiles::RowType;
-use loci_models::memory::AttentionShape;
 use loci_models::method::{MethodInfo, ParameterError, Values};
 
 use super::{ModelFacts, Recipe, random_rows, snap_kv, think};
@@ -54,7 +53,7 @@ pub(crate) fn with_keep(
         ));
     }
     let before = recipe.keep.observed();
-    if before.is_none() && drops(&recipe, facts.shape) {
+    if before.is_none() && recipe.forgets(facts.shape, MANY) {
         return refused(format!("{base} decides itself which rows stay; use {base} or {other} alone"));
     }
     if !recipe.select.reads_packed() {
@@ -68,10 +67,6 @@ pub(crate) fn with_keep(
     };
     recipe.keep = keep(added, facts, before)?;
     Ok(recipe)
-}
-
-fn drops(recipe: &Recipe, shape: AttentionShape) -> bool {
-    recipe.forgets(shape, MANY)
 }
 
 /// Refuses to choose rows a second time.

@@ -98,7 +98,7 @@ pub(super) fn run(args: &Args, ui: &Ui) -> Result<(), CliError> {
         model: engine.name(),
         threads: engine.pool().threads(),
         isa: engine.isa().name(),
-        kv: loci_kernels::tiles::RowType::from(args.memory.kv).name(),
+        kv: options.rows().name(),
         method: spec.to_string(),
         tokens_a_turn: args.tokens,
         results: results.collect(),
