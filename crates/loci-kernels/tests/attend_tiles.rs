@@ -44,9 +44,6 @@ proptest! {
                 if side == 0 { keys.read(index, &mut read) } else { values.read(index, &mut read) }
                 let error = |(a, b): (&f32, &f32)| (a - b).abs();
                 prop_assert!(read.iter().zip(row).map(error).all(|error| error <= step));
-                let squares = |row: &mut dyn Iterator<Item = f32>| row.map(|x| x * x).sum::<f32>();
-                let lost = squares(&mut read.iter().zip(row).map(error));
-                prop_assert!(lost <= 0.01 * squares(&mut row.iter().copied()), "{lost} of {row:?}");
             }
         }
         let bytes = |keys: &KeyTiles, values: &ValueTiles| {
@@ -82,6 +79,33 @@ proptest! {
             fresh.1.push(row);
         }
         prop_assert_eq!(bytes(&keys, &values), bytes(&fresh.0, &fresh.1));
+    }
+}
+
+/// What 16 codes for evenly spread numbers lose is a 225th of their squares on average, and keys, of which fewer share a
+/// step, lose less. One row may by chance lose more, so it is counted over many.
+#[test]
+fn rows_of_four_bits_lose_less_than_a_two_hundredth() {
+    let mut seed = 3;
+    for head_dim in [11, 64, 70] {
+        let (mut keys, mut values) =
+            (KeyTiles::new(RowType::I4, head_dim, 1000), ValueTiles::new(RowType::I4, head_dim, 1000));
+        let rows: Vec<Vec<f32>> = (0..1000).map(|_| random_row(head_dim, &mut seed)).collect();
+        for row in &rows {
+            keys.push(row);
+            values.push(row);
+        }
+        let (mut squares, mut lost, mut read) = (0.0, [0.0; 2], vec![0.0; head_dim]);
+        for (index, row) in rows.iter().enumerate() {
+            squares += row.iter().map(|number| number * number).sum::<f32>();
+            let error = |read: &[f32]| row.iter().zip(read).map(|(a, b)| (a - b).powi(2)).sum::<f32>();
+            keys.read(index, &mut read);
+            lost[0] += error(&read);
+            values.read(index, &mut read);
+            lost[1] += error(&read);
+        }
+        let [keys, values] = lost.map(|lost| lost / squares);
+        assert!(values <= 0.005 && keys <= 0.004, "{head_dim}: {keys} of keys, {values} of values");
     }
 }
 
