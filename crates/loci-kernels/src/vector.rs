@@ -6,6 +6,7 @@
 
 pub(crate) mod exp;
 mod loops;
+mod nibbles;
 mod plain;
 mod reduce;
 
@@ -72,29 +73,35 @@ pub fn dot(isa: Isa, a: &[f32], b: &[f32]) -> f32 {
 
 /// Numbers rounded to 16 bits, with the scale that gives them back: `numbers[i]` is about `rounded[i] * scale`, within
 /// half a 32,767th of the largest one.
-pub fn round_to_16_bits(numbers: &[f32]) -> (Vec<i16>, f32) {
-    let largest = numbers.iter().fold(0.0_f32, |largest, number| largest.max(number.abs()));
+pub fn round_to_16_bits(isa: Isa, numbers: &[f32]) -> (Vec<i16>, f32) {
+    let largest = plain::max(isa, numbers).max(-numbers.iter().copied().fold(0.0, f32::min));
     let scale = largest / 32_767.0;
     let inverse = if scale > f32::MIN_POSITIVE { 1.0 / scale } else { 0.0 };
-    (numbers.iter().map(|number| (number * inverse).round() as i16).collect(), scale)
+    let mut rounded = vec![0; numbers.len()];
+    plain::round_to_16_bits(isa, numbers, inverse, &mut rounded);
+    (rounded, scale)
 }
 
-/// Longest group of [`dot_codes`]: the sums of its products stay within 32 bits.
-pub const CODES: usize = 8192;
+/// Longest group of [`dot_nibbles`]: the sums of its products stay within 32 bits.
+pub const NIBBLES: usize = 8192;
 
-/// Sum over groups of `scales[g]` times the sum of `codes[i] * numbers[i]` in the group: a product with numbers that are
-/// held as 8-bit codes with a scale for each group of `numbers.len() / scales.len()`.
+/// For each row of 4-bit codes the sum over groups of `scales[g]` times the sum of `codes[i] * numbers[i]` in the group: its
+/// product with numbers, where each group of them has a scale. Codes are from -8 to 7.
+///
+/// Byte `i` of a group of `n` codes holds `codes[i] + 8` in its lower half and `codes[n / 2 + i] + 8` in the upper.
 ///
 /// # Panics
-/// When the lengths differ, or the groups do not fill them or are longer than [`CODES`].
-pub fn dot_codes(isa: Isa, codes: &[i8], scales: &[f32], numbers: &[i16]) -> f32 {
-    assert_eq!(codes.len(), numbers.len(), "lengths of both");
-    assert!(!scales.is_empty() && numbers.len().is_multiple_of(scales.len()), "whole groups");
-    assert!(numbers.len() / scales.len() <= CODES, "groups of at most {CODES}");
-    if numbers.is_empty() {
-        return 0.0;
+/// When lengths differ, or the groups do not fill the rows, are of an odd length or longer than [`NIBBLES`].
+pub fn dot_nibbles(isa: Isa, nibbles: &[u8], scales: &[f32], numbers: &[i16], out: &mut [f32]) {
+    if out.is_empty() || numbers.is_empty() {
+        return out.fill(0.0);
     }
-    plain::dot_codes(isa, codes, scales, numbers)
+    assert_eq!(2 * nibbles.len(), out.len() * numbers.len(), "rows as long as the numbers");
+    assert!(!scales.is_empty() && scales.len().is_multiple_of(out.len()), "groups of rows");
+    let groups = scales.len() / out.len();
+    assert!(numbers.len().is_multiple_of(2 * groups), "groups of whole bytes");
+    assert!(numbers.len() / groups <= NIBBLES, "groups of at most {NIBBLES}");
+    nibbles::dot(isa, nibbles, scales, numbers, out);
 }
 
 /// Softmax in place: `row[i] = e^row[i] / sum e^row`; returns the log of the sum (natural log).
@@ -185,21 +192,29 @@ mod tests {
         }
 
         #[test]
-        fn products_with_codes_are_those_of_f64(group in numbers(1..90), groups in 1_usize..5) {
-            let numbers: Vec<f32> = (0..groups).flat_map(|_| group.iter().copied()).collect();
-            let codes: Vec<i8> = numbers.iter().rev().map(|x| (x * 15.0) as i8).collect();
-            let scales: Vec<f32> = (0..groups).map(|group| 0.1 + group as f32).collect();
-            let (rounded, scale) = round_to_16_bits(&numbers);
-            for (rounded, number) in rounded.iter().zip(&numbers) {
-                prop_assert!((f32::from(*rounded) * scale - number).abs() <= 0.51 * scale);
-            }
-            let numbers: Vec<f32> = rounded.iter().map(|number| f32::from(*number)).collect();
-            let terms = || codes.iter().zip(&numbers).enumerate().map(|(index, (code, number))| {
-                f64::from(*code) * f64::from(*number) * f64::from(scales[index / group.len()])
-            });
+        fn products_with_nibbles_are_those_of_f64(
+            half in prop_oneof![numbers(1..90), numbers(32..33), numbers(64..65)], groups in 1_usize..5) {
+            let numbers: Vec<f32> = (0..2 * groups).flat_map(|_| half.iter().copied()).collect();
+            let rows = 3;
+            let nibbles: Vec<u8> =
+                numbers.iter().rev().cycle().take(rows * numbers.len() / 2).map(|x| (x * 15.0) as i32 as u8).collect();
+            let scales: Vec<f32> = (0..rows * groups).map(|group| 0.1 + group as f32).collect();
             for isa in Isa::available() {
-                let found = dot_codes(isa, &codes, &scales, &rounded);
-                prop_assert!(close(found, terms().sum(), terms().map(f64::abs).sum()));
+                let (rounded, scale) = round_to_16_bits(isa, &numbers);
+                for (rounded, number) in rounded.iter().zip(&numbers) {
+                    prop_assert!((f32::from(*rounded) * scale - number).abs() <= 0.51 * scale);
+                }
+                let mut out = vec![0.0; rows];
+                dot_nibbles(isa, &nibbles, &scales, &rounded, &mut out);
+                for (row, found) in out.iter().enumerate() {
+                    let terms = || rounded.iter().enumerate().map(|(at, number)| {
+                        let (group, within) = (row * groups + at / (2 * half.len()), at % (2 * half.len()));
+                        let byte = nibbles[group * half.len() + within % half.len()];
+                        let nibble = if within < half.len() { byte & 15 } else { byte >> 4 };
+                        f64::from(*number) * (f64::from(nibble) - 8.0) * f64::from(scales[group])
+                    });
+                    prop_assert!(close(*found, terms().sum(), terms().map(f64::abs).sum()));
+                }
             }
         }
 

@@ -2,6 +2,7 @@
 
 mod chunk_summary;
 mod clusters;
+mod halves;
 mod representative;
 mod vectors;
 
@@ -60,8 +61,17 @@ pub trait Index: Send + Sync {
     /// When a cold block cannot be read.
     fn add(&mut self, block: &BlockView<'_>) -> Result<(), MemoryError>;
 
-    /// Scores of the first `blocks` blocks of `layer` for a probe `[heads * head_dim]`; higher is better.
-    fn score(&self, layer: usize, probe: &[f32], blocks: usize, pool: &Pool, scores: &mut Vec<f32>);
+    /// Scores of the first `blocks` blocks of `layer` for a probe `[heads * head_dim]`; higher is better. Who wants only
+    /// the `best` so many may be given coarser scores of the others.
+    fn score(
+        &self,
+        layer: usize,
+        probe: &[f32],
+        blocks: usize,
+        best: usize,
+        pool: &Pool,
+        scores: &mut Vec<f32>,
+    );
 
     /// As [`score`](Self::score), by the cosine of the angle between block and probe; 0 where one of them is 0.
     fn score_cosine(&self, layer: usize, probe: &[f32], blocks: usize, pool: &Pool, scores: &mut Vec<f32>);
@@ -97,13 +107,21 @@ impl Index for NoIndex {
         Ok(())
     }
 
-    fn score(&self, _layer: usize, _probe: &[f32], blocks: usize, _pool: &Pool, scores: &mut Vec<f32>) {
+    fn score(
+        &self,
+        _layer: usize,
+        _probe: &[f32],
+        blocks: usize,
+        _best: usize,
+        _pool: &Pool,
+        scores: &mut Vec<f32>,
+    ) {
         scores.clear();
         scores.resize(blocks, 0.0);
     }
 
     fn score_cosine(&self, layer: usize, probe: &[f32], blocks: usize, pool: &Pool, scores: &mut Vec<f32>) {
-        self.score(layer, probe, blocks, pool, scores);
+        self.score(layer, probe, blocks, blocks, pool, scores);
     }
 
     fn score_head(&self, _layer: usize, _head: usize, _probe: &[f32], blocks: usize, scores: &mut Vec<f32>) {

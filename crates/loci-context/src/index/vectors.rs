@@ -3,12 +3,14 @@
 use std::ops::Range;
 
 use loci_kernels::pool::Parts;
-use loci_kernels::vector::{dot, dot_codes, round_to_16_bits};
+use loci_kernels::vector::dot;
 use loci_kernels::{Isa, Pool};
 use loci_models::memory::{AttentionShape, MemoryError};
 
+use super::halves::{Halves, Rounded};
 use crate::recipes::ModelFacts;
 use crate::saved::{Reader, Writer};
+use crate::select::largest;
 
 /// Blocks for which room is made at a time.
 const GROWTH: usize = 16;
@@ -16,9 +18,12 @@ const GROWTH: usize = 16;
 /// Blocks that one task looks through.
 const TASK: usize = 64;
 
+/// Blocks, beside those that are wanted and a quarter, of which both halves of the codes are read.
+const MORE: usize = 4;
+
 /// Vectors `[heads * head_dim]` of blocks, per layer, by the number format of the rows: with 8-bit or 4-bit rows as 8-bit codes
 /// with a scale for each head, otherwise in f32. A search reads all of them for every token that is written, so their
-/// bytes are its cost.
+/// bytes are its cost: it reads the upper halves of the codes first, and the lower ones of the best blocks only.
 #[derive(Clone, Debug)]
 pub(super) struct BlockVectors {
     shape: AttentionShape,
@@ -32,18 +37,15 @@ struct Layer {
     /// `[blocks, heads * head_dim]`; empty where they are coded.
     exact: Vec<f32>,
     /// The same, rounded; empty where they are exact.
-    codes: Vec<i8>,
-    /// `[blocks, heads]`, of the codes.
-    scales: Vec<f32>,
+    codes: Halves,
     /// `[blocks]`: Euclidean lengths of the vectors.
     lengths: Vec<f32>,
 }
 
 /// A probe in the number format that the vectors can be multiplied with.
 enum Asked<'a> {
-    Exact(&'a [f32]),
-    /// 16 bits, with their scale: products of whole numbers take half the time of those of f32.
-    Rounded(Vec<i16>, f32),
+    Exact(&'a [f32], Range<usize>),
+    Rounded(Rounded),
 }
 
 impl BlockVectors {
@@ -51,7 +53,7 @@ impl BlockVectors {
     pub(super) fn new(facts: &ModelFacts) -> Self {
         let ModelFacts { shape, isa, .. } = *facts;
         let layers = vec![Layer::default(); shape.layers];
-        Self { shape, isa, coded: facts.row_type.is_integer(), layers }
+        Self { shape, isa, coded: facts.row_type.is_integer() && shape.head_dim.is_multiple_of(2), layers }
     }
 
     pub(super) const fn shape(&self) -> AttentionShape {
@@ -72,8 +74,7 @@ impl BlockVectors {
         let held = &mut self.layers[layer];
         held.lengths.reserve_exact(blocks);
         if self.coded {
-            held.codes.reserve_exact(blocks * width);
-            held.scales.reserve_exact(blocks * self.shape.heads);
+            held.codes.reserve(self.shape, blocks);
         } else {
             held.exact.reserve_exact(blocks * width);
         }
@@ -83,7 +84,7 @@ impl BlockVectors {
     pub(super) fn push(&mut self, layer: usize, vector: &[f32]) {
         let held = &self.layers[layer];
         let full = match self.coded {
-            true => held.codes.len() == held.codes.capacity(),
+            true => held.lengths.len() == held.codes.room(self.shape),
             false => held.exact.len() == held.exact.capacity(),
         };
         if full {
@@ -92,17 +93,9 @@ impl BlockVectors {
         let length = dot(self.isa, vector, vector).sqrt();
         let held = &mut self.layers[layer];
         held.lengths.push(length);
-        if !self.coded {
-            held.exact.extend_from_slice(vector);
-            return;
-        }
-        for head in vector.chunks_exact(self.shape.head_dim) {
-            let largest = head.iter().fold(0.0_f32, |largest, number| largest.max(number.abs()));
-            let scale = largest / 127.0;
-            let inverse = if scale > f32::MIN_POSITIVE { 1.0 / scale } else { 0.0 };
-            #[allow(clippy::cast_possible_truncation)] // within 127
-            held.codes.extend(head.iter().map(|number| (number * inverse).round() as i8));
-            held.scales.push(scale);
+        match self.coded {
+            true => held.codes.push(self.shape, vector),
+            false => held.exact.extend_from_slice(vector),
         }
     }
 
@@ -111,49 +104,63 @@ impl BlockVectors {
         self.layers[layer].lengths.len()
     }
 
-    fn ask<'a>(&self, probe: &'a [f32]) -> Asked<'a> {
+    fn ask<'a>(&self, layer: usize, heads: Range<usize>, probe: &'a [f32]) -> Asked<'a> {
         match self.coded {
-            true => {
-                let (rounded, scale) = round_to_16_bits(probe);
-                Asked::Rounded(rounded, scale)
-            }
-            false => Asked::Exact(probe),
+            true => Asked::Rounded(self.layers[layer].codes.ask(self.isa, self.shape, heads, probe)),
+            false => Asked::Exact(probe, heads),
         }
     }
 
-    /// Product of the part of a block's vector that belongs to `heads` with a probe `[heads.len() * head_dim]`.
-    fn product(&self, layer: usize, block: usize, heads: Range<usize>, probe: &Asked<'_>) -> f32 {
-        let (all, head_dim) = (self.shape.heads, self.shape.head_dim);
-        let start = block * all + heads.start;
-        let (from, to) = (start * head_dim, (start + heads.len()) * head_dim);
-        let held = &self.layers[layer];
+    /// Products of vectors, the part of the probe's heads, with the probe; `block` is the first. With `all` of the codes,
+    /// or the upper halves.
+    fn products(&self, layer: usize, block: usize, probe: &Asked<'_>, all: bool, out: &mut [f32]) {
+        let (held, shape) = (&self.layers[layer], self.shape);
         match probe {
-            Asked::Rounded(probe, scale) => {
-                let scales = &held.scales[start..start + heads.len()];
-                dot_codes(self.isa, &held.codes[from..to], scales, probe) * scale
+            Asked::Rounded(probe) => {
+                held.codes.coarse(self.isa, shape, block, probe, out);
+                if all {
+                    let fine = |block| held.codes.fine(self.isa, shape, block, probe);
+                    out.iter_mut().enumerate().for_each(|(next, out)| *out += fine(block + next));
+                }
             }
-            Asked::Exact(probe) => dot(self.isa, &held.exact[from..to], probe),
+            Asked::Exact(probe, heads) => {
+                for (next, out) in out.iter_mut().enumerate() {
+                    let start = ((block + next) * shape.heads + heads.start) * shape.head_dim;
+                    *out = dot(self.isa, &held.exact[start..start + probe.len()], probe);
+                }
+            }
         }
     }
 
-    /// Products of the first `blocks` vectors with `probe`.
+    /// Products of the first `blocks` vectors with `probe`; those of the `best` are as exact as the vectors are held.
     pub(super) fn score(
         &self,
         layer: usize,
         probe: &[f32],
         blocks: usize,
+        best: usize,
         pool: &Pool,
         scores: &mut Vec<f32>,
     ) {
         scores.clear();
         scores.resize(blocks.min(self.blocks(layer)), 0.0);
-        let (tasks, probe) = (scores.len().div_ceil(TASK), self.ask(probe));
+        let (tasks, probe) = (scores.len().div_ceil(TASK), self.ask(layer, 0..self.shape.heads, probe));
+        // What is nearly among the best may be among them.
+        let again = best.saturating_add(best / 4 + MORE);
+        let all = again >= scores.len() / 2;
         let parts = Parts::new(scores, TASK);
         pool.run(tasks, &|task| {
-            for (block, score) in (task * TASK..).zip(parts.take(task).into_iter().flatten()) {
-                *score = self.product(layer, block, 0..self.shape.heads, &probe);
+            if let Some(scores) = parts.take(task) {
+                self.products(layer, task * TASK, &probe, all, scores);
             }
         });
+        if let (Asked::Rounded(probe), false) = (probe, all) {
+            let (codes, again) = (&self.layers[layer].codes, largest(scores, again));
+            again.iter().for_each(|block| codes.fetch(self.shape, *block));
+            for block in again {
+                scores[block] += codes.fine(self.isa, self.shape, block, &probe);
+            }
+        }
     }
 
     /// Cosines of the first `blocks` vectors with `probe`.
@@ -165,7 +172,7 @@ impl BlockVectors {
         pool: &Pool,
         scores: &mut Vec<f32>,
     ) {
-        self.score(layer, probe, blocks, pool, scores);
+        self.score(layer, probe, blocks, usize::MAX, pool, scores);
         let own = dot(self.isa, probe, probe).sqrt();
         for (score, length) in scores.iter_mut().zip(&self.layers[layer].lengths) {
             let lengths = own * length;
@@ -183,31 +190,29 @@ impl BlockVectors {
         scores: &mut Vec<f32>,
     ) {
         scores.clear();
-        let blocks = blocks.min(self.blocks(layer));
-        let probe = self.ask(probe);
-        scores.extend((0..blocks).map(|block| self.product(layer, block, head..head + 1, &probe)));
+        scores.resize(blocks.min(self.blocks(layer)), 0.0);
+        self.products(layer, 0, &self.ask(layer, head..head + 1, probe), true, scores);
     }
 
     pub(super) fn truncate(&mut self, layer: usize, blocks: usize) {
-        let (heads, width) = (self.shape.heads, self.width());
+        let (shape, width) = (self.shape, self.width());
         let held = &mut self.layers[layer];
         held.exact.truncate(blocks * width);
-        held.codes.truncate(blocks * width);
-        held.scales.truncate(blocks * heads);
+        held.codes.truncate(shape, blocks);
         held.lengths.truncate(blocks);
     }
 
     pub(super) fn bytes(&self) -> usize {
         let of = |layer: &Layer| {
-            let floats = layer.exact.capacity() + layer.scales.capacity() + layer.lengths.capacity();
-            floats * size_of::<f32>() + layer.codes.capacity()
+            let floats = layer.exact.capacity() + layer.lengths.capacity();
+            floats * size_of::<f32>() + layer.codes.bytes()
         };
         self.layers.iter().map(of).sum()
     }
 
     pub(super) const fn bytes_per_block(&self) -> usize {
         let vector = match self.coded {
-            true => self.width() + self.shape.heads * size_of::<f32>(),
+            true => Halves::bytes_per_block(self.shape),
             false => self.width() * size_of::<f32>(),
         };
         vector + size_of::<f32>()
@@ -216,28 +221,22 @@ impl BlockVectors {
     pub(super) fn save(&self, out: &mut Writer<'_>) -> Result<(), MemoryError> {
         self.layers.iter().try_for_each(|layer| {
             out.floats(&layer.exact)?;
-            out.bytes(bytemuck::cast_slice(&layer.codes))?;
-            out.floats(&layer.scales)?;
+            layer.codes.save(out)?;
             out.floats(&layer.lengths)
         })
     }
 
     pub(super) fn load(&mut self, from: &mut Reader<'_>) -> Result<(), MemoryError> {
-        let (heads, width) = (self.shape.heads, self.width());
         for layer in &mut self.layers {
-            let exact = from.floats()?;
-            let codes = bytemuck::cast_slice(&from.bytes()?).to_vec();
-            let scales = from.floats()?;
-            let lengths = from.floats()?;
-            let blocks = lengths.len();
-            let fits = match self.coded {
-                true => exact.is_empty() && codes.len() == blocks * width && scales.len() == blocks * heads,
-                false => exact.len() == blocks * width && codes.is_empty() && scales.is_empty(),
-            };
-            if !fits {
+            let loaded = Layer { exact: from.floats()?, codes: Halves::load(from)?, lengths: from.floats()? };
+            let blocks = loaded.lengths.len();
+            let (exact, coded) = if self.coded { (0, blocks) } else { (blocks, 0) };
+            if loaded.exact.len() != exact * self.shape.heads * self.shape.head_dim
+                || !loaded.codes.holds(self.shape, coded)
+            {
                 return Err(MemoryError::Saved("its index is held in another number format".into()));
             }
-            *layer = Layer { exact, codes, scales, lengths };
+            *layer = loaded;
         }
         Ok(())
     }
@@ -246,8 +245,16 @@ impl BlockVectors {
 /// The part of [`Index`](super::Index) that indexes over [`BlockVectors`] (their field `vectors`) share.
 macro_rules! by_vectors {
     () => {
-        fn score(&self, layer: usize, probe: &[f32], blocks: usize, pool: &Pool, scores: &mut Vec<f32>) {
-            self.vectors.score(layer, probe, blocks, pool, scores);
+        fn score(
+            &self,
+            layer: usize,
+            probe: &[f32],
+            blocks: usize,
+            best: usize,
+            pool: &Pool,
+            scores: &mut Vec<f32>,
+        ) {
+            self.vectors.score(layer, probe, blocks, best, pool, scores);
         }
 
         fn score_cosine(
@@ -298,6 +305,38 @@ mod tests {
     use loci_kernels::tiles::RowType;
     use loci_testing::Numbers;
 
+    /// Those that want few blocks read half of the codes, and find what those find that read all.
+    #[test]
+    fn the_best_blocks_are_found_by_half_of_the_codes() {
+        let shape = AttentionShape { layers: 1, heads: 3, kv_heads: 1, head_dim: 16 };
+        let (pool, best, mut missed) = (Pool::new(1), 8, 0);
+        for seed in 0..50 {
+            let mut numbers = Numbers::new(seed);
+            let facts = ModelFacts {
+                shape,
+                trained_window: 64,
+                isa: Isa::active(),
+                row_type: RowType::I8,
+                heads: None,
+            };
+            let mut vectors = BlockVectors::new(&facts);
+            let common: Vec<f32> = (0..48).map(|at| numbers.value() * [20.0, 1.0, 0.1][at % 3]).collect();
+            for _ in 0..300 {
+                let vector: Vec<f32> = common.iter().map(|common| common + 0.5 * numbers.value()).collect();
+                vectors.push(0, &vector);
+            }
+            let probe: Vec<f32> = (0..48).map(|_| numbers.value()).collect();
+            let (mut all, mut few) = (Vec::new(), Vec::new());
+            vectors.score(0, &probe, 300, 300, &pool, &mut all);
+            vectors.score(0, &probe, 300, best, &pool, &mut few);
+            let found = largest(&few, best);
+            assert!(found.iter().all(|block| all[*block] == few[*block]), "the best are scored by all codes");
+            assert!(all.iter().zip(&few).any(|(a, b)| a != b), "others by half of them");
+            missed += largest(&all, best).iter().filter(|block| !found.contains(block)).count();
+        }
+        assert!(missed <= 4, "{missed} of 400");
+    }
+
     #[test]
     fn codes_stay_close_and_threads_change_nothing() {
         let shape = AttentionShape { layers: 1, heads: 3, kv_heads: 1, head_dim: 16 };
@@ -323,15 +362,16 @@ mod tests {
             }
             let probe: Vec<f32> = (0..48).map(|_| numbers.value()).collect();
             let (mut scores, mut close) = (Vec::new(), Vec::new());
-            exact.score(0, &probe, blocks, &pool, &mut scores);
-            coded.score(0, &probe, blocks, &pool, &mut close);
+            exact.score(0, &probe, blocks, blocks, &pool, &mut scores);
+            coded.score(0, &probe, blocks, blocks, &pool, &mut close);
             for (a, b) in scores.iter().zip(&close) {
                 assert!((a - b).abs() < 0.4, "{a} {b}");
             }
             let (mut alone, one) = (Vec::new(), Pool::new(1));
-            coded.score(0, &probe, blocks, &one, &mut alone);
+            coded.score(0, &probe, blocks, blocks, &one, &mut alone);
             assert_eq!(alone, close);
-            assert!(coded.bytes() * 3 < exact.bytes());
+            // Beside what they have in common, one vector.
+            assert!((coded.bytes() - 48 * size_of::<f32>()) * 3 < exact.bytes());
         }
     }
 }

@@ -26,8 +26,9 @@ pub struct Footprint {
     pub forgets: bool,
 }
 
-/// Blocks for which an index may have made room in advance, per layer.
-const INDEX_SPARE: usize = 16;
+/// Blocks for which an index may have made room in advance, per layer, and what it holds for all of them: an f32 vector,
+/// as large as four coded blocks.
+const INDEX_SPARE: usize = 16 + 4;
 
 /// The store that a recipe reads from, without a bound on far pages.
 pub(super) fn layout(recipe: &Recipe, shape: AttentionShape, row_type: RowType) -> Layout {

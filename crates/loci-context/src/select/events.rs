@@ -83,9 +83,10 @@ impl SimilarEvents {
             return (0..view.blocks).collect();
         }
         let probe = view.mean_query(self.probe_at);
-        view.index.score(view.layer, &probe, view.blocks, view.pool, &mut self.scores);
         // More than these cannot fit.
-        let mut ranked = largest(&self.scores, capacity.div_ceil(self.min_size));
+        let most = capacity.div_ceil(self.min_size);
+        view.index.score(view.layer, &probe, view.blocks, most, view.pool, &mut self.scores);
+        let mut ranked = largest(&self.scores, most);
         ranked.sort_unstable_by(|a, b| self.scores[*b].total_cmp(&self.scores[*a]).then(a.cmp(b)));
         fitting(ranked.into_iter(), size, capacity)
     }

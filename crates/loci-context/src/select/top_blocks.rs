@@ -61,7 +61,11 @@ impl TopBlocks {
         let probe = self.probe.ask(view, self.probe_at);
         let (index, pool) = (view.index, view.pool);
         match self.likeness {
-            Likeness::Product => index.score(view.layer, &probe, view.blocks, pool, &mut self.scores),
+            Likeness::Product => {
+                // A running budget is drawn from all scores.
+                let best = if self.budget.is_running() { view.blocks } else { self.budget.most() };
+                index.score(view.layer, &probe, view.blocks, best, pool, &mut self.scores);
+            }
             Likeness::Cosine => index.score_cosine(view.layer, &probe, view.blocks, pool, &mut self.scores),
         }
         let count = self.budget.blocks(view.layer, &self.scores, view.count == 1);

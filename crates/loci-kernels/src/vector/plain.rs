@@ -85,27 +85,10 @@ compiled! {
 }
 
 compiled! {
-    /// Sum over groups of `scales[group]` times the products of codes and numbers; all groups are of one length.
-    fn dot_codes(codes: &[i8], scales: &[f32], numbers: &[i16]) -> f32 {
-        let group = numbers.len() / scales.len().max(1);
-        let pair = |codes: &[i8], numbers: &[i16]| -> i32 {
-            codes.iter().zip(numbers).map(|(code, number)| i32::from(*code) * i32::from(*number)).sum()
-        };
-        // Lane by lane until the end: adding up the lanes of every group would take longer than the products.
-        let (mut totals, mut rest) = ([0.0_f32; 16], 0.0);
-        for (group, scale) in codes.chunks(group).zip(numbers.chunks(group)).zip(scales) {
-            let mut sums = [0_i32; 16];
-            let ((codes, codes_rest), (numbers, numbers_rest)) =
-                (group.0.as_chunks::<32>(), group.1.as_chunks::<32>());
-            for (codes, numbers) in codes.iter().zip(numbers) {
-                // Two products a lane: processors have an instruction for that.
-                for ((sum, codes), numbers) in sums.iter_mut().zip(codes.chunks(2)).zip(numbers.chunks(2)) {
-                    *sum += pair(codes, numbers);
-                }
-            }
-            totals.iter_mut().zip(sums).for_each(|(total, sum)| *total += scale * sum as f32);
-            rest += scale * pair(codes_rest, numbers_rest) as f32;
+    /// Whole numbers nearest to `numbers[i] * factor`.
+    fn round_to_16_bits(numbers: &[f32], factor: f32, out: &mut [i16]) {
+        for (out, number) in out.iter_mut().zip(numbers) {
+            *out = (number * factor).round_ties_even() as i16;
         }
-        totals.iter().sum::<f32>() + rest
     }
 }

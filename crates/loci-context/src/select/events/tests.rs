@@ -23,14 +23,14 @@ struct Scores(Vec<f32>);
 
 impl Index for Scores {
     fn score_cosine(&self, layer: usize, probe: &[f32], blocks: usize, pool: &Pool, scores: &mut Vec<f32>) {
-        self.score(layer, probe, blocks, pool, scores);
+        self.score(layer, probe, blocks, blocks, pool, scores);
     }
 
     fn add(&mut self, _block: &BlockView<'_>) -> Result<(), MemoryError> {
         Ok(())
     }
 
-    fn score(&self, _layer: usize, _probe: &[f32], blocks: usize, _pool: &Pool, scores: &mut Vec<f32>) {
+    fn score(&self, _: usize, _: &[f32], blocks: usize, _: usize, _: &Pool, scores: &mut Vec<f32>) {
         scores.clear();
         scores.extend(&self.0[..blocks]);
     }
