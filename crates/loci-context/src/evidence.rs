@@ -10,14 +10,27 @@ use crate::attention::Positions;
 /// Tokens that are reported together.
 const BUCKET: usize = 16;
 
+/// Queries that are weighed together. What an answer rests on is often read once, while a few words of it are written:
+/// in the mean over a long answer, whatever the rest of it repeats would stand before that.
+const RUN: usize = 16;
+
 /// Attention mass by position.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Evidence {
+    /// `[positions]`, of the present run of queries.
     mass: Vec<f32>,
+    /// `[positions / BUCKET]`: largest share that a run before this one gave.
+    largest: Vec<f32>,
     recalled: Vec<bool>,
     heads: usize,
     /// `[layers * heads]`; `None`: all alike.
     weights: Option<Arc<[f32]>>,
+    /// Queries of the present run.
+    run: usize,
+    /// The same, times the weights of all heads of all layers.
+    weighed: f32,
+    /// Whether there was a run before it.
+    closed: bool,
     /// Queries recorded of each layer, times the weights of its heads.
     counts: Vec<f32>,
     /// `[layers][positions]`; empty unless asked for.
@@ -52,13 +65,20 @@ impl Evidence {
         }
     }
 
-    /// Counts queries of one layer, all heads together.
+    /// Counts queries of one layer, all heads together. Layers come in order.
     pub(crate) fn count(&mut self, layer: usize, queries: usize) {
+        if layer == 0 {
+            if self.run >= RUN {
+                self.close();
+            }
+            self.run += queries;
+        }
         let weights: f32 = (0..self.heads).map(|head| self.weight(layer, head)).sum();
         if let Some(count) = self.counts.get_mut(layer) {
             #[allow(clippy::cast_precision_loss)] // a share needs no more digits
             let queries = queries as f32;
             *count += queries * weights;
+            self.weighed += queries * weights;
         }
     }
 
@@ -92,16 +112,37 @@ impl Evidence {
     }
 
     pub(crate) fn bytes(&self) -> usize {
-        let numbers = self.mass.capacity() + self.layers.iter().map(Vec::capacity).sum::<usize>();
+        let numbers = self.mass.capacity()
+            + self.largest.capacity()
+            + self.layers.iter().map(Vec::capacity).sum::<usize>();
         numbers * size_of::<f32>() + self.recalled.capacity()
     }
 
-    /// Buckets with mass, heaviest first.
+    /// What the mass of the present run is relative to: all of it, or that of a whole run if there was one before, since a
+    /// rest of few queries says little.
+    fn total(&self) -> f32 {
+        #[allow(clippy::cast_precision_loss)] // a share needs no more digits
+        let missing = if self.closed { RUN as f32 / self.run.clamp(1, RUN) as f32 } else { 1.0 };
+        positive(self.weighed * missing)
+    }
+
+    /// Ends a run of queries.
+    fn close(&mut self) {
+        let total = self.total();
+        self.largest.resize(self.mass.len().div_ceil(BUCKET), 0.0);
+        for (largest, mass) in self.largest.iter_mut().zip(self.mass.chunks_mut(BUCKET)) {
+            *largest = largest.max(mass.iter().sum::<f32>() / total);
+            mass.fill(0.0);
+        }
+        (self.run, self.weighed, self.closed) = (0, 0.0, true);
+    }
+
+    /// Buckets with mass, heaviest first: by the largest share of its attention that a run of queries gave.
     pub(crate) fn ranges(&self) -> Vec<TokenEvidence> {
-        let total = positive(self.counts.iter().sum());
+        let total = self.total();
         let buckets = self.mass.chunks(BUCKET).enumerate().map(|(bucket, mass)| TokenEvidence {
             tokens: bucket * BUCKET..bucket * BUCKET + mass.len(),
-            mass: mass.iter().sum::<f32>() / total,
+            mass: (mass.iter().sum::<f32>() / total).max(self.largest.get(bucket).copied().unwrap_or(0.0)),
         });
         let mut ranges: Vec<TokenEvidence> = buckets.filter(|range| range.mass > 0.0).collect();
         ranges.sort_by(|a, b| b.mass.total_cmp(&a.mass).then(a.tokens.start.cmp(&b.tokens.start)));
@@ -140,6 +181,28 @@ mod tests {
         assert_eq!(ranges[1].tokens, 32..40);
         assert_eq!(evidence.recalled(), 16);
         assert!(evidence.by_layer().is_empty());
+    }
+
+    #[test]
+    fn what_was_read_once_stands_before_what_was_read_a_little_all_the_time() {
+        let mut evidence = Evidence::new(&Watch::default(), SHAPE);
+        evidence.grow(64);
+        let mut query = |first_bucket: f32, rest: f32| {
+            for layer in 0..2 {
+                evidence.count(layer, 1);
+                evidence.add(layer, 0, &Positions::From(0), &[first_bucket / 16.0; 16], 32);
+                evidence.add(layer, 1, &Positions::From(48), &[rest / 16.0; 16], 32);
+            }
+        };
+        (0..4).for_each(|_| query(1.0, 0.0));
+        (0..60).for_each(|_| query(0.0, 0.2));
+        // One more begins a run of its own.
+        query(0.0, 1.0);
+        let ranges = evidence.ranges();
+        // Of two heads: 4 of 16 queries, and a fifth of all.
+        assert_eq!((ranges[0].tokens.clone(), ranges[1].tokens.clone()), (0..16, 48..64));
+        assert!((ranges[0].mass - 0.125).abs() < 1e-6, "{}", ranges[0].mass);
+        assert!((ranges[1].mass - 0.1).abs() < 1e-6, "{}", ranges[1].mass);
     }
 
     #[test]

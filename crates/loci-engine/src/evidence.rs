@@ -22,7 +22,8 @@ pub struct Evidence {
     pub end: usize,
     /// The passage.
     pub text: String,
-    /// Share of the attention mass, averaged over layers, heads and answer tokens; between 0 and 1.
+    /// Share of the attention mass, averaged over layers and heads: the largest that any 16 tokens of the answer in a row
+    /// gave, on average; between 0 and 1.
     pub mass: f32,
 }
 

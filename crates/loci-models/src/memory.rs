@@ -63,8 +63,8 @@ pub struct ContextReport {
 pub struct TokenEvidence {
     /// Positions in the sequence.
     pub tokens: Range<usize>,
-    /// Share of the attention mass, averaged over layers, heads (each with its weight, see [`Watch`]) and answer tokens;
-    /// between 0 and 1.
+    /// Share of the attention mass, averaged over layers, heads (each with its weight, see [`Watch`]) and answer tokens:
+    /// all of them, or some in a row, those that gave it most; between 0 and 1.
     pub mass: f32,
 }
 

@@ -71,7 +71,8 @@ fn fixed_bytes(recipe: &Recipe, layout: &Layout, tokens: usize) -> usize {
     // A layer's queries are there twice while they grow, all of them where a mark holds them.
     let layers = if recipe.is_stateful() { 2 * shape.layers } else { shape.layers + 1 };
     let queries = query_rows * shape.heads * shape.head_dim * layers * size_of::<f32>();
-    let evidence = 2 * tokens * (size_of::<f32>() + 1);
+    // A number and a mark a token, a number for 16 of them, twice while they grow.
+    let evidence = 2 * tokens * (size_of::<f32>() + 1) + tokens / 2;
     let state = recipe.select.most_bytes(shape, tokens)
         + recipe.segment.most_bytes(tokens)
         + recipe.keep.most_bytes(shape, tokens);
