@@ -11,6 +11,13 @@ const BLUE: &str = "#2a6aa5";
 #[derive(Clone, Copy, Debug)]
 pub struct Cut(pub f64);
 
+/// Values for which there is room side by side. Of more, some share a bar: its dark part is their mean, its light part
+/// reaches up to the largest.
+const BARS: usize = 400;
+/// Borders that may be drawn across the values. More would hide them, and are marked at the upper edge only.
+const CUTS: usize = 80;
+const LIGHT: &str = "#a9c6e2";
+
 /// One value for each step of the horizontal axis, drawn as thin bars, with borders.
 #[derive(Clone, Debug)]
 pub struct Lines<'a> {
@@ -46,33 +53,80 @@ impl Lines<'_> {
             canvas.line((LEFT, height(tick)), (RIGHT, height(tick)), "#e4e8ec", 1.0, "");
             canvas.text(LEFT - 9.0, height(tick) + 4.0, 12.0, INK, Anchor::End, &number(tick));
         }
+        let (end, opacity) = if self.cuts.len() > CUTS { (TOP + 12.0, 1.0) } else { (BOTTOM, 0.65) };
         for Cut(at) in self.cuts {
             let x = across(*at, &self.range);
-            canvas.line((x, TOP), (x, BOTTOM), ACCENT, 0.9, "stroke-opacity=\"0.65\"");
+            canvas.line((x, TOP), (x, end), ACCENT, 0.9, &format!("stroke-opacity=\"{opacity}\""));
         }
-        let width = ((RIGHT - LEFT) / self.values.len().max(1) as f64).clamp(0.6, 3.0);
-        let mut path = String::new();
-        for (at, value) in self.values.iter().filter(|(_, value)| value.is_finite() && *value > 0.0) {
-            path.push_str(&format!("M{:.2} {BOTTOM}V{:.2}", across(*at, &self.range), height(*value)));
+        let bars = self.bars();
+        let width = ((RIGHT - LEFT) / bars.len().max(1) as f64).clamp(0.6, 3.0);
+        let shared = self.values.len() > BARS;
+        let mut draw = |colour: &str, value: fn(&Bar) -> f64| {
+            let mut path = String::new();
+            for bar in bars.iter().filter(|bar| value(bar) > 0.0) {
+                path.push_str(&format!(
+                    "M{:.2} {BOTTOM}V{:.2}",
+                    across(bar.at, &self.range),
+                    height(value(bar))
+                ));
+            }
+            if !path.is_empty() {
+                canvas.put(&format!(
+                    "<path d=\"{path}\" stroke=\"{colour}\" stroke-width=\"{width:.2}\" fill=\"none\"/>"
+                ));
+            }
+        };
+        if shared {
+            draw(LIGHT, |bar| bar.largest);
         }
-        if !path.is_empty() {
-            canvas.put(&format!(
-                "<path d=\"{path}\" stroke=\"{BLUE}\" stroke-width=\"{width:.2}\" fill=\"none\"/>"
-            ));
-        }
+        draw(BLUE, |bar| bar.mean);
         canvas.frame(LEFT..RIGHT, TOP..BOTTOM, INK, 1.0);
         canvas.axis_below(BOTTOM, &self.range, self.x);
         canvas.text_upwards(LEFT - 46.0, (TOP + BOTTOM) / 2.0, self.y);
         let x = RIGHT + 16.0;
-        canvas.line((x, TOP + 10.0), (x + 18.0, TOP + 10.0), BLUE, 3.0, "");
-        canvas.text(x + 24.0, TOP + 14.0, 12.0, INK, Anchor::Start, self.name);
+        let mut y = TOP + 10.0;
+        let mut legend = |colour: &str, width: f64, name: &str, below: &str| {
+            canvas.line((x, y), (x + 18.0, y), colour, width, "");
+            canvas.text(x + 24.0, y + 4.0, 12.0, INK, Anchor::Start, name);
+            canvas.text(x + 24.0, y + 20.0, 11.5, GREY, Anchor::Start, below);
+            y += if below.is_empty() { 20.0 } else { 40.0 };
+        };
+        if shared {
+            let of = self.values.len().div_ceil(bars.len());
+            legend(BLUE, 3.0, self.name, &format!("mean of {of}"));
+            legend(LIGHT, 3.0, self.name, &format!("largest of {of}"));
+        } else {
+            legend(BLUE, 3.0, self.name, "");
+        }
         if !self.cuts.is_empty() {
-            canvas.line((x, TOP + 30.0), (x + 18.0, TOP + 30.0), ACCENT, 1.6, "");
-            canvas.text(x + 24.0, TOP + 34.0, 12.0, INK, Anchor::Start, self.cuts_name);
-            canvas.text(x + 24.0, TOP + 50.0, 11.5, GREY, Anchor::Start, &format!("({})", self.cuts.len()));
+            legend(ACCENT, 1.6, self.cuts_name, &format!("({})", self.cuts.len()));
         }
         canvas.finish()
     }
+
+    /// What is drawn for the values; what is no number is left out.
+    fn bars(&self) -> Vec<Bar> {
+        let together = self.values.len().div_ceil(BARS).max(1);
+        let bar = |values: &[(f64, f64)]| {
+            let finite: Vec<f64> =
+                values.iter().map(|(_, value)| *value).filter(|value| value.is_finite()).collect();
+            let (first, last) = (values.first()?.0, values.last()?.0);
+            let count = if finite.is_empty() { return None } else { finite.len() as f64 };
+            Some(Bar {
+                at: first.midpoint(last),
+                mean: finite.iter().sum::<f64>() / count,
+                largest: finite.iter().copied().fold(0.0, f64::max),
+            })
+        };
+        self.values.chunks(together).filter_map(bar).collect()
+    }
+}
+
+/// Values that share a bar.
+struct Bar {
+    at: f64,
+    mean: f64,
+    largest: f64,
 }
 
 #[cfg(test)]
@@ -100,6 +154,12 @@ mod tests {
         }
         assert_eq!(svg.matches('V').count(), 2, "what is no number is not drawn");
         assert!(!svg.contains("NaN"));
+        let many: Vec<(f64, f64)> = (0..1000).map(|at| (f64::from(at), f64::from(at % 2))).collect();
+        let cuts: Vec<Cut> = (0..500).map(|at| Cut(f64::from(at) * 2.0)).collect();
+        let shared = Lines { values: &many, range: 0.0..1000.0, cuts: &cuts, ..lines.clone() };
+        // 1,000 values in bars of three, a mean and a largest each.
+        assert_eq!((shared.bars().len(), shared.svg().matches('V').count()), (334, 2 * 334));
+        assert!(shared.svg().contains("largest of 3"));
         let empty = Lines { values: &[], cuts: &[], ..lines }.svg();
         assert!(!empty.contains("NaN") && !empty.contains("inf") && !empty.contains("event begins"));
     }
