@@ -5,7 +5,9 @@
 Methods that drop rows stand next to one that drops as many by chance (`random-rows`): what does not beat it has chosen no
 better than chance. Two measures for each budget and seed: whether `loci ask` finds a pass key in filler of --tokens
 tokens, and `loci score --against full`: the mean KL divergence of the next-token distributions over the tokens behind a
-prompt of --tokens tokens, which is an excerpt of the book. Methods are compared on the same texts. Nothing but Python.
+prompt of --tokens tokens, which is an excerpt of the book. Methods are compared on the same texts. `spec-pc` drops tokens
+before they are read instead of rows afterwards, and what stays stands closer together: its divergence counts both.
+Nothing but Python.
 """
 
 import argparse
@@ -22,6 +24,10 @@ from measure import QUESTION, add_common, document, filler_sizes, loci, numbers,
 METHODS = {
     "random-rows": "random-rows:budget={budget},seed={seed}",
     "snap-kv": "snap-kv:budget={budget}",
+    # The first layers of the model draft. The cascade reads twice as many tokens as it keeps rows.
+    "spec-kv": "spec-kv:budget={budget}",
+    "spec-pc": "spec-pc:budget={budget}",
+    "spec-kv-pc": "spec-kv-pc:budget={budget},prompt={twice}",
     "think": "think:budget={budget}",
     "sir-llm": "sir-llm:surprising={surprising},turn=64",
     "full": "full",
@@ -30,7 +36,7 @@ METHODS = {
 
 def spec(method, budget, seed):
     """The method as typed."""
-    return METHODS[method].format(budget=budget, seed=seed, surprising=budget - 4)
+    return METHODS[method].format(budget=budget, seed=seed, surprising=budget - 4, twice=2 * budget)
 
 
 def pass_key(arguments, item, text, folder):

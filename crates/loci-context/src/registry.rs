@@ -5,7 +5,8 @@ use loci_models::rope;
 
 use crate::recipes::{
     Entry, act_qkv, duo_attention, em_llm, full, hip_attention, inf_llm, lm_infinite, long_heads,
-    random_rows, recycled_attention, sir_llm, snap_kv, spec_kv, spec_pc, squeezed_attention, think, window,
+    random_rows, recycled_attention, sir_llm, snap_kv, spec_kv, spec_kv_pc, spec_pc, squeezed_attention,
+    think, window,
 };
 
 /// The methods with their builders.
@@ -26,6 +27,7 @@ pub const ENTRIES: &[Entry] = &[
     snap_kv::ENTRY,
     spec_kv::ENTRY,
     spec_pc::ENTRY,
+    spec_kv_pc::ENTRY,
     think::ENTRY,
 ];
 

@@ -17,14 +17,22 @@ pub struct Shortening {
     pub pool: usize,
     /// Tokens around an important one, itself included, that stay with it.
     pub neighbours: usize,
+    /// The parameter that sets `budget`, as errors name it.
+    pub parameter: &'static str,
 }
 
 impl Shortening {
     /// From the parameters of a method that shortens prompts.
     pub(crate) fn new(values: &Values) -> Self {
+        // A method that does more to what is left has other uses for the names `budget` and `window`.
+        let (budget, window) = match values.size("prompt") {
+            0 => ("budget", "window"),
+            _ => ("prompt", "prompt_window"),
+        };
+        let parameter = budget;
         let [budget, window, pool, neighbours] =
-            ["budget", "window", "pool", "neighbours"].map(|name| values.size(name));
-        Self { budget, window, pool, neighbours }
+            [budget, window, "pool", "neighbours"].map(|name| values.size(name));
+        Self { budget, window, pool, neighbours, parameter }
     }
 
     /// Positions that stay, ascending: as many as the budget allows, or all. `importance` is a number for each token,
@@ -41,8 +49,9 @@ impl Shortening {
         stays.iter_mut().rev().take(self.window).for_each(|stays| *stays = true);
         let mut count = stays.iter().filter(|stays| **stays).count();
         if count > self.budget {
+            let name = self.parameter;
             return Err(ParameterError::Combination(format!(
-                "of {length} tokens {count} have to stay (template, question and the last {}), but budget={} holds fewer; use budget={count} or more",
+                "of {length} tokens {count} have to stay (template, question and the last {}), but {name}={} holds fewer; use {name}={count} or more",
                 self.window, self.budget
             )));
         }
@@ -82,7 +91,7 @@ mod tests {
     use super::*;
 
     fn shortening(budget: usize, window: usize, pool: usize, neighbours: usize) -> Shortening {
-        Shortening { budget, window, pool, neighbours }
+        Shortening { budget, window, pool, neighbours, parameter: "budget" }
     }
 
     #[test]

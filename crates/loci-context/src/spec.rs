@@ -11,7 +11,7 @@ use loci_models::rope::RopeSchedule;
 
 use crate::heads::HeadScores;
 use crate::memory::{Footprint, RecipeMemory, Setting, footprint};
-use crate::recipes::{ModelFacts, Recipe, compose};
+use crate::recipes::{ModelFacts, Recipe, compose, full, spec_kv_pc, spec_pc};
 use crate::registry::{ENTRIES, METHODS};
 use crate::shorten::Shortening;
 
@@ -125,10 +125,31 @@ impl MethodSpec {
         }
     }
 
-    /// How it shortens a prompt by what a draft looks at, if it does. Its [`build`](Self::build) then makes the draft's
-    /// memory; the model reads what is left of the prompt with full attention.
+    /// How it shortens a prompt by what a draft looks at, if it does. The draft's memory is then that of
+    /// [`look_through`](Self::look_through), and the model's that of [`reading`](Self::reading).
     pub fn shortening(&self) -> Option<Shortening> {
         self.info().needs.contains(&Need::Draft).then(|| Shortening::new(&self.values))
+    }
+
+    /// The method by which a draft looks through a prompt before any of it is read, if one does.
+    ///
+    /// # Errors
+    /// [`ParameterError`] when its parameters cannot be made from those of this method.
+    pub fn look_through(&self) -> Result<Option<Self>, ParameterError> {
+        if self.shortening().is_none() || self.info().id == spec_pc::INFO.id {
+            return Ok(self.shortening().map(|_| self.clone()));
+        }
+        let values = spec_kv_pc::look_through(&self.values)?;
+        Ok(Some(Self { values, keep: None, rows: self.rows }))
+    }
+
+    /// The method by which the model reads a prompt, or what was left of it: this one, unless its work is done before.
+    #[must_use]
+    pub fn reading(&self) -> Self {
+        if self.shortening().is_some() && !self.info().needs.contains(&Need::Queries) {
+            return Self { values: Values::defaults(&full::INFO), keep: None, rows: self.rows };
+        }
+        self.clone()
     }
 
     /// Whether somebody must draft for it.

@@ -1,4 +1,4 @@
-//! SpecKV and SpecPC: what a draft says is kept, and nothing of the draft itself.
+//! SpecKV, SpecPC and both in one: what a draft says is kept, and nothing of the draft itself.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::cast_precision_loss)]
 
@@ -105,19 +105,95 @@ fn spec_kv_equals_its_reference() {
         }
         let spec = format!("spec-kv:{kept},lookahead={ahead}");
         let out = answer(&mut *build(&spec, context(shape, 2)), &stream, prompt, draft.as_ref());
-        for (layer, found) in out.iter().enumerate() {
-            let rows =
-                layers[layer]["outputs"].as_array().unwrap().iter().flat_map(|row| row.as_array().unwrap());
-            assert_eq!(found.len(), rows.clone().count());
-            for (found, expected) in found.iter().zip(rows) {
-                let expected = expected.as_f64().unwrap();
-                assert!(
-                    (f64::from(*found) - expected).abs() < 1e-4,
-                    "{name}, layer {layer}: {found} for {expected}"
-                );
-            }
+        compare_outputs(name, layers, &out);
+    }
+}
+
+fn compare_outputs(name: &Value, layers: &[Value], out: &[Vec<f32>]) {
+    for (layer, found) in out.iter().enumerate() {
+        let rows =
+            layers[layer]["outputs"].as_array().unwrap().iter().flat_map(|row| row.as_array().unwrap());
+        assert_eq!(found.len(), rows.clone().count());
+        for (found, expected) in found.iter().zip(rows) {
+            let expected = expected.as_f64().unwrap();
+            assert!(
+                (f64::from(*found) - expected).abs() < 1e-4,
+                "{name}, layer {layer}: {found} for {expected}"
+            );
         }
     }
+}
+
+/// The stream of some of its tokens.
+fn only(stream: &Stream, tokens: &[usize]) -> Stream {
+    let pick = |layers: &[Vec<f32>]| -> Vec<Vec<f32>> {
+        let width = layers[0].len() / stream.n;
+        let row = |layer: &Vec<f32>| {
+            tokens.iter().flat_map(|token| layer[token * width..(token + 1) * width].to_vec()).collect()
+        };
+        layers.iter().map(row).collect()
+    };
+    Stream { n: tokens.len(), q: pick(&stream.q), k: pick(&stream.k), v: pick(&stream.v), ..stream.clone() }
+}
+
+#[test]
+fn the_cascade_equals_its_reference() {
+    for case in fixture("draft_based.json")["cascades"].as_array().unwrap() {
+        let layers = case["layers"].as_array().unwrap();
+        let shape = shape_of(case, layers.len());
+        let (name, prompt, ahead) = (&case["name"], number(case, "prompt"), number(case, "lookahead"));
+        let stream = stream_of(case, shape, number(case, "tokens"), 0);
+        let draft = stream_of(case, shape, ahead, 1);
+        let spec = format!(
+            "spec-kv-pc:budget={},window={},kernel={},lookahead={ahead},prompt={},prompt_window={},pool={},neighbours={},from_layer=0",
+            case["budget"],
+            case["window"],
+            case["kernel"],
+            case["prompt_budget"],
+            case["prompt_window"],
+            case["prompt_pool"],
+            case["prompt_neighbours"],
+        );
+        let method = MethodSpec::parse(&spec).unwrap();
+        // First the draft, which reads all that it writes but the last token.
+        let mut memory = method.look_through().unwrap().unwrap().build(context(shape, 2)).unwrap();
+        assert_eq!(memory.look_ahead(), ahead - 1);
+        let mut nowhere = vec![Vec::new(); shape.layers];
+        stream.feed(&mut *memory, 0, prompt, &mut nowhere).unwrap();
+        if ahead > 1 {
+            draft.feed_chunk(&mut *memory, 0, ahead - 1, &mut nowhere).unwrap();
+        }
+        memory.end_prompt(prompt - 1).unwrap();
+        let shortening = method.shortening().unwrap();
+        let read = shortening.choose(memory.importance(), &vec![false; prompt]).unwrap();
+        assert_eq!(read, positions(&case["read"]), "{name}");
+        // Then the model, with the whole draft behind what is left.
+        let rest: Vec<usize> = read.iter().copied().chain(prompt..stream.n).collect();
+        let rest = only(&stream, &rest);
+        let spec = method.reading().to_string();
+        assert!(spec.starts_with("spec-kv-pc:"), "{spec}");
+        for (layer, heads) in read_rows(&spec, &rest, read.len(), Some(&draft)).iter().enumerate() {
+            for (head, found) in heads.iter().enumerate() {
+                let mut expected = positions(&layers[layer]["kept"][head / shape.group()]);
+                expected.push(read.len() - 1);
+                assert_eq!(*found, expected, "{name}, layer {layer}, head {head}");
+            }
+        }
+        let out = answer(&mut *build(&spec, context(shape, 2)), &rest, read.len(), Some(&draft));
+        compare_outputs(name, layers, &out);
+    }
+}
+
+#[test]
+fn what_a_method_leaves_to_do_keeps_its_number_format() {
+    for (spec, reading) in [("spec-pc+i4", "full+i4"), ("spec-pc", "full"), ("spec-kv+i4", "spec-kv:")] {
+        let found = MethodSpec::parse(spec).unwrap().reading().to_string();
+        assert!(found.starts_with(reading), "{spec}: {found}");
+    }
+    let both = MethodSpec::parse("spec-kv-pc+i4").unwrap();
+    let through = both.look_through().unwrap().unwrap().to_string();
+    assert!(through.starts_with("spec-pc:budget=2048,window=64,lookahead=64") && through.ends_with("+i4"));
+    assert!(MethodSpec::parse("spec-kv").unwrap().look_through().unwrap().is_none());
 }
 
 #[test]
@@ -127,16 +203,19 @@ fn spec_pc_equals_its_reference() {
         let shape = shape_of(case, number(case, "layers"));
         let stream = stream_of(case, shape, n, 0);
         let spec = format!(
-            "spec-pc:budget={},window={},pool={},neighbours={},from_layer={}",
+            "spec-pc:budget={},window={},lookahead={},pool={},neighbours={},from_layer={}",
             number(case, "budget").max(number(case, "window")),
             case["window"],
+            case["lookahead"],
             case["pool"],
             case["neighbours"],
             case["from_layer"]
         );
         let mut memory = build(&spec, context(shape, 2));
         assert!(memory.importance().is_empty());
-        answer(&mut *memory, &stream, n, None);
+        let ahead = number(case, "lookahead");
+        let draft = (ahead > 1).then(|| Stream { n: ahead - 1, ..stream_of(case, shape, ahead, 1) });
+        answer(&mut *memory, &stream, n, draft.as_ref());
         let expected: Vec<f32> = case["importance"]
             .as_array()
             .unwrap()
@@ -258,7 +337,7 @@ fn a_shortened_prompt_is_a_subsequence_of_the_right_length_with_its_end() {
         let budget = 1 + numbers.below(150);
         let (window, pool, neighbours) =
             (1 + numbers.below(budget), 1 + numbers.below(40), 1 + numbers.below(40));
-        let shortening = Shortening { budget, window, pool, neighbours };
+        let shortening = Shortening { budget, window, pool, neighbours, parameter: "budget" };
         let (_, chosen) = chosen(&mut numbers, n, &shortening);
         assert_eq!(chosen.len(), budget.min(n), "{shortening:?} of {n}");
         assert!(chosen.windows(2).all(|pair| pair[0] < pair[1]) && chosen.iter().all(|token| *token < n));
@@ -271,7 +350,7 @@ fn a_shortened_prompt_is_a_subsequence_of_the_right_length_with_its_end() {
 fn single_tokens_without_pooling_are_the_window_and_the_best_of_the_rest() {
     let mut numbers = Numbers::new(13);
     for _ in 0..50 {
-        let shortening = Shortening { budget: 30, window: 8, pool: 1, neighbours: 1 };
+        let shortening = Shortening { budget: 30, window: 8, pool: 1, neighbours: 1, parameter: "budget" };
         let (importance, found) = chosen(&mut numbers, 100, &shortening);
         let mut rest: Vec<usize> = (0..92).collect();
         rest.sort_by(|a, b| importance[*b].total_cmp(&importance[*a]).then(a.cmp(b)));
@@ -288,6 +367,9 @@ fn parameters_that_cannot_work_are_refused_with_a_way_out() {
         ("spec-kv:kernel=4", "kernel=5"),
         ("spec-pc:budget=20,window=30,from_layer=0", "budget=30"),
         ("spec-pc", "from_layer=1"),
+        ("spec-kv-pc:budget=20,window=30", "budget=30"),
+        ("spec-kv-pc:kernel=4", "kernel=5"),
+        ("spec-kv-pc:prompt=20,prompt_window=30", "prompt=30"),
     ] {
         let outcome = MethodSpec::parse(spec).unwrap().build(context(SHAPE, 1));
         let message = outcome.err().map(|error| error.to_string()).unwrap_or_default();

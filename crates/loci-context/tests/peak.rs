@@ -34,7 +34,7 @@ fn spec(id: &str) -> String {
         "duo-attention" => "duo-attention:sinks=16,recent=128".into(),
         "hip-attention" => "hip-attention:rows=128,key_block=1,window=256,dense_layers=1".into(),
         "sir-llm" => "sir-llm:surprising=250,turn=64".into(),
-        "snap-kv" | "spec-kv" | "think" | "random-rows" => format!("{id}:budget=200"),
+        "snap-kv" | "spec-kv" | "spec-kv-pc" | "think" | "random-rows" => format!("{id}:budget=200"),
         "spec-pc" => "spec-pc:from_layer=0".into(),
         "recycled-attention" | "squeezed-attention" => id.into(),
         _ => format!("{id}:window=256"),

@@ -10,7 +10,7 @@ use loci_kernels::tiles::RowType;
 use loci_models::memory::{AttentionShape, ContextMemory};
 use loci_models::rope::RopeSpec;
 
-use crate::draft::{Draft, Drafter};
+use crate::draft::{Ahead, Draft, Drafted, Drafter};
 use crate::engine::Engine;
 use crate::error::EngineError;
 use crate::session::Session;
@@ -68,6 +68,8 @@ pub struct ContextPlan {
     pub warnings: Vec<String>,
     /// Tokens that the model will have read at most: input, and the answer or a draft of it.
     pub planned_tokens: usize,
+    /// What a draft wrote while it looked through the prompt, for the session of this plan.
+    pub(crate) drafted: Drafted,
 }
 
 impl ContextOptions {
@@ -114,7 +116,7 @@ impl ContextOptions {
         if let Some(rope) = &self.rope {
             warnings.extend(rope.warning(&engine.model().config().rope));
         }
-        Ok(ContextPlan { method, reason, warnings, planned_tokens })
+        Ok(ContextPlan { method, reason, warnings, planned_tokens, drafted: Drafted::default() })
     }
 
     /// Number format of keys and values: the method's own, if it has one.
@@ -137,7 +139,10 @@ impl ContextOptions {
     pub fn session(&self, engine: &Arc<Engine>, plan: &ContextPlan) -> Result<Session, EngineError> {
         let session = Session::new(Arc::clone(engine), self.memory(engine, plan)?);
         Ok(match Drafter::new(engine, &plan.method, self.draft.as_ref())? {
-            Some(drafter) => session.with_draft(drafter, self),
+            Some(drafter) => {
+                let (context, drafted) = (self.clone(), plan.drafted.clone());
+                session.with_look_ahead(Ahead { drafter, context, drafted })
+            }
             None => session,
         })
     }
@@ -148,7 +153,7 @@ impl ContextOptions {
     /// [`EngineError::Parameter`] or [`EngineError::Build`] when schedule or method do not fit the model or
     /// the budget.
     pub fn memory(&self, engine: &Engine, plan: &ContextPlan) -> Result<Box<dyn ContextMemory>, EngineError> {
-        self.memory_of(engine, &read_by(plan)?, engine.model().shape().layers, plan.planned_tokens)
+        self.memory_of(engine, &plan.method.reading(), engine.model().shape().layers, plan.planned_tokens)
     }
 
     /// What a plan takes, by the computation that accepts or refuses a budget; nothing is allocated.
@@ -157,7 +162,7 @@ impl ContextOptions {
     /// As [`memory`](Self::memory), except that a budget that is too small is no error here.
     pub fn footprint(&self, engine: &Engine, plan: &ContextPlan) -> Result<Footprint, EngineError> {
         let layers = engine.model().shape().layers;
-        Ok(read_by(plan)?.footprint(&self.build_context(engine, layers, plan.planned_tokens)?)?)
+        Ok(plan.method.reading().footprint(&self.build_context(engine, layers, plan.planned_tokens)?)?)
     }
 
     /// A memory for the first `layers` layers of a model.
@@ -202,14 +207,6 @@ impl ContextOptions {
             planned_tokens,
         })
     }
-}
-
-/// The method that reads what a plan's method leaves of the prompt: itself, unless its work is done before.
-fn read_by(plan: &ContextPlan) -> Result<MethodSpec, EngineError> {
-    Ok(match plan.method.shortening() {
-        Some(_) => MethodSpec::parse(SHORT)?,
-        None => plan.method.clone(),
-    })
 }
 
 /// Reads a table of head scores.

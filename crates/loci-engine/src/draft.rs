@@ -1,6 +1,6 @@
 //! Drafts: what a smaller model, or early layers of the same one, make of a prompt before the answer is written.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use loci_context::MethodSpec;
 use loci_models::memory::MemoryError;
@@ -28,6 +28,33 @@ pub(crate) enum Drafter {
     Layers(usize),
     /// Another model.
     Model(Arc<Engine>),
+}
+
+/// What a draft wrote while it looked through a prompt. A plan and the session that is made by it share one, so that a
+/// method which shortens a prompt by a draft and looks ahead needs only one draft.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Drafted(Arc<Mutex<Option<Vec<u32>>>>);
+
+impl Drafted {
+    /// Leaves what was written, or that nothing was, for the next prompt that is read.
+    pub(crate) fn leave(&self, tokens: Option<Vec<u32>>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = tokens;
+    }
+
+    /// Takes it: it is look-ahead for one prompt.
+    pub(crate) fn take(&self) -> Option<Vec<u32>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+/// Who looks ahead in a session.
+#[derive(Debug)]
+pub(crate) struct Ahead {
+    pub(crate) drafter: Drafter,
+    /// How the context of another model's draft is held.
+    pub(crate) context: ContextOptions,
+    /// What was written before the session read its prompt.
+    pub(crate) drafted: Drafted,
 }
 
 impl Drafter {
@@ -111,25 +138,38 @@ impl Drafter {
                 draft
             }
         };
-        let tokenizer = session.engine().tokenizer()?;
-        let mut written = Vec::with_capacity(count);
-        while written.len() < count {
-            if control.stopped() {
-                return Err(EngineError::Interrupted { done: session.len(), total: session.len() });
-            }
-            let logits =
-                draft.logits().ok_or_else(|| EngineError::Internal("a draft has no logits".to_owned()))?;
-            let token = greedy(logits)?;
-            if tokenizer.is_end(token) {
-                break;
-            }
-            written.push(token);
-            if written.len() < count {
-                draft.step(token)?;
-            }
-        }
-        Ok(written)
+        write_on(&mut draft, count, control)
     }
+}
+
+/// At most `count` tokens that `draft` writes behind what it has read, the most probable each time, up to the end of the
+/// text. The last of `count` is not read any more.
+///
+/// # Errors
+/// [`EngineError::Interrupted`], and what the memory refuses and the model fails with.
+pub(crate) fn write_on(
+    draft: &mut Session,
+    count: usize,
+    control: &Control<'_>,
+) -> Result<Vec<u32>, EngineError> {
+    let read = draft.len();
+    let mut written = Vec::with_capacity(count);
+    while written.len() < count {
+        if control.stopped() {
+            return Err(EngineError::Interrupted { done: read, total: read });
+        }
+        let logits =
+            draft.logits().ok_or_else(|| EngineError::Internal("a draft has no logits".to_owned()))?;
+        let token = greedy(logits)?;
+        if draft.engine().tokenizer()?.is_end(token) {
+            break;
+        }
+        written.push(token);
+        if written.len() < count {
+            draft.step(token)?;
+        }
+    }
+    Ok(written)
 }
 
 /// A session of another model that reads with full attention, within what `session` has left of the budget.

@@ -6,6 +6,7 @@ use loci_models::memory::ContextReport;
 use loci_models::template::Message;
 
 use crate::context::ContextOptions;
+use crate::draft::Drafted;
 use crate::engine::Engine;
 use crate::error::EngineError;
 use crate::generate::{GenerateOptions, Generation, OnText, generate};
@@ -73,6 +74,8 @@ struct Held {
     planned_tokens: usize,
     /// Tokens of the last prompt that were left out when it was shortened.
     skipped: usize,
+    /// What a draft wrote while the last prompt was shortened.
+    drafted: Drafted,
 }
 
 impl LocalModel {
@@ -102,16 +105,20 @@ impl LocalModel {
         // Schedules may depend on the planned length. Planning in whole windows lets a growing conversation
         // keep its session, and changes no schedule as long as it fits the trained window.
         plan.planned_tokens = plan.planned_tokens.next_multiple_of(self.engine.trained_window().max(1));
+        let (method, planned_tokens) = (plan.method.to_string(), plan.planned_tokens);
+        let fits = |held: &Held| held.method == method && held.planned_tokens == planned_tokens;
+        if let Some(held) = self.held.as_ref().filter(|held| fits(held)) {
+            plan.drafted = held.drafted.clone();
+        }
         let prompt = shorten(&self.engine, prompt, &self.context, &plan, control)?;
-        let method = plan.method.to_string();
-        let fits = |held: &Held| held.method == method && held.planned_tokens == plan.planned_tokens;
         let mut held = match self.held.take().filter(fits) {
             Some(held) => held,
             None => Held {
                 session: self.context.session(&self.engine, &plan)?,
                 method,
-                planned_tokens: plan.planned_tokens,
+                planned_tokens,
                 skipped: 0,
+                drafted: plan.drafted.clone(),
             },
         };
         held.skipped = prompt.skipped;

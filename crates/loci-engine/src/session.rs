@@ -12,9 +12,8 @@ use loci_models::signals::SignalState;
 use loci_models::watch::Watch;
 use loci_models::wiring::{Logits, LogitsFor, Span};
 
-use crate::context::ContextOptions;
 pub use crate::control::{Control, Progress, per_second};
-use crate::draft::Drafter;
+use crate::draft::Ahead;
 use crate::engine::Engine;
 use crate::error::EngineError;
 
@@ -37,8 +36,8 @@ pub struct Session {
     broken: bool,
     /// Layers that tokens go through, if not all.
     layers: Option<usize>,
-    /// Who writes look-ahead for a memory that wants it, and how its own context is held.
-    draft: Option<Arc<(Drafter, ContextOptions)>>,
+    /// Who writes look-ahead for a memory that wants it.
+    ahead: Option<Arc<Ahead>>,
 }
 
 impl Session {
@@ -54,7 +53,7 @@ impl Session {
             context_end: None,
             broken: false,
             layers: None,
-            draft: None,
+            ahead: None,
         }
     }
 
@@ -65,10 +64,10 @@ impl Session {
         self
     }
 
-    /// Lets `drafter` look ahead at the end of a prompt, where the memory wants it.
+    /// Lets `ahead` look ahead at the end of a prompt, where the memory wants it.
     #[must_use]
-    pub(crate) fn with_draft(mut self, drafter: Drafter, context: &ContextOptions) -> Self {
-        self.draft = Some(Arc::new((drafter, context.clone())));
+    pub(crate) fn with_look_ahead(mut self, ahead: Ahead) -> Self {
+        self.ahead = Some(Arc::new(ahead));
         self
     }
 
@@ -341,7 +340,7 @@ impl Session {
             context_end: self.context_end,
             broken: self.broken,
             layers: self.layers,
-            draft: self.draft.clone(),
+            ahead: self.ahead.clone(),
         })
     }
 

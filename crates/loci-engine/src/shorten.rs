@@ -15,7 +15,8 @@ use crate::session::{Control, Session};
 /// What the model reads of `prompt` under `plan`: all of it, or where the method shortens prompts, the tokens that a draft
 /// found important, in order, and those that have to stay. What is left out is counted in [`Prompt::skipped`].
 ///
-/// The draft's memory takes at most the budget, and is gone before the model's own is filled.
+/// The draft's memory takes at most the budget, and is gone before the model's own is filled. What the draft wrote is left
+/// for the session of `plan`, where its method looks ahead too.
 ///
 /// # Errors
 /// [`EngineError::Parameter`] when the budget of tokens does not hold what has to stay, otherwise as [`Session::read`].
@@ -26,29 +27,33 @@ pub fn shorten(
     plan: &ContextPlan,
     control: &mut Control<'_>,
 ) -> Result<Prompt, EngineError> {
+    plan.drafted.leave(None);
     let Some(shortening) = plan.method.shortening() else { return Ok(prompt) };
     // What is wrong with the request is said before anything is read.
     let all = shortening.choose(&[], &prompt.fixed)?;
     if all.len() == prompt.len() {
         return Ok(prompt);
     }
-    let Some(drafter) = Drafter::new(engine, &plan.method, options.draft.as_ref())? else {
+    let drafter = Drafter::new(engine, &plan.method, options.draft.as_ref())?;
+    let (Some(drafter), Some(method)) = (drafter, plan.method.look_through()?) else {
         return Err(EngineError::Internal(format!("{} has no draft", plan.method)));
     };
+    let count = method.values().size("lookahead");
+    let planned = prompt.len() + count;
     let mut draft = match drafter {
         Drafter::Layers(layers) => {
-            let memory = options.memory_of(engine, &plan.method, layers, prompt.len())?;
+            let memory = options.memory_of(engine, &method, layers, planned)?;
             Session::new(Arc::clone(engine), memory).with_layers(layers)
         }
         Drafter::Model(model) => {
             // A position schedule was chosen for the model, not for its draft.
             let options = ContextOptions { rope: None, ..options.clone() };
             let layers = model.model().shape().layers;
-            let memory = options.memory_of(&model, &plan.method, layers, prompt.len())?;
+            let memory = options.memory_of(&model, &method, layers, planned)?;
             Session::new(model, memory)
         }
     };
-    draft.read(&prompt.tokens, control)?;
+    let written = draft.look_through(&prompt.tokens, count, control)?;
     let importance = draft.importance();
     if importance.len() != prompt.len() {
         return Err(EngineError::Internal(format!(
@@ -57,7 +62,9 @@ pub fn shorten(
             prompt.len()
         )));
     }
-    Ok(prompt.only(&shortening.choose(importance, &prompt.fixed)?))
+    let left = prompt.only(&shortening.choose(importance, &prompt.fixed)?);
+    plan.drafted.leave(Some(written));
+    Ok(left)
 }
 
 /// Refuses a method that acts at the end of a prompt where there is none.

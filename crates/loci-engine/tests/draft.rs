@@ -33,9 +33,13 @@ fn with_draft(method: &str, draft: Draft) -> ContextOptions {
     ContextOptions { draft: Some(draft), ..context(method) }
 }
 
-fn another(model: TinyModel) -> Draft {
+fn engine_of(model: TinyModel) -> Arc<Engine> {
     let model = model.open(Arc::new(Pool::new(2))).unwrap();
-    Draft::Model(Arc::new(Engine::from_model(model, "small").unwrap()))
+    Arc::new(Engine::from_model(model, "small").unwrap())
+}
+
+fn another(model: TinyModel) -> Draft {
+    Draft::Model(engine_of(model))
 }
 
 /// The small model with a token less.
@@ -103,24 +107,25 @@ fn a_draft_decides_what_stays_and_goes_again() {
     assert!(!differs(&none), "without look-ahead it is snap-kv");
 }
 
-#[test]
-fn the_whole_model_drafts_its_own_answer() {
-    let engine = engine();
-    let text = tokens(60);
-    let end = 59;
-    // What the model itself writes with everything in view, read behind the prompt as a draft by hand.
-    let mut written = read(&engine, &context("full"), &text);
+/// What `engine` writes behind `text` with everything in view.
+fn written(engine: &Arc<Engine>, text: &[u32], count: usize) -> Vec<u32> {
+    let mut session = read(engine, &context("full"), text);
     let mut answer = Vec::new();
-    for _ in 0..6 {
-        let token = loci_models::sampling::greedy(written.logits().unwrap()).unwrap();
+    for _ in 0..count {
+        let token = loci_models::sampling::greedy(session.logits().unwrap()).unwrap();
         answer.push(token);
-        written.step(token).unwrap();
+        session.step(token).unwrap();
     }
-    let options = context("spec-kv:budget=12,window=3,lookahead=6");
-    let plan = options.plan(&engine, 60, 6).unwrap();
-    let mut memory = options.memory(&engine, &plan).unwrap();
+    answer
+}
+
+/// Logits behind `text` when `draft` was read behind it before the memory decided, all by hand.
+fn with_look_ahead(engine: &Arc<Engine>, options: &ContextOptions, text: &[u32], draft: &[u32]) -> Vec<f32> {
+    let plan = options.plan(engine, text.len(), 6).unwrap();
+    let mut memory = options.memory(engine, &plan).unwrap();
     let mut state = loci_models::signals::SignalState::default();
-    for part in [&text[..end], &text[end..], &answer[..]] {
+    let end = text.len() - 1;
+    for part in [&text[..end], &text[end..], draft] {
         let span = loci_models::wiring::Span {
             memory: memory.as_mut(),
             state: &mut state,
@@ -131,8 +136,17 @@ fn the_whole_model_drafts_its_own_answer() {
     }
     memory.end_prompt(end).unwrap();
     memory.truncate(end).unwrap();
-    let mut by_hand = Session::new(Arc::clone(&engine), memory);
-    let by_hand = by_hand.step(text[end]).unwrap().to_vec();
+    Session::new(Arc::clone(engine), memory).step(text[end]).unwrap().to_vec()
+}
+
+#[test]
+fn the_whole_model_drafts_its_own_answer() {
+    let engine = engine();
+    let text = tokens(60);
+    // What the model itself writes with everything in view, read behind the prompt as a draft by hand.
+    let answer = written(&engine, &text, 6);
+    let by_hand =
+        with_look_ahead(&engine, &context("spec-kv:budget=12,window=3,lookahead=6"), &text, &answer);
     let session = read(&engine, &with_draft("spec-kv:budget=12,window=3,lookahead=6", Draft::Itself), &text);
     assert_close(session.logits().unwrap(), &by_hand);
 }
@@ -150,7 +164,7 @@ fn drafts_that_cannot_be_used_are_refused_with_a_way_out() {
         let said = options.plan(&engine, 100, 10).unwrap_err().to_string();
         assert!(hints.iter().all(|hint| said.contains(hint)), "{said}");
     }
-    for method in ["spec-kv", "spec-pc:from_layer=0"] {
+    for method in ["spec-kv", "spec-pc:from_layer=0", "spec-kv-pc:from_layer=0"] {
         let request = ScoreOptions { context: context(method), ..ScoreOptions::default() };
         let said = score(&engine, "some text", &request, &mut Control::default()).unwrap_err().to_string();
         assert!(said.contains("--method full"), "{said}");
@@ -186,6 +200,58 @@ fn a_budget_in_bytes_counts_another_models_rows_too() {
     let mut session = other.session(&engine, &plan).unwrap();
     let said = session.read(&text, &mut Control::default()).unwrap_err().to_string();
     assert!(said.contains("the draft's reading") && said.contains("--budget"), "{said}");
+}
+
+const BOTH: &str =
+    "spec-kv-pc:budget=12,window=3,lookahead=6,prompt=70,prompt_window=8,pool=4,neighbours=4,from_layer=0";
+
+#[test]
+fn in_the_cascade_one_draft_serves_both_steps() {
+    let engine = engine();
+    let text = tokens(120);
+    let drafter = engine_of(TinyModel { layers: 3, seed: 9, ..TinyModel::default() });
+    let ahead = written(&drafter, &text, 6);
+    let options = with_draft(BOTH, Draft::Model(Arc::clone(&drafter)));
+    let plan = options.plan(&engine, 120, 6).unwrap();
+    // The session may be there before the prompt is shortened, or be made afterwards.
+    let mut early = options.session(&engine, &plan).unwrap();
+    let prompt = || Prompt::of_tokens(text.clone());
+    let short = shorten(&engine, prompt(), &options, &plan, &mut Control::default()).unwrap();
+    assert_eq!((short.len(), short.skipped), (70, 50));
+    early.read(&short.tokens, &mut Control::default()).unwrap();
+    let expected = with_look_ahead(&engine, &options, &short.tokens, &ahead);
+    assert_close(early.logits().unwrap(), &expected);
+    shorten(&engine, prompt(), &options, &plan, &mut Control::default()).unwrap();
+    let mut late = options.session(&engine, &plan).unwrap();
+    late.read(&short.tokens, &mut Control::default()).unwrap();
+    assert_close(late.logits().unwrap(), &expected);
+    // What the draft would write behind the short prompt is something else.
+    assert_ne!(written(&drafter, &short.tokens, 6), ahead);
+    let report = late.report().unwrap();
+    assert_eq!((report.read, report.kept + report.compressed + report.dropped), (70, 70));
+    assert!(report.dropped > 0 && late.tokens() == short.tokens, "{report:?}");
+}
+
+#[test]
+fn the_cascade_reduces_to_either_of_its_steps() {
+    let engine = engine();
+    let text = tokens(120);
+    let answer = |method: &str| {
+        let options = context(method);
+        let short = shortened(&engine, Prompt::of_tokens(text.clone()), &options);
+        (read(&engine, &options, &short.tokens).logits().unwrap().to_vec(), short.tokens)
+    };
+    // A prompt that is short enough is read whole: then the draft looks ahead as it does for spec-kv alone.
+    let (whole, tokens) = answer(&BOTH.replace("prompt=70", "prompt=120"));
+    assert_eq!(tokens, text);
+    assert_close(&whole, &answer("spec-kv:budget=12,window=3,lookahead=6").0);
+    let (all_rows, short) = answer(&BOTH.replace("budget=12", "budget=70"));
+    let alone = "spec-pc:budget=70,window=8,lookahead=6,pool=4,neighbours=4,from_layer=0";
+    let (expected, same) = answer(alone);
+    assert_eq!(short, same);
+    assert_close(&all_rows, &expected);
+    // What the draft looked at while it wrote counts in the first step too.
+    assert_ne!(short, answer(&alone.replace("lookahead=6", "lookahead=1")).1);
 }
 
 const SHORT: &str = "spec-pc:budget=100,window=12,pool=4,neighbours=6,from_layer=0";
@@ -231,10 +297,15 @@ fn a_shortened_prompt_keeps_order_template_and_question() {
     }
     let whole = shortened(&engine, prompt.clone(), &context("spec-pc:budget=1000000,from_layer=0"));
     assert_eq!((whole.tokens, whole.skipped), (prompt.tokens.clone(), 0));
-    let tight = context("spec-pc:budget=20,window=12,from_layer=0");
-    let plan = tight.plan(&engine, prompt.len(), 10).unwrap();
-    let said = shorten(&engine, prompt, &tight, &plan, &mut Control::default()).unwrap_err().to_string();
-    assert!(said.contains("have to stay") && said.contains("budget="), "{said}");
+    for (tight, way_out) in [
+        ("spec-pc:budget=20,window=12,from_layer=0", " budget="),
+        ("spec-kv-pc:prompt=20,prompt_window=12,from_layer=0", " prompt="),
+    ] {
+        let (tight, prompt) = (context(tight), prompt.clone());
+        let plan = tight.plan(&engine, prompt.len(), 10).unwrap();
+        let said = shorten(&engine, prompt, &tight, &plan, &mut Control::default()).unwrap_err().to_string();
+        assert!(said.contains("have to stay") && said.contains(way_out), "{said}");
+    }
 }
 
 #[test]
@@ -264,27 +335,39 @@ fn an_answer_from_a_shortened_prompt_accounts_for_every_token() {
     let given =
         question_about(&engine, &documents, request.question, None, Headings::Several, false).unwrap().len();
     let budget = given - 120;
-    request.context = context(&format!("spec-pc:budget={budget},window=8,pool=4,neighbours=4,from_layer=0"));
     request.generate = GenerateOptions { max_tokens: 6, ignore_end: true, ..GenerateOptions::default() };
     request.evidence = 60;
-    let mut on_text = |_: &str| ControlFlow::Continue(());
-    let listener = Listener { control: Control::default(), on_plan: &mut |_, _| {}, on_text: &mut on_text };
-    let answer = ask(&engine, &request, listener).unwrap();
-    let report = answer.context;
-    assert_eq!((report.given, report.read, report.skipped), (given, budget, 120));
-    assert_eq!(report.kept + report.compressed + report.dropped, report.read);
-    assert!(answer.method.starts_with("spec-pc:"), "{}", answer.method);
-    assert!(!answer.evidence.is_empty());
-    for found in &answer.evidence {
-        let document = documents.iter().find(|document| document.name == found.file).unwrap();
-        assert_eq!(document.text[found.start..found.end], found.text);
+    for (method, drops) in [
+        (format!("spec-pc:budget={budget},window=8"), false),
+        (format!("spec-kv-pc:budget=30,window=8,lookahead=4,prompt={budget},prompt_window=8"), true),
+    ] {
+        request.context = context(&format!("{method},pool=4,neighbours=4,from_layer=0"));
+        let mut on_text = |_: &str| ControlFlow::Continue(());
+        let listener =
+            Listener { control: Control::default(), on_plan: &mut |_, _| {}, on_text: &mut on_text };
+        let answer = ask(&engine, &request, listener).unwrap();
+        let report = answer.context;
+        assert_eq!((report.given, report.read, report.skipped), (given, budget, 120));
+        assert_eq!(report.kept + report.compressed + report.dropped, report.read);
+        assert_eq!(report.dropped > 0, drops, "{method}: {report:?}");
+        let id = method.split(':').next().unwrap();
+        assert!(answer.method.starts_with(&format!("{id}:")), "{}", answer.method);
+        assert!(!answer.evidence.is_empty());
+        for found in &answer.evidence {
+            let document = documents.iter().find(|document| document.name == found.file).unwrap();
+            assert_eq!(document.text[found.start..found.end], found.text);
+        }
     }
 }
 
 #[test]
-fn conversations_go_on_under_both_methods() {
+fn conversations_go_on_under_all_of_them() {
     let engine = engine();
-    for method in ["spec-kv:budget=40,window=8,lookahead=6", "spec-pc:budget=90,window=8,from_layer=0"] {
+    for method in [
+        "spec-kv:budget=40,window=8,lookahead=6",
+        "spec-pc:budget=90,window=8,from_layer=0",
+        "spec-kv-pc:budget=40,window=8,lookahead=6,prompt=90,prompt_window=8,from_layer=0",
+    ] {
         let mut model = LocalModel::new(Arc::clone(&engine), context(method));
         let mut conversation = Conversation::new(None);
         let options = GenerateOptions { max_tokens: 5, ignore_end: true, ..GenerateOptions::default() };

@@ -102,7 +102,7 @@ pub(crate) struct ContextArgs {
     /// form (full_attention_heads.tsv).
     #[arg(long, value_name = "FILE")]
     pub(crate) heads: Option<PathBuf>,
-    /// Who drafts, for the methods spec-kv and spec-pc: a smaller model with the same vocabulary (named as with --model),
+    /// Who drafts, for the methods spec-kv, spec-pc and spec-kv-pc: a smaller model with the same vocabulary (named as with --model),
     /// or self for the whole model [default: the first layers of the model, as many as draft_layers says].
     #[arg(long, value_name = "MODEL")]
     pub(crate) draft: Option<String>,

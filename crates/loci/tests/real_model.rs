@@ -100,6 +100,11 @@ fn a_draft_finds_the_key_for_a_small_memory_and_for_a_short_prompt() {
     assert!(short["answer"].as_str().unwrap().contains("71432"), "{short}");
     let count = |name: &str| short["context"][name].as_u64().unwrap();
     assert_eq!((count("read"), count("read") + count("skipped")), (512, count("given")));
+    let both = "spec-kv-pc:budget=256,prompt=512";
+    let Some(both) = ask(15, 25, &["--method", both]) else { return };
+    assert!(both["answer"].as_str().unwrap().contains("71432"), "{both}");
+    assert_eq!(both["context"]["read"].as_u64(), Some(512));
+    assert!(both["context"]["dropped"].as_u64().unwrap() > 0, "{both}");
 }
 
 #[test]

@@ -136,6 +136,9 @@ fn distributions_are_compared_behind_a_prompt() {
     // A prompt that is shortened before it is read is another one.
     let short = kl("spec-pc:budget=40,window=8,pool=1,neighbours=1,from_layer=0");
     assert!(short > 1e-9, "{short}");
+    let fewer = "spec-kv-pc:budget=20,window=8,lookahead=4,prompt=40,prompt_window=8,pool=1,neighbours=1";
+    let both = kl(&format!("{fewer},from_layer=0"));
+    assert!(both > 1e-9 && (both - short).abs() > 0.0, "{both} and {short}");
     let arguments = ["score", "flat.txt", "--against", "full", "--prompt-tokens", "100000"];
     assert_eq!(place.run(&arguments).status.code(), Some(1));
     assert_eq!(place.run(&["score", "flat.txt", "--against", "full"]).status.code(), Some(2));

@@ -14,6 +14,7 @@ pub mod recycled_attention;
 pub mod sir_llm;
 pub mod snap_kv;
 pub mod spec_kv;
+pub mod spec_kv_pc;
 pub mod spec_pc;
 pub mod squeezed_attention;
 pub mod think;

@@ -2,9 +2,10 @@
 //!
 //! Galim et al., "Draft-based Approximate Inference for LLMs", 2025.
 //!
-//! 1. A draft, which is a smaller model or early layers of the same model, reads the prompt with full attention. The last
-//!    `window` tokens observe, weighted from 0 for the oldest to 1 for the last: a token's importance is the largest
-//!    weight that any of them gives it in any head of the layers from `from_layer` on.
+//! 1. A draft, which is a smaller model or early layers of the same model, reads the prompt with full attention and writes
+//!    `lookahead` tokens behind it. The last `window` tokens of the prompt observe, weighted from 0 for the oldest to 1 for
+//!    the last, and in full those that the draft wrote, except its last one, which is not read: a token's importance is the
+//!    largest weight that any of them gives it in any head of the layers from `from_layer` on.
 //! 2. Importance is pooled over `pool` neighbouring positions. The most important tokens are taken with `neighbours` tokens
 //!    around them, beside the last `window` tokens and the fixed ones, until there are `budget`.
 //! 3. The model reads these tokens as an ordinary prompt, positions counted anew, and keeps all of their rows.
@@ -26,6 +27,31 @@ use crate::select::All;
 
 /// Registry entry.
 pub const ENTRY: Entry = Entry { info: &INFO, build };
+
+// Parameters that methods which shorten a prompt share.
+pub(super) const POOL: Parameter = Parameter {
+    name: "pool",
+    meaning: "positions over which importance is pooled",
+    unit: "tokens",
+    default: Value::Integer(32),
+    domain: Domain::Integers(1, 1024),
+};
+
+pub(super) const NEIGHBOURS: Parameter = Parameter {
+    name: "neighbours",
+    meaning: "tokens around an important one, itself included, that stay with it",
+    unit: "tokens",
+    default: Value::Integer(32),
+    domain: Domain::Integers(1, 1024),
+};
+
+pub(super) const FROM_LAYER: Parameter = Parameter {
+    name: "from_layer",
+    meaning: "first layer of the draft whose attention counts",
+    unit: "layers",
+    default: Value::Integer(8),
+    domain: Domain::Integers(0, 1024),
+};
 
 /// Declaration.
 pub const INFO: MethodInfo = MethodInfo {
@@ -60,34 +86,24 @@ pub const INFO: MethodInfo = MethodInfo {
             domain: Domain::Integers(1, 4096),
         },
         Parameter {
-            name: "pool",
-            meaning: "positions over which importance is pooled",
+            name: "lookahead",
+            meaning: "most tokens that the draft writes; their queries but the last one's observe too, 1: the prompt's alone",
             unit: "tokens",
-            default: Value::Integer(32),
-            domain: Domain::Integers(1, 1024),
+            default: Value::Integer(1),
+            domain: Domain::Integers(1, 4096),
         },
-        Parameter {
-            name: "neighbours",
-            meaning: "tokens around an important one, itself included, that stay with it",
-            unit: "tokens",
-            default: Value::Integer(32),
-            domain: Domain::Integers(1, 1024),
-        },
-        Parameter {
-            name: "from_layer",
-            meaning: "first layer of the draft whose attention counts",
-            unit: "layers",
-            default: Value::Integer(8),
-            domain: Domain::Integers(0, 1024),
-        },
+        POOL,
+        NEIGHBOURS,
+        FROM_LAYER,
         DRAFT_LAYERS,
     ],
-    cost: "the draft's reading of n tokens; then time budget^2 to read and budget for each token written; the draft's rows of n tokens while it reads, budget rows after it",
+    cost: "the draft's reading of n tokens and its writing of lookahead; then time budget^2 to read and budget for each token written; the draft's rows of n tokens while it reads, budget rows after it",
     composes_with: &["rope", "rows"],
     invariants: &[
         "what is read is a subsequence of the prompt, of budget tokens or all of it, with the window at its end",
         "a budget of the prompt's length or more leaves the prompt as it is",
         "the order of the draft's heads does not matter",
+        "with a look-ahead, what the draft looks at while it writes counts too",
         "without smoothing and neighbours it is the window and the most important of the other tokens",
     ],
     description: "Most of a long prompt does not matter for its question, and a small model (`--draft MODEL`), or the \
@@ -113,5 +129,7 @@ fn build(values: &Values, facts: &ModelFacts) -> Result<Recipe, ParameterError> 
             "spec-pc: budget {budget} does not hold window {window}; use budget={window} or more"
         )));
     }
-    Ok(Recipe::over_rows(All, TrueDistance { reach: None }, Importance::new(window, from_layer)))
+    // The last token that the draft writes is not read any more.
+    let look_ahead = values.size("lookahead").saturating_sub(1);
+    Ok(Recipe::over_rows(All, TrueDistance { reach: None }, Importance::new(window, from_layer, look_ahead)))
 }

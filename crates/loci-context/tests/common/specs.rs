@@ -17,9 +17,9 @@ pub fn small(info: &MethodInfo) -> String {
         ("em-llm", "contiguity") => Some("0.3"),
         ("sir-llm", "surprising") => Some("60"),
         ("sir-llm", "turn") => Some("16"),
-        ("snap-kv" | "spec-kv" | "spec-pc" | "think" | "random-rows", "budget") => Some("60"),
-        ("snap-kv" | "spec-kv" | "spec-pc" | "think" | "random-rows", "window") => Some("8"),
-        ("spec-kv", "lookahead") => Some("6"),
+        ("snap-kv" | "spec-kv" | "spec-pc" | "spec-kv-pc" | "think" | "random-rows", "budget") => Some("60"),
+        ("snap-kv" | "spec-kv" | "spec-pc" | "spec-kv-pc" | "think" | "random-rows", "window") => Some("8"),
+        ("spec-kv" | "spec-pc" | "spec-kv-pc", "lookahead") => Some("6"),
         ("squeezed-attention", "sparsity") => Some("0.7"),
         ("squeezed-attention", "clusters") => Some("10"),
         ("squeezed-attention", "coarse_clusters") => Some("3"),
@@ -52,9 +52,8 @@ pub fn unbounded(info: &MethodInfo) -> String {
     let large = |name: &str| match (info.id, name) {
         (_, "window" | "recent" | "attention") => Some("4096"),
         ("hip-attention" | "recycled-attention", "rows") => Some("4096"),
-        ("sir-llm", "surprising") | ("snap-kv" | "spec-kv" | "spec-pc" | "random-rows", "budget") => {
-            Some("4200")
-        }
+        ("sir-llm", "surprising")
+        | ("snap-kv" | "spec-kv" | "spec-pc" | "spec-kv-pc" | "random-rows", "budget") => Some("4200"),
         ("spec-pc", "from_layer") => Some("1"),
         ("squeezed-attention", "sparsity") => Some("0"),
         _ => None,

@@ -1,9 +1,12 @@
 //! What happens at the end of a prompt, before the answer begins.
 
+use std::time::Instant;
+
 use loci_models::wiring::LogitsFor;
 
 use super::Session;
 use crate::control::Control;
+use crate::draft::write_on;
 use crate::error::EngineError;
 
 impl Session {
@@ -33,14 +36,35 @@ impl Session {
 
     /// The look-ahead that the memory wants to see behind what was read.
     fn look_ahead(&self, control: &Control<'_>) -> Result<Vec<u32>, EngineError> {
-        match (self.memory.look_ahead(), self.draft.as_deref()) {
+        match (self.memory.look_ahead(), self.ahead.as_deref()) {
             (0, _) => Ok(Vec::new()),
-            (count, Some((drafter, context))) => drafter.write(self, context, count, control),
+            (count, Some(ahead)) => match ahead.drafted.take() {
+                Some(written) => Ok(written),
+                None => ahead.drafter.write(self, &ahead.context, count, control),
+            },
             (_, None) => Err(EngineError::Internal(
                 "a method that looks ahead was given no draft: the session was not made by ContextOptions::session"
                     .to_owned(),
             )),
         }
+    }
+
+    /// Reads a whole prompt as a draft does, writes at most `count` tokens behind it, and lets the memory weigh the
+    /// prompt's tokens by what was looked at until then. Returns what was written.
+    pub(crate) fn look_through(
+        &mut self,
+        prompt: &[u32],
+        count: usize,
+        control: &mut Control<'_>,
+    ) -> Result<Vec<u32>, EngineError> {
+        let Some((&last, body)) = prompt.split_last() else { return Ok(Vec::new()) };
+        let started = Instant::now();
+        self.read_chunks(body, 0..prompt.len(), control, started)?;
+        self.step(last)?;
+        control.report(prompt.len(), prompt.len(), started);
+        let written = write_on(self, count, control)?;
+        self.memory.end_prompt(body.len())?;
+        Ok(written)
     }
 
     /// How much the end of the last prompt looked at each token, for a method by which a prompt is shortened.
