@@ -11,6 +11,7 @@ use loci_models::rope::RopeSchedule;
 
 use crate::heads::HeadScores;
 use crate::memory::{Footprint, RecipeMemory, Setting, footprint};
+use crate::recipes::exchange::{self, Part};
 use crate::recipes::{ModelFacts, Recipe, compose};
 use crate::registry::{ENTRIES, METHODS};
 use crate::shorten::Shortening;
@@ -19,6 +20,10 @@ use crate::shorten::Shortening;
 #[derive(Clone, Debug)]
 pub struct MethodSpec {
     values: Values,
+    /// Another method, which cuts the blocks.
+    segment: Option<Values>,
+    /// Another method, which chooses among them.
+    select: Option<Values>,
     /// Another method, whose part `keep` takes the place of its own.
     keep: Option<Values>,
     rows: Option<RowType>,
@@ -62,19 +67,25 @@ pub enum BuildError {
 
 impl MethodSpec {
     /// Reads `inf-llm:window=2048,top_k=16`, or several joined by `+`: `full+think:ratio=0.5+i4` is the method `full`
-    /// with the part `keep` of `think` and 4-bit rows.
+    /// with the part `keep` of `think` and 4-bit rows, `inf-llm+segment=em-llm:gamma=2+select=act-qkv` cuts its blocks as one
+    /// method and chooses among them as another.
     ///
     /// # Errors
     /// [`ParameterError`] for an unknown method or parameter, a value outside its domain, or a part that is given twice.
-    /// Whether the parts go together is known when the method is built.
+    /// Whether the part `keep` goes with the others is known when the method is built.
     pub fn parse(text: &str) -> Result<Self, ParameterError> {
         let mut parts = text.split('+');
         let base = parts.next().unwrap_or_default();
         let mut spec = Self::from_values(Values::parse(base, "context", METHODS)?);
         for part in parts.map(str::trim) {
-            let twice = |what: &str| {
-                ParameterError::Combination(format!("{text}: {what} is given twice; give it once"))
-            };
+            let exchanged = Part::ALL.into_iter().find_map(|kind| {
+                Some((kind, part.strip_prefix(kind.name())?.trim_start().strip_prefix('=')?))
+            });
+            if let Some((kind, name)) = exchanged {
+                spec = spec.with_part(kind, name)?;
+                continue;
+            }
+            let twice = |what: &str| twice(text, what);
             if let Some(rows) = compose::row_type(part) {
                 if spec.rows.replace(rows).is_some() {
                     return Err(twice("the number format of rows"));
@@ -99,7 +110,25 @@ impl MethodSpec {
 
     /// A method whose values were put together elsewhere (a configuration file).
     pub const fn from_values(values: Values) -> Self {
-        Self { values, keep: None, rows: None }
+        Self { values, segment: None, select: None, keep: None, rows: None }
+    }
+
+    /// The same with a part of another method: `text` is its id, or a word for what it does, and the part's parameters.
+    ///
+    /// # Errors
+    /// [`ParameterError`] with the reason why this method cannot take it.
+    pub fn with_part(mut self, part: Part, text: &str) -> Result<Self, ParameterError> {
+        let cuts = self.segment.as_ref().unwrap_or(&self.values).info();
+        let taken = match part {
+            Part::Segment => &mut self.segment,
+            Part::Select => &mut self.select,
+        };
+        if taken.is_some() {
+            return Err(twice(self.info().id, part.name()));
+        }
+        let (base, values) = exchange::take(self.values, cuts, part, text.trim())?;
+        *taken = Some(values);
+        Ok(Self { values: base, ..self })
     }
 
     /// Its declaration.
@@ -115,6 +144,11 @@ impl MethodSpec {
     /// Its parameters.
     pub const fn values(&self) -> &Values {
         &self.values
+    }
+
+    /// Whether somebody must tell it what the model thought of each token.
+    pub fn wants_signals(&self) -> bool {
+        self.segment.as_ref().unwrap_or(&self.values).info().needs.contains(&Need::Signals)
     }
 
     /// Tokens of look-ahead that it wants to have read at a prompt's end; 0: none.
@@ -199,7 +233,10 @@ impl MethodSpec {
                 known: METHODS.iter().map(|info| info.id).collect::<Vec<_>>().join(", "),
             }
         })?;
-        let recipe = (entry.build)(&self.values, &facts)?;
+        let recipe = match (&self.segment, &self.select) {
+            (None, None) => (entry.build)(&self.values, &facts)?,
+            (segment, select) => exchange::recipe(&self.values, segment.as_ref(), select.as_ref(), &facts)?,
+        };
         match &self.keep {
             Some(keep) => compose::with_keep(recipe, self.info(), keep, &facts),
             None => Ok(recipe),
@@ -210,6 +247,11 @@ impl MethodSpec {
 impl std::fmt::Display for MethodSpec {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         self.values.fmt(f)?;
+        for (part, taken) in [(Part::Segment, &self.segment), (Part::Select, &self.select)] {
+            if let Some(taken) = taken {
+                write!(f, "+{}={taken}", part.name())?;
+            }
+        }
         if let Some(keep) = &self.keep {
             write!(f, "+{keep}")?;
         }
@@ -218,4 +260,8 @@ impl std::fmt::Display for MethodSpec {
             None => Ok(()),
         }
     }
+}
+
+fn twice(text: &str, what: &str) -> ParameterError {
+    ParameterError::Combination(format!("{text}: {what} is given twice; give it once"))
 }

@@ -220,6 +220,47 @@ fn bench_prints_the_documented_object() {
 }
 
 #[test]
+fn parts_of_other_methods_work_in_every_command() {
+    let place = Place::new();
+    let around = "inf-llm:window=64,sinks=4,top_k=2,queries=32";
+    let flags = [
+        "--segment",
+        "surprise:min_block_size=4,max_block_size=16",
+        "--select",
+        "similar:recall=20",
+        "--json",
+    ];
+    let with = |command: &[&str]| place.json(&[command, &flags].concat());
+    let around_select = "inf-llm:window=64,sinks=4,queries=32";
+    let answer = with(&["ask", "text.txt", "-q", "What is the key?", "-n", "5", "--method", around_select]);
+    let label = answer["method"].as_str().unwrap();
+    assert!(label.contains("+segment=em-llm:split=surprise") && label.contains("+select=em-llm:recall=20"));
+    // What a report says can be typed, and gives the same.
+    let typed = ["ask", "text.txt", "-q", "What is the key?", "-n", "5", "--json", "--method", label];
+    let again = place.json(&typed);
+    assert_eq!((&again["method"], &again["answer"]), (&answer["method"], &answer["answer"]));
+    let said = place.run(&[&typed[..6], &typed[7..]].concat());
+    assert!(String::from_utf8_lossy(&said.stderr).contains("method inf-llm+segment=em-llm+select=em-llm ("));
+    let nll = |arguments: &[&str]| place.json(arguments)["nll"].as_f64().unwrap();
+    let (plain, cut) =
+        (["score", "flat.txt", "--json", "--method", around], ["--segment", "surprise:max_block_size=16"]);
+    assert!(nll(&plain) != nll(&[&plain[..], &cut].concat()), "other blocks, other rows, another loss");
+    for (command, at) in [
+        (&["probe", "flat.txt", "--depths", "1", "--needles", "1", "--methods"][..], "results"),
+        (&["bench", "speed", "--lengths", "200", "--repeats", "1", "--decode", "2", "--methods"], "results"),
+        (&["fit", "--length", "200", "--memory", "64MiB", "--methods"], "candidates"),
+    ] {
+        let found = with(&[command, &[around_select]].concat());
+        assert!(found[at][0]["method"].as_str().unwrap().contains("+segment=em-llm:"), "{found}");
+        assert!(found[at][0].get("error").is_none(), "{found}");
+    }
+    let flat =
+        ["bench", "flat", "--lengths", "100", "--tokens", "2", "--turns", "1", "--method", around_select];
+    assert!(with(&flat)["method"].as_str().unwrap().ends_with("+select=em-llm:recall=20,contiguity=0"));
+    assert!(with(&["run", "-p", "Hello", "-n", "3", "--method", around_select])["text"].is_string());
+}
+
+#[test]
 fn fit_recommends_what_can_then_be_read() {
     let place = Place::new();
     let short = place.json(&["fit", "--length", "200", "--answer", "20", "--memory", "64MiB", "--json"]);

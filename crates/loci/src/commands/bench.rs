@@ -13,7 +13,7 @@ use loci_engine::{ContextOptions, ContextPlan, Control, Engine, EngineError};
 use loci_models::sampling::{Sampler, SamplerConfig};
 use serde::Serialize;
 
-use crate::args::{Kv, ModelArgs, draft, methods};
+use crate::args::{Kv, ModelArgs, PartArgs, draft, methods};
 use crate::error::CliError;
 use crate::ui::{Ui, print, print_json, stop_flag};
 
@@ -64,6 +64,8 @@ struct SpeedArgs {
 /// What the memories of all measurements have in common.
 #[derive(Debug, clap::Args)]
 struct MemoryArgs {
+    #[command(flatten)]
+    parts: PartArgs,
     /// Number format of keys and values.
     #[arg(long, value_enum, default_value = "i8")]
     kv: Kv,
@@ -124,7 +126,7 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<(), CliError> {
 }
 
 fn speed(args: &SpeedArgs, ui: &Ui) -> Result<(), CliError> {
-    let specs = methods(&args.methods)?;
+    let specs = methods(&args.methods, &args.memory.parts)?;
     if specs.is_empty() || args.lengths.is_empty() || args.lengths.contains(&0) {
         return Err(CliError::usage("give at least one method and lengths of at least 1"));
     }
