@@ -95,13 +95,19 @@ impl MethodSpec {
             let id = part.split(':').next().unwrap_or(part);
             if METHODS.iter().any(|info| info.id == id) && compose::addable().iter().all(|info| info.id != id)
             {
-                let known: Vec<_> = compose::addable().iter().map(|info| info.id).collect();
                 return Err(ParameterError::Combination(format!(
-                    "{text}: {id} can only stand in front; behind a + stands one of {}, or a number format of rows: f32, f16, i8, i4",
-                    known.join(", ")
+                    "{text}: {id} can only stand in front; behind a + stands one of {}",
+                    compose::known()
                 )));
             }
-            if spec.keep.replace(Values::parse(part, "context", &compose::addable())?).is_some() {
+            let keep = Values::parse(part, "context", &compose::addable()).map_err(|error| match error {
+                ParameterError::UnknownMethod { name, .. } => ParameterError::Combination(format!(
+                    "{text}: nothing is named {name:?} that could stand behind a +; there stands one of {}",
+                    compose::known()
+                )),
+                error => error,
+            })?;
+            if spec.keep.replace(keep).is_some() {
                 return Err(twice("the part `keep`"));
             }
         }
@@ -129,6 +135,36 @@ impl MethodSpec {
         let (base, values) = exchange::take(self.values, cuts, part, text.trim())?;
         *taken = Some(values);
         Ok(Self { values: base, ..self })
+    }
+
+    /// Sets a parameter of whichever of its methods has one of that name.
+    ///
+    /// # Errors
+    /// [`ParameterError`] when none has it, when several do, or for a value outside its domain.
+    pub fn set(&mut self, name: &str, text: &str) -> Result<(), ParameterError> {
+        let parts = [&mut self.segment, &mut self.select, &mut self.keep].into_iter().flatten();
+        let mut all: Vec<&mut Values> = std::iter::once(&mut self.values).chain(parts).collect();
+        let ids: Vec<&str> = all.iter().map(|part| part.info().id).collect();
+        let ids = ids.join(" and ");
+        let having: Vec<usize> = (0..all.len()).filter(|part| all[*part].has(name)).collect();
+        match (having.as_slice(), all.as_mut_slice()) {
+            ([part], all) => all[*part].set(name, text),
+            // Its error says what there is.
+            ([], [only]) => only.set(name, text),
+            ([], all) => {
+                let known: Vec<_> = all.iter().flat_map(|part| part.names()).collect();
+                Err(ParameterError::Combination(format!(
+                    "of {ids} none has a parameter {name:?}; they have: {}",
+                    known.join(", ")
+                )))
+            }
+            (several, all) => {
+                let id = all[several[0]].info().id;
+                Err(ParameterError::Combination(format!(
+                    "of {ids} several have a parameter {name}; write it behind the one that is meant, as {id}:{name}={text}"
+                )))
+            }
+        }
     }
 
     /// Its declaration.

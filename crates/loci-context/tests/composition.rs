@@ -276,8 +276,9 @@ fn what_cannot_go_together_is_refused_with_the_reason() {
         ("full+em-llm", "can only stand in front"),
         ("full+think+snap-kv", "given twice"),
         ("full+i8+i4", "given twice"),
-        ("full+nothing", "there is no context method"),
-        ("full+", "there is no context method"),
+        ("full+nothing", "random-rows, f32, f16, i8, i4, segment=NAME, select=NAME"),
+        ("full+i3", "nothing is named \"i3\""),
+        ("full+", "could stand behind a +"),
         ("full+think:ratio=2", "ratio"),
     ] {
         let found = refusal(spec);

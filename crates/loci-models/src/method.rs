@@ -263,12 +263,12 @@ impl Values {
     /// [`ParameterError`] for an unknown parameter or a value outside its domain.
     pub fn set(&mut self, name: &str, text: &str) -> Result<(), ParameterError> {
         let method = self.info.id;
-        let known = || self.info.parameters.iter().filter(|known| self.values.contains_key(known.name));
+        let known = || self.info.parameters.iter().filter(|known| self.has(known.name));
         let parameter = known().find(|parameter| parameter.name == name).ok_or_else(|| {
             ParameterError::UnknownParameter {
                 method,
                 name: name.to_owned(),
-                known: known().map(|parameter| parameter.name).collect::<Vec<_>>().join(", "),
+                known: self.names().collect::<Vec<_>>().join(", "),
             }
         })?;
         let value = parameter.domain.read(text).ok_or_else(|| ParameterError::BadValue {
@@ -285,6 +285,16 @@ impl Values {
     /// The method these values belong to.
     pub const fn info(&self) -> &'static MethodInfo {
         self.info
+    }
+
+    /// Names of the parameters, in the order of their declaration.
+    pub fn names(&self) -> impl Iterator<Item = &'static str> + '_ {
+        self.info.parameters.iter().map(|parameter| parameter.name).filter(|name| self.has(name))
+    }
+
+    /// Whether there is a parameter of that name.
+    pub fn has(&self, name: &str) -> bool {
+        self.values.contains_key(name)
     }
 
     /// Whether the parameter was given, not left at its default.

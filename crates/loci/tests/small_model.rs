@@ -192,19 +192,8 @@ fn tokenize_and_run_print_what_programs_read() {
 fn bench_prints_the_documented_object() {
     let place = Place::new();
     let methods = "full,inf-llm:window=128,block_size=32,window";
-    let bench = place.json(&[
-        "bench",
-        "speed",
-        "--lengths",
-        "40,200",
-        "--methods",
-        methods,
-        "--repeats",
-        "2",
-        "--decode",
-        "3",
-        "--json",
-    ]);
+    let speed = ["bench", "speed", "--lengths", "40,200", "--repeats", "2", "--decode", "3", "--json"];
+    let bench = place.json(&[&speed[..], &["--methods", methods]].concat());
     let results = bench["results"].as_array().unwrap();
     assert_eq!(results.len(), 6);
     assert_eq!(results[1]["requested"], "inf-llm:window=128,block_size=32");
@@ -261,7 +250,6 @@ fn bench_measures_each_method_in_a_process_of_its_own() {
     let (alone, after) =
         (peaks("window:window=64"), peaks("inf-llm:window=64,queries=32,block_size=16,window:window=64"));
     let ([alone], [large, after]) = (alone.as_slice(), after.as_slice()) else { return };
-    println!("{alone} {large} {after}");
     assert!(*large > alone + (2 << 20), "the first method is to need more: {large} and {alone}");
     assert!(*after < alone + (1 << 20), "{after} bytes behind another method, {alone} alone");
 }
