@@ -33,4 +33,5 @@ mod parallel;
 mod queries;
 mod saved;
 
+pub use recipes::exchange::Part;
 pub use spec::{BuildContext, BuildError, MethodSpec};

@@ -11,6 +11,7 @@ use loci_models::rope::RopeSchedule;
 
 use crate::heads::HeadScores;
 use crate::memory::{Footprint, RecipeMemory, Setting, footprint};
+use crate::recipes::exchange::{self, Part};
 use crate::recipes::{ModelFacts, Recipe, compose, full, spec_kv_pc, spec_pc};
 use crate::registry::{ENTRIES, METHODS};
 use crate::shorten::Shortening;
@@ -19,6 +20,10 @@ use crate::shorten::Shortening;
 #[derive(Clone, Debug)]
 pub struct MethodSpec {
     values: Values,
+    /// Another method, which cuts the blocks.
+    segment: Option<Values>,
+    /// Another method, which chooses among them.
+    select: Option<Values>,
     /// Another method, whose part `keep` takes the place of its own.
     keep: Option<Values>,
     rows: Option<RowType>,
@@ -62,19 +67,25 @@ pub enum BuildError {
 
 impl MethodSpec {
     /// Reads `inf-llm:window=2048,top_k=16`, or several joined by `+`: `full+think:ratio=0.5+i4` is the method `full`
-    /// with the part `keep` of `think` and 4-bit rows.
+    /// with the part `keep` of `think` and 4-bit rows, `inf-llm+segment=em-llm:gamma=2+select=act-qkv` cuts its blocks as one
+    /// method and chooses among them as another.
     ///
     /// # Errors
     /// [`ParameterError`] for an unknown method or parameter, a value outside its domain, or a part that is given twice.
-    /// Whether the parts go together is known when the method is built.
+    /// Whether the part `keep` goes with the others is known when the method is built.
     pub fn parse(text: &str) -> Result<Self, ParameterError> {
         let mut parts = text.split('+');
         let base = parts.next().unwrap_or_default();
         let mut spec = Self::from_values(Values::parse(base, "context", METHODS)?);
         for part in parts.map(str::trim) {
-            let twice = |what: &str| {
-                ParameterError::Combination(format!("{text}: {what} is given twice; give it once"))
-            };
+            let exchanged = Part::ALL.into_iter().find_map(|kind| {
+                Some((kind, part.strip_prefix(kind.name())?.trim_start().strip_prefix('=')?))
+            });
+            if let Some((kind, name)) = exchanged {
+                spec = spec.with_part(kind, name)?;
+                continue;
+            }
+            let twice = |what: &str| twice(text, what);
             if let Some(rows) = compose::row_type(part) {
                 if spec.rows.replace(rows).is_some() {
                     return Err(twice("the number format of rows"));
@@ -84,13 +95,19 @@ impl MethodSpec {
             let id = part.split(':').next().unwrap_or(part);
             if METHODS.iter().any(|info| info.id == id) && compose::addable().iter().all(|info| info.id != id)
             {
-                let known: Vec<_> = compose::addable().iter().map(|info| info.id).collect();
                 return Err(ParameterError::Combination(format!(
-                    "{text}: {id} can only stand in front; behind a + stands one of {}, or a number format of rows: f32, f16, i8, i4",
-                    known.join(", ")
+                    "{text}: {id} can only stand in front; behind a + stands one of {}",
+                    compose::known()
                 )));
             }
-            if spec.keep.replace(Values::parse(part, "context", &compose::addable())?).is_some() {
+            let keep = Values::parse(part, "context", &compose::addable()).map_err(|error| match error {
+                ParameterError::UnknownMethod { name, .. } => ParameterError::Combination(format!(
+                    "{text}: nothing is named {name:?} that could stand behind a +; there stands one of {}",
+                    compose::known()
+                )),
+                error => error,
+            })?;
+            if spec.keep.replace(keep).is_some() {
                 return Err(twice("the part `keep`"));
             }
         }
@@ -99,7 +116,55 @@ impl MethodSpec {
 
     /// A method whose values were put together elsewhere (a configuration file).
     pub const fn from_values(values: Values) -> Self {
-        Self { values, keep: None, rows: None }
+        Self { values, segment: None, select: None, keep: None, rows: None }
+    }
+
+    /// The same with a part of another method: `text` is its id, or a word for what it does, and the part's parameters.
+    ///
+    /// # Errors
+    /// [`ParameterError`] with the reason why this method cannot take it.
+    pub fn with_part(mut self, part: Part, text: &str) -> Result<Self, ParameterError> {
+        let cuts = self.segment.as_ref().unwrap_or(&self.values).info();
+        let taken = match part {
+            Part::Segment => &mut self.segment,
+            Part::Select => &mut self.select,
+        };
+        if taken.is_some() {
+            return Err(twice(self.info().id, part.name()));
+        }
+        let (base, values) = exchange::take(self.values, cuts, part, text.trim())?;
+        *taken = Some(values);
+        Ok(Self { values: base, ..self })
+    }
+
+    /// Sets a parameter of whichever of its methods has one of that name.
+    ///
+    /// # Errors
+    /// [`ParameterError`] when none has it, when several do, or for a value outside its domain.
+    pub fn set(&mut self, name: &str, text: &str) -> Result<(), ParameterError> {
+        let parts = [&mut self.segment, &mut self.select, &mut self.keep].into_iter().flatten();
+        let mut all: Vec<&mut Values> = std::iter::once(&mut self.values).chain(parts).collect();
+        let ids: Vec<&str> = all.iter().map(|part| part.info().id).collect();
+        let ids = ids.join(" and ");
+        let having: Vec<usize> = (0..all.len()).filter(|part| all[*part].has(name)).collect();
+        match (having.as_slice(), all.as_mut_slice()) {
+            ([part], all) => all[*part].set(name, text),
+            // Its error says what there is.
+            ([], [only]) => only.set(name, text),
+            ([], all) => {
+                let known: Vec<_> = all.iter().flat_map(|part| part.names()).collect();
+                Err(ParameterError::Combination(format!(
+                    "of {ids} none has a parameter {name:?}; they have: {}",
+                    known.join(", ")
+                )))
+            }
+            (several, all) => {
+                let id = all[several[0]].info().id;
+                Err(ParameterError::Combination(format!(
+                    "of {ids} several have a parameter {name}; write it behind the one that is meant, as {id}:{name}={text}"
+                )))
+            }
+        }
     }
 
     /// Its declaration.
@@ -115,6 +180,11 @@ impl MethodSpec {
     /// Its parameters.
     pub const fn values(&self) -> &Values {
         &self.values
+    }
+
+    /// Whether somebody must tell it what the model thought of each token.
+    pub fn wants_signals(&self) -> bool {
+        self.segment.as_ref().unwrap_or(&self.values).info().needs.contains(&Need::Signals)
     }
 
     /// Tokens of look-ahead that it wants to have read at a prompt's end; 0: none.
@@ -140,14 +210,14 @@ impl MethodSpec {
             return Ok(self.shortening().map(|_| self.clone()));
         }
         let values = spec_kv_pc::look_through(&self.values)?;
-        Ok(Some(Self { values, keep: None, rows: self.rows }))
+        Ok(Some(Self { rows: self.rows, ..Self::from_values(values) }))
     }
 
     /// The method by which the model reads a prompt, or what was left of it: this one, unless its work is done before.
     #[must_use]
     pub fn reading(&self) -> Self {
         if self.shortening().is_some() && !self.info().needs.contains(&Need::Queries) {
-            return Self { values: Values::defaults(&full::INFO), keep: None, rows: self.rows };
+            return Self { rows: self.rows, ..Self::from_values(Values::defaults(&full::INFO)) };
         }
         self.clone()
     }
@@ -220,7 +290,10 @@ impl MethodSpec {
                 known: METHODS.iter().map(|info| info.id).collect::<Vec<_>>().join(", "),
             }
         })?;
-        let recipe = (entry.build)(&self.values, &facts)?;
+        let recipe = match (&self.segment, &self.select) {
+            (None, None) => (entry.build)(&self.values, &facts)?,
+            (segment, select) => exchange::recipe(&self.values, segment.as_ref(), select.as_ref(), &facts)?,
+        };
         match &self.keep {
             Some(keep) => compose::with_keep(recipe, self.info(), keep, &facts),
             None => Ok(recipe),
@@ -231,6 +304,11 @@ impl MethodSpec {
 impl std::fmt::Display for MethodSpec {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         self.values.fmt(f)?;
+        for (part, taken) in [(Part::Segment, &self.segment), (Part::Select, &self.select)] {
+            if let Some(taken) = taken {
+                write!(f, "+{}={taken}", part.name())?;
+            }
+        }
         if let Some(keep) = &self.keep {
             write!(f, "+{keep}")?;
         }
@@ -239,4 +317,8 @@ impl std::fmt::Display for MethodSpec {
             None => Ok(()),
         }
     }
+}
+
+fn twice(text: &str, what: &str) -> ParameterError {
+    ParameterError::Combination(format!("{text}: {what} is given twice; give it once"))
 }

@@ -4,7 +4,7 @@
 
 mod common;
 
-use common::specs::{small, unbounded};
+use common::specs::{all_small, all_unbounded};
 use common::{Numbers, Stream, build, chunk_ends, context, largest_difference, prompt_then_singles};
 use loci_context::registry::METHODS;
 use loci_context::{BuildError, MethodSpec};
@@ -44,9 +44,9 @@ fn a_window_over_everything_equals_full_attention() {
     let stream = stream(1);
     let cuts = prompt_then_singles(400, N);
     let full = stream.run(&mut *build("full", context(SHAPE, 2)), &cuts);
-    for info in METHODS {
-        let out = stream.run(&mut *build(&unbounded(info), context(SHAPE, 2)), &cuts);
-        assert!(largest_difference(&full, &out) < 1e-4, "{}", info.id);
+    for spec in all_unbounded() {
+        let out = stream.run(&mut *build(&spec, context(SHAPE, 2)), &cuts);
+        assert!(largest_difference(&full, &out) < 1e-4, "{spec}");
     }
 }
 
@@ -54,8 +54,7 @@ fn a_window_over_everything_equals_full_attention() {
 fn chunks_do_not_matter() {
     let stream = stream(2);
     let mut numbers = Numbers::new(3);
-    for info in METHODS {
-        let spec = small(info);
+    for spec in all_small() {
         let whole = stream.run(&mut *build(&spec, context(SHAPE, 2)), &prompt_then_singles(410, N));
         for _ in 0..4 {
             let cuts = random_cuts(&spec, &mut numbers, 410);
@@ -70,7 +69,7 @@ fn a_last_group_of_one_token_is_no_token_that_comes_alone() {
     // Methods without groups of their own read prompts in groups of 256; those that treat a token that comes alone in
     // another way must not take the last one of this chunk for one.
     let stream = stream(16);
-    for spec in METHODS.iter().map(|info| small(info)).filter(|spec| multiple(spec) == 1) {
+    for spec in all_small().into_iter().filter(|spec| multiple(spec) == 1) {
         let short = stream.run(&mut *build(&spec, context(SHAPE, 2)), &[257]);
         let long = stream.run(&mut *build(&spec, context(SHAPE, 2)), &[259]);
         assert!(stream.difference(&short, &long, 0..257) < 1e-4, "{spec}");
@@ -79,15 +78,15 @@ fn a_last_group_of_one_token_is_no_token_that_comes_alone() {
 
 #[test]
 fn odd_lengths_and_empty_chunks_work() {
-    for info in METHODS {
+    for spec in all_small() {
         for n in [1, 2, 15, 16, 17, 49, 50, 51, 63, 64, 65, 129] {
             let stream = Stream::new(SHAPE, n, n as u64, 3.0);
-            let mut memory = build(&small(info), context(SHAPE, 2));
+            let mut memory = build(&spec, context(SHAPE, 2));
             assert!(memory.is_empty());
             let mut none = vec![Vec::new(); SHAPE.layers];
             stream.feed(&mut *memory, 0, 0, &mut none).unwrap();
             let out = stream.run(&mut *memory, &[n]);
-            assert!(out.iter().flatten().all(|x| x.is_finite()), "{} with {n} tokens", info.id);
+            assert!(out.iter().flatten().all(|x| x.is_finite()), "{spec} with {n} tokens");
             assert_eq!(memory.len(), n);
         }
     }
@@ -98,10 +97,10 @@ fn weights_of_a_query_sum_to_one() {
     // With all values 1, attention gives 1, unless a key is left out of the sum or counted twice in it.
     let mut stream = stream(4);
     stream.v.iter_mut().flatten().for_each(|x| *x = 1.0);
-    for info in METHODS {
-        let out = stream.run(&mut *build(&small(info), context(SHAPE, 2)), &prompt_then_singles(400, N));
+    for spec in all_small() {
+        let out = stream.run(&mut *build(&spec, context(SHAPE, 2)), &prompt_then_singles(400, N));
         for x in out.iter().flatten() {
-            assert!((x - 1.0).abs() < 1e-5, "{}: {x}", info.id);
+            assert!((x - 1.0).abs() < 1e-5, "{spec}: {x}");
         }
     }
 }
@@ -110,16 +109,16 @@ fn weights_of_a_query_sum_to_one() {
 fn threads_do_not_matter_bit_by_bit() {
     let stream = stream(5);
     let cuts = prompt_then_singles(400, N);
-    for info in METHODS {
+    for spec in all_small() {
         for row_type in RowType::ALL {
             let run = |threads| {
                 let mut context = context(SHAPE, threads);
                 context.row_type = row_type;
-                stream.run(&mut *build(&small(info), context), &cuts)
+                stream.run(&mut *build(&spec, context), &cuts)
             };
             let one = run(1);
-            assert_eq!(one, run(3), "{} with rows {}", info.id, row_type.name());
-            assert_eq!(one, run(1), "{} run twice", info.id);
+            assert_eq!(one, run(3), "{spec} with rows {}", row_type.name());
+            assert_eq!(one, run(1), "{spec} run twice");
         }
     }
 }
@@ -128,15 +127,15 @@ fn threads_do_not_matter_bit_by_bit() {
 fn instruction_sets_agree() {
     let stream = stream(6);
     let cuts = prompt_then_singles(400, N);
-    for info in METHODS {
+    for spec in all_small() {
         let run = |isa| {
             let mut context = context(SHAPE, 2);
             context.isa = isa;
-            stream.run(&mut *build(&small(info), context), &cuts)
+            stream.run(&mut *build(&spec, context), &cuts)
         };
         let portable = run(Isa::Portable);
         for isa in Isa::available() {
-            assert!(largest_difference(&portable, &run(isa)) < 1e-4, "{} on {}", info.id, isa.name());
+            assert!(largest_difference(&portable, &run(isa)) < 1e-4, "{spec} on {}", isa.name());
         }
     }
 }
@@ -161,8 +160,7 @@ fn rows_of_fewer_bits_stay_close() {
 fn a_fork_and_its_origin_go_their_own_ways() {
     let stream = stream(8);
     let other = Stream::new(SHAPE, N, 99, 3.0);
-    for info in METHODS {
-        let spec = small(info);
+    for spec in all_small() {
         let whole = stream.run(&mut *build(&spec, context(SHAPE, 2)), &[304, 305, N]);
         let mut memory = build(&spec, context(SHAPE, 2));
         stream.run(&mut *memory, &[304]);
@@ -182,7 +180,7 @@ fn truncating_equals_never_having_read_further() {
     // Without lists that serve for several tokens, a search still depends on the whole group of queries.
     let searched_anew =
         "hip-attention:sinks=6,window=50,rows=24,queries=16,dense_layers=1,refresh=1".to_owned();
-    for spec in METHODS.iter().map(|info| small(info)).chain([searched_anew]) {
+    for spec in all_small().into_iter().chain([searched_anew]) {
         let whole = stream.run(&mut *build(&spec, context(SHAPE, 2)), &[304, 320, N]);
         // Not 319: the last token would come alone, and some methods recall more for such a token.
         for to in [0, 1, 304, 310, 318, 320, 400] {
@@ -211,9 +209,8 @@ fn full_attention_truncates_without_reading_again() {
 #[test]
 fn saved_and_restored_equals_never_saved() {
     let stream = stream(11);
-    for info in METHODS {
+    for spec in all_small() {
         for row_type in [RowType::F32, RowType::I8, RowType::I4] {
-            let spec = small(info);
             let context = || {
                 let mut context = context(SHAPE, 2);
                 context.row_type = row_type;
@@ -243,23 +240,23 @@ fn saved_and_restored_equals_never_saved() {
 #[test]
 fn the_report_adds_up() {
     let stream = stream(12);
-    for info in METHODS {
-        let mut memory = build(&small(info), context(SHAPE, 2));
+    for spec in all_small() {
+        let mut memory = build(&spec, context(SHAPE, 2));
         stream.run(&mut *memory, &[400]);
         memory.record_evidence(true);
         // Of so many queries the shares are those of all.
         stream.run(&mut *memory, &(401..=416).collect::<Vec<_>>());
         let mass = |memory: &dyn ContextMemory| memory.evidence().iter().map(|found| found.mass).sum::<f32>();
         let sum = mass(&*memory);
-        assert!((sum - 1.0).abs() < 1e-3, "{}: the evidence sums to {sum}", info.id);
+        assert!((sum - 1.0).abs() < 1e-3, "{spec}: the evidence sums to {sum}");
         stream.run(&mut *memory, &(417..=N).collect::<Vec<_>>());
         let report = memory.report();
-        assert_eq!(report.read, N, "{}", info.id);
-        assert_eq!(report.kept + report.compressed + report.dropped, report.read, "{}", info.id);
+        assert_eq!(report.read, N, "{spec}");
+        assert_eq!(report.kept + report.compressed + report.dropped, report.read, "{spec}");
         assert!(report.recalled <= report.read);
         // Of more queries they are the largest that some in a row gave.
-        assert!(mass(&*memory) > 1.0 - 1e-3, "{}: mass was lost", info.id);
-        assert!(memory.evidence().iter().all(|found| found.mass < 1.0 + 1e-3), "{}: more than all", info.id);
+        assert!(mass(&*memory) > 1.0 - 1e-3, "{spec}: mass was lost");
+        assert!(memory.evidence().iter().all(|found| found.mass < 1.0 + 1e-3), "{spec}: more than all");
         let mut ranges: Vec<_> = memory.evidence().into_iter().map(|evidence| evidence.tokens).collect();
         ranges.sort_by_key(|range| range.start);
         assert!(ranges.windows(2).all(|pair| pair[0].end <= pair[1].start), "evidence overlaps");
@@ -270,8 +267,7 @@ fn the_report_adds_up() {
 fn a_budget_holds_and_changes_nothing() {
     let stream = Stream::new(SHAPE, LONG, 13, 3.0);
     let cuts = prompt_then_singles(LONG - 20, LONG);
-    for info in METHODS {
-        let spec = small(info);
+    for spec in all_small() {
         let mut free = build(&spec, context(SHAPE, 2));
         let expected = stream.run(&mut *free, &cuts);
         let least = match MethodSpec::parse(&spec).unwrap().build(with_budget(1, LONG)) {
@@ -293,7 +289,7 @@ fn a_budget_holds_and_changes_nothing() {
             }
         }
         assert_eq!(expected, out, "{spec}: cold pages changed the result");
-        if info.id == "inf-llm" {
+        if spec.starts_with("inf-llm:") {
             assert!(memory.bytes() < free.bytes(), "no page is cold: this budget tests nothing");
         }
     }

@@ -10,13 +10,20 @@ use loci_context::{BuildError, MethodSpec};
 use loci_kernels::counting::Counting;
 use loci_kernels::tiles::RowType;
 use loci_models::memory::{AttentionShape, MemoryError};
-use loci_models::method::MethodInfo;
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting::new();
 
 const SHAPE: AttentionShape = AttentionShape { layers: 4, heads: 4, kv_heads: 2, head_dim: 32 };
 const N: usize = 3000;
+
+/// Methods with parts of others.
+const EXCHANGED: &[&str] = &[
+    "long-heads:chunk_size=32,attention=256+segment=surprise:min_block_size=8,max_block_size=32",
+    "inf-llm:window=256,sinks=16,top_k=8,queries=64+segment=surprise:min_block_size=8,max_block_size=32,refine=modularity",
+    "em-llm:window=256,sinks=16,queries=64,recall=128,contiguity=0.3+segment=fixed:block_size=32",
+    "em-llm:window=256,sinks=16,queries=64,min_block_size=8,max_block_size=32+select=activation:top_k=8,history=10",
+];
 
 /// Small buffers of fixed size that lie beside the counted bytes: tables of angles, lists of tasks.
 const SLACK: usize = 64 << 10;
@@ -46,16 +53,17 @@ fn spec(id: &str) -> String {
 fn the_allocators_peak_stays_below_the_budget() {
     let stream = Stream::new(SHAPE, N, 1, 3.0);
     for row_type in [RowType::I8, RowType::I4] {
-        METHODS.iter().for_each(|info| check(info, row_type, &stream));
+        METHODS.iter().for_each(|info| check(&spec(info.id), row_type, &stream));
+        EXCHANGED.iter().for_each(|spec| check(spec, row_type, &stream));
     }
 }
 
-fn check(info: &MethodInfo, row_type: RowType, stream: &Stream) {
-    let spec = MethodSpec::parse(&spec(info.id)).unwrap();
+fn check(text: &str, row_type: RowType, stream: &Stream) {
+    let spec = MethodSpec::parse(text).unwrap();
     let mut probe = context(SHAPE, 2);
     (probe.row_type, probe.budget, probe.planned_tokens) = (row_type, Some(1), N);
     let Err(BuildError::Memory(MemoryError::Budget { needed, .. })) = spec.build(probe.clone()) else {
-        panic!("{}: a budget of one byte was not refused", info.id)
+        panic!("{text}: a budget of one byte was not refused")
     };
     probe.budget = Some(needed);
     let mut outputs: Vec<Vec<f32>> =
@@ -76,6 +84,6 @@ fn check(info: &MethodInfo, row_type: RowType, stream: &Stream) {
     // Each thread unpacks 4-bit rows into buffers of its own: four tiles of keys and four of values.
     let unpacked =
         if row_type == RowType::I4 { 3 * 8 * 16 * RowType::I8.key_bytes(SHAPE.head_dim) } else { 0 };
-    assert!(used <= needed + SLACK + unpacked, "{}: the peak is {used} bytes, the budget {needed}", info.id);
-    println!("{}: budget {needed}, peak {used}", info.id);
+    assert!(used <= needed + SLACK + unpacked, "{text}: the peak is {used} bytes, the budget {needed}");
+    println!("{text}: budget {needed}, peak {used}");
 }

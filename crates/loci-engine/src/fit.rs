@@ -6,7 +6,7 @@
 use loci_context::MethodSpec;
 use loci_context::registry::METHODS;
 use loci_kernels::tiles::RowType;
-use loci_models::method::{Exactness, MethodInfo, Need, Value};
+use loci_models::method::{Exactness, MethodInfo, Value};
 use serde::Serialize;
 
 use crate::context::ContextOptions;
@@ -190,7 +190,7 @@ fn candidate(
     method: &MethodSpec,
     row_type: RowType,
 ) -> Result<Candidate, EngineError> {
-    let signals = method.info().needs.contains(&Need::Signals);
+    let signals = method.wants_signals();
     let tokens = request.length.saturating_add(request.answer);
     let beside = engine.model().bytes()
         + engine.model().step_bytes(DEFAULT_CHUNK.min(request.length), signals)

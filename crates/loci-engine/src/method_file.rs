@@ -6,6 +6,9 @@
 //! window = 2048
 //! top_k = 16
 //! ```
+//!
+//! With an id of several methods, such as `snap-kv+i4` or `inf-llm+segment=em-llm`, a parameter goes to the one that has it;
+//! where several have it, it stands in the id itself: `id = "snap-kv:window=32+think"`.
 
 use std::path::{Path, PathBuf};
 
@@ -50,12 +53,17 @@ pub enum MethodFileError {
 pub fn read(path: &Path) -> Result<MethodSpec, MethodFileError> {
     let text = std::fs::read_to_string(path)
         .map_err(|source| MethodFileError::Read { path: path.to_owned(), source })?;
-    let typed = as_typed(&text).map_err(|reason| MethodFileError::Form { path: path.to_owned(), reason })?;
-    MethodSpec::parse(&typed).map_err(|source| MethodFileError::Parameter { path: path.to_owned(), source })
+    let (id, parameters) =
+        method(&text).map_err(|reason| MethodFileError::Form { path: path.to_owned(), reason })?;
+    let spec = MethodSpec::parse(&id).and_then(|mut spec| {
+        parameters.iter().try_for_each(|(name, value)| spec.set(name, value))?;
+        Ok(spec)
+    });
+    spec.map_err(|source| MethodFileError::Parameter { path: path.to_owned(), source })
 }
 
-/// The method as one would type it: `id:name=value,…`.
-fn as_typed(text: &str) -> Result<String, String> {
+/// The id of a file's method, and its parameters as one would type them.
+fn method(text: &str) -> Result<(String, Vec<(String, String)>), String> {
     let file: toml::Table = text.parse().map_err(|error: toml::de::Error| error.to_string())?;
     if let Some(other) = file.keys().find(|key| *key != "method") {
         return Err(format!("{other:?} means nothing here"));
@@ -66,7 +74,7 @@ fn as_typed(text: &str) -> Result<String, String> {
     let Some(toml::Value::String(id)) = method.get("id") else {
         return Err("[method] has no id".to_owned());
     };
-    let mut items = Vec::new();
+    let mut parameters = Vec::new();
     for (name, value) in method.iter().filter(|(name, _)| *name != "id") {
         let value = match value {
             toml::Value::String(word) if !word.contains([',', '=']) => word.clone(),
@@ -75,23 +83,47 @@ fn as_typed(text: &str) -> Result<String, String> {
             toml::Value::Boolean(flag) => flag.to_string(),
             other => return Err(format!("{name} = {other} is neither a number, a word nor true or false")),
         };
-        items.push(format!("{name}={value}"));
+        parameters.push((name.clone(), value));
     }
-    Ok(if items.is_empty() { id.clone() } else { format!("{id}:{}", items.join(",")) })
+    Ok((id.clone(), parameters))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::as_typed;
+    use super::{method, read};
 
     #[test]
-    fn a_table_becomes_the_typed_form() {
+    fn a_table_becomes_id_and_parameters() {
         let text = "[method]\nid = \"inf-llm\"\nwindow = 2048\ndecay = 0.5\nexact = true\nindex = \"mean\"\n";
-        let mut parts: Vec<String> =
-            as_typed(text).unwrap().strip_prefix("inf-llm:").unwrap().split(',').map(str::to_owned).collect();
-        parts.sort();
-        assert_eq!(parts, ["decay=0.5", "exact=true", "index=mean", "window=2048"]);
-        assert_eq!(as_typed("[method]\nid = \"full\"").unwrap(), "full");
+        let (id, mut parameters) = method(text).unwrap();
+        parameters.sort();
+        let typed: Vec<String> = parameters.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        assert_eq!(id, "inf-llm");
+        assert_eq!(typed, ["decay=0.5", "exact=true", "index=mean", "window=2048"]);
+        assert_eq!(method("[method]\nid = \"full\"").unwrap(), ("full".to_owned(), Vec::new()));
+    }
+
+    #[test]
+    fn parameters_go_to_the_part_that_has_them() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("method.toml");
+        let of = |id: &str, rest: &str| {
+            std::fs::write(&path, format!("[method]\nid = \"{id}\"\n{rest}")).unwrap();
+            read(&path).map(|spec| spec.to_string()).map_err(|error| error.to_string())
+        };
+        let cut = of("inf-llm+segment=surprise+i4", "window = 1024\ngamma = 2.5").unwrap();
+        assert!(cut.contains("window=1024") && cut.contains("gamma=2.5") && cut.ends_with("+i4"), "{cut}");
+        assert!(of("full+think", "ratio = 0.3").unwrap().contains("+think:ratio=0.3"));
+        let both = of("snap-kv+think", "budget = 100").unwrap_err();
+        assert!(
+            both.contains("several have a parameter budget") && both.contains("snap-kv:budget=100"),
+            "{both}"
+        );
+        assert!(of("snap-kv:budget=100+think", "ratio = 0.3").unwrap().starts_with("snap-kv:budget=100,"));
+        let none = of("full+think", "windo = 3").unwrap_err();
+        assert!(none.contains("full and think none has a parameter \"windo\""), "{none}");
+        // What another method cuts is not cut by block_size.
+        assert!(of("inf-llm+segment=surprise", "block_size = 32").unwrap_err().contains("block_size"));
     }
 
     #[test]
@@ -105,7 +137,7 @@ mod tests {
             ("[method]\nid = \"full\"\nword = \"a,b=3\"", "word"),
             ("[method", "expected"),
         ] {
-            let found = as_typed(text).unwrap_err();
+            let found = method(text).unwrap_err();
             assert!(found.contains(reason), "{text:?}: {found}");
         }
     }

@@ -232,12 +232,29 @@ impl Values {
             }
         })?;
         let mut values = Self::defaults(info);
-        for item in rest.split(',').filter(|item| !item.trim().is_empty()) {
+        values.set_all(rest)?;
+        Ok(values)
+    }
+
+    /// Those of the parameters that `keeps` says; there are no others then.
+    #[must_use]
+    pub fn filtered(mut self, keeps: impl Fn(&str) -> bool) -> Self {
+        self.values.retain(|name, _| keeps(name));
+        self.given.retain(|name| keeps(name));
+        self
+    }
+
+    /// Sets what `name=value,…` says.
+    ///
+    /// # Errors
+    /// [`ParameterError`] for what is not of this form, an unknown parameter or a value outside its domain.
+    pub fn set_all(&mut self, text: &str) -> Result<(), ParameterError> {
+        for item in text.split(',').filter(|item| !item.trim().is_empty()) {
             let (name, value) =
                 item.split_once('=').ok_or_else(|| ParameterError::Syntax { text: item.to_owned() })?;
-            values.set(name.trim(), value.trim())?;
+            self.set(name.trim(), value.trim())?;
         }
-        Ok(values)
+        Ok(())
     }
 
     /// Sets one parameter from text.
@@ -246,20 +263,14 @@ impl Values {
     /// [`ParameterError`] for an unknown parameter or a value outside its domain.
     pub fn set(&mut self, name: &str, text: &str) -> Result<(), ParameterError> {
         let method = self.info.id;
-        let parameter =
-            self.info.parameters.iter().find(|parameter| parameter.name == name).ok_or_else(|| {
-                ParameterError::UnknownParameter {
-                    method,
-                    name: name.to_owned(),
-                    known: self
-                        .info
-                        .parameters
-                        .iter()
-                        .map(|parameter| parameter.name)
-                        .collect::<Vec<_>>()
-                        .join(", "),
-                }
-            })?;
+        let known = || self.info.parameters.iter().filter(|known| self.has(known.name));
+        let parameter = known().find(|parameter| parameter.name == name).ok_or_else(|| {
+            ParameterError::UnknownParameter {
+                method,
+                name: name.to_owned(),
+                known: self.names().collect::<Vec<_>>().join(", "),
+            }
+        })?;
         let value = parameter.domain.read(text).ok_or_else(|| ParameterError::BadValue {
             method,
             name: name.to_owned(),
@@ -274,6 +285,16 @@ impl Values {
     /// The method these values belong to.
     pub const fn info(&self) -> &'static MethodInfo {
         self.info
+    }
+
+    /// Names of the parameters, in the order of their declaration.
+    pub fn names(&self) -> impl Iterator<Item = &'static str> + '_ {
+        self.info.parameters.iter().map(|parameter| parameter.name).filter(|name| self.has(name))
+    }
+
+    /// Whether there is a parameter of that name.
+    pub fn has(&self, name: &str) -> bool {
+        self.values.contains_key(name)
     }
 
     /// Whether the parameter was given, not left at its default.

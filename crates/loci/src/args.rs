@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::ValueEnum;
-use loci_context::MethodSpec;
 use loci_context::registry::METHODS;
+use loci_context::{MethodSpec, Part};
 use loci_engine::model_store::{DEFAULT_MODEL, resolve};
 use loci_engine::{ContextOptions, Draft, Engine, GenerateOptions, method_file, size};
 use loci_kernels::tiles::RowType;
@@ -75,6 +75,50 @@ pub(crate) enum Weigh {
     All,
 }
 
+/// Parts of other methods.
+#[derive(Debug, clap::Args)]
+pub(crate) struct PartArgs {
+    /// Cut blocks as another method does, with parameters if wanted: surprise (em-llm), fixed (inf-llm), act-qkv. The method
+    /// is inf-llm, em-llm, act-qkv or long-heads; the same as --method inf-llm+segment=surprise.
+    #[arg(long, value_name = "NAME")]
+    segment: Option<String>,
+    /// Choose blocks as another method does: top-blocks (inf-llm), similar (em-llm), activation (act-qkv); the same as
+    /// --method inf-llm+select=similar.
+    #[arg(long, value_name = "NAME")]
+    select: Option<String>,
+}
+
+impl PartArgs {
+    fn given(&self) -> impl Iterator<Item = (Part, &str)> {
+        [(Part::Segment, &self.segment), (Part::Select, &self.select)]
+            .into_iter()
+            .filter_map(|(part, name)| Some((part, name.as_deref()?)))
+    }
+
+    /// Refuses them where no method is named; `way_out` names one.
+    pub(crate) fn none(&self, way_out: &str) -> Result<(), CliError> {
+        match self.given().next() {
+            None => Ok(()),
+            Some((part, name)) => Err(CliError::usage(format!(
+                "--{} {name} changes a method, and none is named; add {way_out}",
+                part.name()
+            ))),
+        }
+    }
+
+    /// The method with these parts.
+    fn in_method(&self, method: MethodSpec) -> Result<MethodSpec, CliError> {
+        Ok(self.given().try_fold(method, |method, (part, name)| method.with_part(part, name))?)
+    }
+
+    /// The method as one would type it with these parts, in front of what is joined already.
+    fn typed(&self, method: &str) -> String {
+        let (base, joined) = method.split_at(method.find('+').unwrap_or(method.len()));
+        let parts: String = self.given().map(|(part, name)| format!("+{}={name}", part.name())).collect();
+        format!("{base}{parts}{joined}")
+    }
+}
+
 /// How the context is held.
 #[derive(Debug, clap::Args)]
 pub(crate) struct ContextArgs {
@@ -86,6 +130,8 @@ pub(crate) struct ContextArgs {
     /// TOML file with a table [method]: id and parameters.
     #[arg(long, value_name = "FILE")]
     pub(crate) method_file: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) parts: PartArgs,
     /// Position schedule, such as yarn:factor=4 [default: the model's own].
     #[arg(long, value_name = "SCHEDULE")]
     pub(crate) rope: Option<String>,
@@ -112,12 +158,20 @@ impl ContextArgs {
     /// What was asked for, checked as far as it can be without a model.
     pub(crate) fn options(&self) -> Result<ContextOptions, CliError> {
         let method = match (&self.method, &self.method_file) {
-            (_, Some(file)) => Some(method_file::read(file)?),
-            (Some(text), None) => Some(method(text)?),
-            (None, None) => None,
+            (_, Some(file)) => method_file::read(file)?,
+            (Some(text), None) => method(text)?,
+            (None, None) => {
+                self.parts.none("--method inf-llm")?;
+                return self.shared();
+            }
         };
+        Ok(ContextOptions { method: Some(self.parts.in_method(method)?), ..self.shared()? })
+    }
+
+    /// The same without a method.
+    fn shared(&self) -> Result<ContextOptions, CliError> {
         Ok(ContextOptions {
-            method,
+            method: None,
             rope: self.rope.as_deref().map(RopeSpec::parse).transpose()?,
             row_type: self.kv.into(),
             budget: self.budget,
@@ -125,6 +179,15 @@ impl ContextArgs {
             heads: self.heads.clone(),
             draft: None,
         })
+    }
+
+    /// What several methods that are compared have in common, and the methods that `text` lists.
+    pub(crate) fn several(&self, text: &str) -> Result<(ContextOptions, Vec<MethodSpec>), CliError> {
+        if self.method.is_some() || self.method_file.is_some() {
+            return Err(CliError::usage("methods are compared here; name them with --methods"));
+        }
+        let methods = methods(text, &self.parts)?.into_iter().map(|(_, spec)| spec).collect();
+        Ok((self.shared()?, methods))
     }
 
     /// Loads the model, and the one that drafts for it into the `options` that were read before.
@@ -159,9 +222,16 @@ pub(crate) fn method(text: &str) -> Result<MethodSpec, CliError> {
     }
 }
 
-/// Reads a list of methods with their parameters; each as it was typed, and what it means.
-pub(crate) fn methods(text: &str) -> Result<Vec<(String, MethodSpec)>, CliError> {
-    split_methods(text).into_iter().map(|text| method(&text).map(|spec| (text, spec))).collect()
+/// Reads a list of methods with their parameters, each with `parts`; as one would type them, and what they mean.
+pub(crate) fn methods(text: &str, parts: &PartArgs) -> Result<Vec<(String, MethodSpec)>, CliError> {
+    let read = |text: String| Ok((parts.typed(&text), parts.in_method(method(&text)?)?));
+    split_methods(text).into_iter().map(read).collect()
+}
+
+/// A method without its parameters: `inf-llm:window=64+i4` is `inf-llm+i4`.
+pub(crate) fn without_parameters(method: &str) -> String {
+    let ids: Vec<&str> = method.split('+').map(|part| part.split(':').next().unwrap_or(part)).collect();
+    ids.join("+")
 }
 
 /// Splits at commas that a method's id follows; other commas stand between parameters.
@@ -239,6 +309,7 @@ impl SamplingArgs {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic)]
 mod tests {
     use super::*;
 
@@ -250,7 +321,21 @@ mod tests {
         );
         // A misspelt id stays an item of its own, so that the error names it.
         assert_eq!(split_methods("full,nonsense"), ["full", "nonsense"]);
+        assert_eq!(
+            split_methods("inf-llm+segment=em-llm:gamma=2,min_block_size=4+select=act-qkv,window"),
+            ["inf-llm+segment=em-llm:gamma=2,min_block_size=4+select=act-qkv", "window"]
+        );
         assert!(split_methods(" , ").is_empty());
         assert_eq!(split_methods("all").len(), METHODS.len());
+    }
+
+    #[test]
+    fn parts_are_typed_and_joined_in_the_same_way() {
+        let parts = PartArgs { segment: Some("surprise:gamma=2".into()), select: Some("activation".into()) };
+        let listed = methods("inf-llm:window=512+i4", &parts).unwrap();
+        let [(typed, spec)] = listed.as_slice() else { panic!("one method") };
+        assert_eq!(typed, "inf-llm:window=512+segment=surprise:gamma=2+select=activation+i4");
+        assert_eq!(method(typed).unwrap().to_string(), spec.to_string());
+        assert_eq!(without_parameters(&spec.to_string()), "inf-llm+segment=em-llm+select=act-qkv+i4");
     }
 }

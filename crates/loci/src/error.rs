@@ -20,6 +20,8 @@ pub(crate) enum CliError {
     Failed(Trouble),
     /// Ctrl-C: exit code 130.
     Interrupted(String),
+    /// Another process of this program ended with this exit code and has said why.
+    Said(u8),
     /// The reader of standard output went away, which is its right: exit code 0, without a word.
     BrokenPipe,
 }
@@ -60,6 +62,7 @@ impl CliError {
     pub(crate) fn report(self) -> ExitCode {
         let (trouble, code) = match self {
             Self::BrokenPipe => return ExitCode::SUCCESS,
+            Self::Said(code) => return ExitCode::from(code),
             Self::Interrupted(message) => {
                 crate::ui::complain(&message);
                 return ExitCode::from(130);

@@ -79,6 +79,9 @@ fn wrong_usage_is_exit_code_2() {
         (&["--stop", ""], "--stop"),
         (&["--threads", "0"], "threads"),
         (&["--method", "full", "--method-file", "x.toml"], "cannot be used with"),
+        (&["--segment", "surprise"], "--method inf-llm"),
+        (&["--method", "inf-llm", "--segment", "surprise", "--select", "hip"], "read by nobody"),
+        (&["--method", "inf-llm", "--select", "nothing"], "top-blocks"),
     ] {
         let said = home.fails(&[&["ask", book, "-q", "Who?"], flags].concat(), 2);
         assert!(said.contains(word), "{flags:?}: {said}");
@@ -158,6 +161,9 @@ fn method_files_are_read_and_their_mistakes_named() {
     let said = ask(&["--method-file", text(&bad)], 2);
     assert!(said.contains("bad.toml") && said.contains("window"), "{said}");
     assert!(ask(&["--method-file", "none.toml"], 1).contains("none.toml"));
+    let cut =
+        |name| ask(&["--method-file", text(&good), "--segment", name], if name == "fixed" { 2 } else { 1 });
+    assert!(cut("fixed").contains("has that part already") && cut("surprise").contains("loci pull"));
 }
 
 #[test]

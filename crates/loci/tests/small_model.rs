@@ -195,19 +195,8 @@ fn tokenize_and_run_print_what_programs_read() {
 fn bench_prints_the_documented_object() {
     let place = Place::new();
     let methods = "full,inf-llm:window=128,block_size=32,window";
-    let bench = place.json(&[
-        "bench",
-        "speed",
-        "--lengths",
-        "40,200",
-        "--methods",
-        methods,
-        "--repeats",
-        "2",
-        "--decode",
-        "3",
-        "--json",
-    ]);
+    let speed = ["bench", "speed", "--lengths", "40,200", "--repeats", "2", "--decode", "3", "--json"];
+    let bench = place.json(&[&speed[..], &["--methods", methods]].concat());
     let results = bench["results"].as_array().unwrap();
     assert_eq!(results.len(), 6);
     assert_eq!(results[1]["requested"], "inf-llm:window=128,block_size=32");
@@ -220,6 +209,93 @@ fn bench_prints_the_documented_object() {
     }
     assert!(results[0].get("error").is_none(), "{}", results[0]);
     assert!(bench["load_seconds"].is_f64() && bench["isa"].is_string() && bench["threads"] == 2);
+}
+
+#[test]
+fn bench_measures_methods_that_need_a_file_of_heads() {
+    let place = Place::new();
+    std::fs::write(place.folder.path().join("gates.tsv"), "0.9\t0.1\n0.2\t0.8\n").unwrap();
+    let speed = ["bench", "speed", "--lengths", "40", "--repeats", "1", "--decode", "2", "--methods"];
+    let found = place.json(&[&speed[..], &["all", "--heads", "gates.tsv", "--json"]].concat());
+    let duo = |found: &Value| {
+        let results = found["results"].as_array().unwrap();
+        results.iter().find(|result| result["requested"] == "duo-attention").unwrap().clone()
+    };
+    assert!(duo(&found).get("error").is_none(), "{found}");
+    assert!(duo(&found)["prefill_tokens_per_s"][0].as_f64().unwrap() > 0.0);
+    let without = place.json(&[&speed[..], &["full,duo-attention", "--json"]].concat());
+    assert!(duo(&without)["error"].as_str().unwrap().contains("--heads"), "{without}");
+    let flat =
+        ["bench", "flat", "--lengths", "40", "--tokens", "2", "--turns", "1", "--method", "duo-attention"];
+    let flat = place.json(&[&flat[..], &["--heads", "gates.tsv", "--json"]].concat());
+    assert!(flat["method"].as_str().unwrap().starts_with("duo-attention:"));
+    // A method's own number format is the one that is named.
+    let header = |methods: &str| {
+        let shown = place.run(&[&speed[..], &[methods, "--heads", "gates.tsv"]].concat());
+        String::from_utf8(shown.stdout).unwrap().lines().next().unwrap().to_owned()
+    };
+    assert!(header("duo-attention+i4").contains("keys and values in i4;"));
+    assert!(header("duo-attention+i4,full").contains("keys and values in i4 and i8;"));
+}
+
+/// What the first method leaves with the allocator is no peak of the second.
+#[cfg(target_os = "linux")]
+#[test]
+fn bench_measures_each_method_in_a_process_of_its_own() {
+    let place = Place::new();
+    let peaks = |methods: &str| -> Vec<u64> {
+        let bench =
+            ["bench", "speed", "--lengths", "20000", "--repeats", "1", "--decode", "1", "--kv", "f32"];
+        let found = place.json(&[&bench[..], &["--json", "--methods", methods]].concat());
+        let results = found["results"].as_array().unwrap();
+        results.iter().filter_map(|result| result["peak_rss_bytes"].as_u64()).collect()
+    };
+    let (alone, after) =
+        (peaks("window:window=64"), peaks("inf-llm:window=64,queries=32,block_size=16,window:window=64"));
+    let ([alone], [large, after]) = (alone.as_slice(), after.as_slice()) else { return };
+    assert!(*large > alone + (2 << 20), "the first method is to need more: {large} and {alone}");
+    assert!(*after < alone + (1 << 20), "{after} bytes behind another method, {alone} alone");
+}
+
+#[test]
+fn parts_of_other_methods_work_in_every_command() {
+    let place = Place::new();
+    let around = "inf-llm:window=64,sinks=4,top_k=2,queries=32";
+    let flags = [
+        "--segment",
+        "surprise:min_block_size=4,max_block_size=16",
+        "--select",
+        "similar:recall=20",
+        "--json",
+    ];
+    let with = |command: &[&str]| place.json(&[command, &flags].concat());
+    let around_select = "inf-llm:window=64,sinks=4,queries=32";
+    let answer = with(&["ask", "text.txt", "-q", "What is the key?", "-n", "5", "--method", around_select]);
+    let label = answer["method"].as_str().unwrap();
+    assert!(label.contains("+segment=em-llm:split=surprise") && label.contains("+select=em-llm:recall=20"));
+    // What a report says can be typed, and gives the same.
+    let typed = ["ask", "text.txt", "-q", "What is the key?", "-n", "5", "--json", "--method", label];
+    let again = place.json(&typed);
+    assert_eq!((&again["method"], &again["answer"]), (&answer["method"], &answer["answer"]));
+    let said = place.run(&[&typed[..6], &typed[7..]].concat());
+    assert!(String::from_utf8_lossy(&said.stderr).contains("method inf-llm+segment=em-llm+select=em-llm ("));
+    let nll = |arguments: &[&str]| place.json(arguments)["nll"].as_f64().unwrap();
+    let (plain, cut) =
+        (["score", "flat.txt", "--json", "--method", around], ["--segment", "surprise:max_block_size=16"]);
+    assert!(nll(&plain) != nll(&[&plain[..], &cut].concat()), "other blocks, other rows, another loss");
+    for (command, at) in [
+        (&["probe", "flat.txt", "--depths", "1", "--needles", "1", "--methods"][..], "results"),
+        (&["bench", "speed", "--lengths", "200", "--repeats", "1", "--decode", "2", "--methods"], "results"),
+        (&["fit", "--length", "200", "--memory", "64MiB", "--methods"], "candidates"),
+    ] {
+        let found = with(&[command, &[around_select]].concat());
+        assert!(found[at][0]["method"].as_str().unwrap().contains("+segment=em-llm:"), "{found}");
+        assert!(found[at][0].get("error").is_none(), "{found}");
+    }
+    let flat =
+        ["bench", "flat", "--lengths", "100", "--tokens", "2", "--turns", "1", "--method", around_select];
+    assert!(with(&flat)["method"].as_str().unwrap().ends_with("+select=em-llm:recall=20,contiguity=0"));
+    assert!(with(&["run", "-p", "Hello", "-n", "3", "--method", around_select])["text"].is_string());
 }
 
 #[test]

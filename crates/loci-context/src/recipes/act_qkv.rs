@@ -24,17 +24,12 @@
 //! Parts: segment fixed, index representative keys, select top blocks by activation probe, cosine and entropy share, capped
 //! distance, keep everything.
 
-use std::sync::Arc;
-
 use loci_models::method::{
     Domain, Exactness, MemoryKind, MethodInfo, Need, Parameter, ParameterError, Parts, Phase, Value, Values,
 };
 
+use super::blocks::{Blocks, Chosen, Cut, Surroundings};
 use super::{Entry, ModelFacts, Recipe, inf_llm};
-use crate::index::Representative;
-use crate::keep::Everything;
-use crate::place::Capped;
-use crate::segment::Fixed;
 use crate::select::{Activation, EntropyShare, LayerBudget, Likeness, Probe, TopBlocks};
 
 /// Registry entry.
@@ -148,13 +143,37 @@ pub const INFO: MethodInfo = MethodInfo {
                   where the question stands. A prompt is read in steps of at most `queries` tokens.",
 };
 
+/// Its parts that other methods may take.
+pub(super) const BLOCKS: Blocks = Blocks {
+    info: &INFO,
+    segment_parameters: &["block_size"],
+    segment: inf_llm::segment,
+    select_parameters: &[
+        "top_k",
+        "k_min",
+        "probe",
+        "score",
+        "budget",
+        "history",
+        "statistics",
+        "temperature",
+        "profile",
+    ],
+    select,
+};
+
 fn build(values: &Values, facts: &ModelFacts) -> Result<Recipe, ParameterError> {
-    let [sinks, window, block_size, top_k, repr, queries] =
-        ["sinks", "window", "block_size", "top_k", "repr_top_k", "queries"].map(|name| values.size(name));
-    inf_llm::check_sizes("act-qkv", window, queries, block_size)?;
-    #[allow(clippy::cast_precision_loss)] // distances are small
-    let cap = (window - 1) as f64;
-    let mut select = TopBlocks::new(sinks, block_size, top_k, cap, queries);
+    BLOCKS.build(values, facts)
+}
+
+fn select(
+    values: &Values,
+    around: &Surroundings,
+    cut: &Cut,
+    facts: &ModelFacts,
+) -> Result<Chosen, ParameterError> {
+    let top_k = values.size("top_k");
+    let mut select = TopBlocks::new(around.sinks, cut.sizes.1, top_k, around.cap, around.queries);
     let released = values.word("profile") == "released";
     if values.word("probe") == "activation" {
         let make = if released { Activation::as_released } else { Activation::new };
@@ -166,18 +185,8 @@ fn build(values: &Values, facts: &ModelFacts) -> Result<Recipe, ParameterError> 
     if values.word("budget") == "entropy" {
         select.budget = LayerBudget::EntropyShare(share(values, facts, top_k, released)?);
     }
-    Ok(Recipe {
-        segment: Box::new(Fixed { sinks, window, block_size }),
-        index: Box::new(Representative::new(facts, repr.min(block_size))),
-        select: Box::new(select),
-        place: Arc::new(Capped { window, sinks_at: cap, recalled_at: cap, leaving_at: Some(cap) }),
-        keep: Box::new(Everything),
-        queries,
-        chunk_multiple: queries,
-        // In a step of several groups, early layers would have judged groups that later ones have not yet seen.
-        chunk_limit: queries,
-        block_rows: sinks + block_size,
-    })
+    // In a step of several groups, early layers would have judged groups that later ones have not yet seen.
+    Ok(Chosen { select: Box::new(select), by_group: true })
 }
 
 fn share(

@@ -6,6 +6,7 @@
 use loci_kernels::tiles::RowType;
 use loci_models::method::{MethodInfo, ParameterError, Values};
 
+use super::exchange::Part;
 use super::{ModelFacts, Recipe, random_rows, snap_kv, think};
 use crate::keep::{Keep, ObservedRows};
 
@@ -22,6 +23,14 @@ const KEEPS: &[(&MethodInfo, BuildKeep)] =
 /// Declarations of the methods that may stand behind a `+`.
 pub(crate) fn addable() -> Vec<&'static MethodInfo> {
     KEEPS.iter().map(|(info, _)| *info).collect()
+}
+
+/// What may stand behind a `+`, as people are told.
+pub(crate) fn known() -> String {
+    let methods = KEEPS.iter().map(|(info, _)| info.id);
+    let formats = RowType::ALL.into_iter().map(RowType::name);
+    let parts = Part::ALL.into_iter().map(|part| format!("{}=NAME", part.name()));
+    methods.chain(formats).map(str::to_owned).chain(parts).collect::<Vec<_>>().join(", ")
 }
 
 /// The number format that a word behind a `+` names.

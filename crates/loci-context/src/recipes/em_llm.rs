@@ -15,16 +15,12 @@
 //! Parts: segment events, index representative keys, select similar events and neighbours, capped distance, keep
 //! everything.
 
-use std::sync::Arc;
-
 use loci_models::method::{
     Domain, Exactness, MemoryKind, MethodInfo, Need, Parameter, ParameterError, Parts, Phase, Value, Values,
 };
 
+use super::blocks::{self, Blocks, Chosen, Cut, Surroundings};
 use super::{Entry, ModelFacts, Recipe, inf_llm};
-use crate::index::Representative;
-use crate::keep::Everything;
-use crate::place::Capped;
 use crate::segment::{EventRule, Events, Metric, Refinement, Split};
 use crate::select::SimilarEvents;
 
@@ -158,23 +154,33 @@ pub const INFO: MethodInfo = MethodInfo {
                   the youngest first; mean and deviation of fewer than two tokens are those of the chunk itself.",
 };
 
+/// Its parts that other methods may take.
+pub(super) const BLOCKS: Blocks = Blocks {
+    info: &INFO,
+    segment_parameters: &[
+        "split",
+        "gamma",
+        "min_block_size",
+        "max_block_size",
+        "refine",
+        "refine_from_layer",
+        "refine_with_buffer",
+        "seed",
+    ],
+    segment,
+    select_parameters: &["recall", "contiguity"],
+    select,
+};
+
 fn build(values: &Values, facts: &ModelFacts) -> Result<Recipe, ParameterError> {
-    let [sinks, window, recall, min_size, max_size, repr, queries] =
-        ["sinks", "window", "recall", "min_block_size", "max_block_size", "repr_top_k", "queries"]
-            .map(|name| values.size(name));
-    for (name, value, limit_name, limit) in [
-        ("queries", queries, "window", window),
-        ("max_block_size", max_size, "window", window),
-        ("min_block_size", min_size, "max_block_size", max_size),
-    ] {
-        if value > limit {
-            return Err(ParameterError::Combination(format!(
-                "em-llm: {name} {value} is above {limit_name} {limit}; use {name}={limit} or less"
-            )));
-        }
-    }
-    #[allow(clippy::cast_precision_loss)] // distances are small
-    let cap = (window - 1) as f64;
+    BLOCKS.build(values, facts)
+}
+
+fn segment(values: &Values, around: &Surroundings, facts: &ModelFacts) -> Result<Cut, ParameterError> {
+    let &Surroundings { sinks, window, queries, largest, .. } = around;
+    let [min_size, max_size] = ["min_block_size", "max_block_size"].map(|name| values.size(name));
+    blocks::at_most(values, "max_block_size", max_size, largest)?;
+    blocks::at_most(values, "min_block_size", min_size, ("max_block_size", max_size))?;
     let rule = EventRule {
         sinks,
         window,
@@ -188,19 +194,20 @@ fn build(values: &Values, facts: &ModelFacts) -> Result<Recipe, ParameterError> 
         },
         refinement: refinement(values, facts)?,
     };
-    let budget = [sinks, window, recall, queries];
+    Ok(Cut { segment: Box::new(Events::new(rule)), sizes: (min_size, max_size), by_group: true })
+}
+
+fn select(
+    values: &Values,
+    around: &Surroundings,
+    cut: &Cut,
+    facts: &ModelFacts,
+) -> Result<Chosen, ParameterError> {
+    let &Surroundings { sinks, window, queries, cap, .. } = around;
+    let budget = [sinks, window, values.size("recall"), queries];
     let (layers, contiguity) = (facts.shape.layers, values.number("contiguity"));
-    Ok(Recipe {
-        segment: Box::new(Events::new(rule)),
-        index: Box::new(Representative::new(facts, repr.min(max_size))),
-        select: Box::new(SimilarEvents::new(layers, budget, contiguity, (min_size, max_size), cap)),
-        place: Arc::new(Capped { window, sinks_at: cap, recalled_at: cap, leaving_at: Some(cap) }),
-        keep: Box::new(Everything),
-        queries,
-        chunk_multiple: queries,
-        chunk_limit: queries,
-        block_rows: sinks + max_size,
-    })
+    let select = SimilarEvents::new(layers, budget, contiguity, cut.sizes, cap);
+    Ok(Chosen { select: Box::new(select), by_group: false })
 }
 
 fn refinement(values: &Values, facts: &ModelFacts) -> Result<Option<Refinement>, ParameterError> {

@@ -12,16 +12,12 @@
 //!
 //! Parts: segment fixed, index representative keys, select top blocks, capped distance, keep everything.
 
-use std::sync::Arc;
-
 use loci_models::method::{
     Domain, Exactness, MemoryKind, MethodInfo, Need, Parameter, ParameterError, Parts, Phase, Value, Values,
 };
 
+use super::blocks::{self, Blocks, Chosen, Cut, Surroundings};
 use super::{Entry, ModelFacts, Recipe};
-use crate::index::Representative;
-use crate::keep::Everything;
-use crate::place::Capped;
 use crate::segment::Fixed;
 use crate::select::TopBlocks;
 
@@ -113,38 +109,37 @@ pub const INFO: MethodInfo = MethodInfo {
                   end: it then looks up by itself. Facts that only an exact, rare string names may be missed.",
 };
 
+/// Its parts that other methods may take.
+pub(super) const BLOCKS: Blocks = Blocks {
+    info: &INFO,
+    segment_parameters: &["block_size"],
+    segment,
+    select_parameters: &["top_k"],
+    select,
+};
+
 fn build(values: &Values, facts: &ModelFacts) -> Result<Recipe, ParameterError> {
-    let [sinks, window, block_size, top_k, repr, queries] =
-        ["sinks", "window", "block_size", "top_k", "repr_top_k", "queries"].map(|name| values.size(name));
-    check_sizes("inf-llm", window, queries, block_size)?;
-    #[allow(clippy::cast_precision_loss)] // distances are small
-    let cap = (window - 1) as f64;
-    Ok(Recipe {
-        segment: Box::new(Fixed { sinks, window, block_size }),
-        index: Box::new(Representative::new(facts, repr.min(block_size))),
-        select: Box::new(TopBlocks::new(sinks, block_size, top_k, cap, queries)),
-        place: Arc::new(Capped { window, sinks_at: cap, recalled_at: cap, leaving_at: Some(cap) }),
-        keep: Box::new(Everything),
-        queries,
-        chunk_multiple: queries,
-        chunk_limit: usize::MAX,
-        block_rows: sinks + block_size,
-    })
+    BLOCKS.build(values, facts)
 }
 
-/// Refuses groups of queries and blocks that do not fit the window.
-pub(super) fn check_sizes(
-    id: &str,
-    window: usize,
-    queries: usize,
-    block_size: usize,
-) -> Result<(), ParameterError> {
-    for (name, size) in [("queries", queries), ("block_size", block_size)] {
-        if size > window {
-            return Err(ParameterError::Combination(format!(
-                "{id}: {name} {size} is above window {window}; use {name}={window} or less"
-            )));
-        }
-    }
-    Ok(())
+pub(super) fn segment(
+    values: &Values,
+    around: &Surroundings,
+    _facts: &ModelFacts,
+) -> Result<Cut, ParameterError> {
+    let &Surroundings { sinks, window, largest, .. } = around;
+    let block_size = values.size("block_size");
+    blocks::at_most(values, "block_size", block_size, largest)?;
+    let segment = Box::new(Fixed { sinks, window, block_size });
+    Ok(Cut { segment, sizes: (block_size, block_size), by_group: false })
+}
+
+fn select(
+    values: &Values,
+    around: &Surroundings,
+    cut: &Cut,
+    _facts: &ModelFacts,
+) -> Result<Chosen, ParameterError> {
+    let select = TopBlocks::new(around.sinks, cut.sizes.1, values.size("top_k"), around.cap, around.queries);
+    Ok(Chosen { select: Box::new(select), by_group: false })
 }

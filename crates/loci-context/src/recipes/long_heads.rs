@@ -20,6 +20,7 @@ use loci_models::method::{
     Domain, Exactness, MemoryKind, MethodInfo, Need, Parameter, ParameterError, Parts, Phase, Value, Values,
 };
 
+use super::blocks::{Blocks, Cut, Surroundings};
 use super::{Entry, ModelFacts, Recipe};
 use crate::index::ChunkSummary;
 use crate::keep::Everything;
@@ -85,12 +86,41 @@ pub const INFO: MethodInfo = MethodInfo {
 };
 
 fn build(values: &Values, facts: &ModelFacts) -> Result<Recipe, ParameterError> {
+    let size = values.size("chunk_size");
+    let fixed = Fixed { sinks: 0, window: 0, block_size: size };
+    recipe(values, Cut { segment: Box::new(fixed), sizes: (size, size), by_group: false }, facts)
+}
+
+/// The method over blocks that `segment` of `blocks` says how to cut: at most `chunk_size` tokens each, after every
+/// `chunk_size` tokens that the model has seen.
+///
+/// # Errors
+/// As for the method itself, and for blocks that are too large or need what this method does not hold.
+pub(super) fn over(
+    values: &Values,
+    (blocks, segment): (&Blocks, &Values),
+    facts: &ModelFacts,
+) -> Result<Recipe, ParameterError> {
+    if !matches!(segment.word("refine"), "" | "none") {
+        return Err(ParameterError::Combination(
+            "long-heads+segment=em-llm: refine compares unrotated keys, and long-heads holds rotated ones; use refine=none"
+                .to_owned(),
+        ));
+    }
+    let size = values.size("chunk_size");
+    let around = Surroundings { sinks: 0, window: 0, queries: size, cap: 0.0, largest: ("chunk_size", size) };
+    recipe(values, (blocks.segment)(segment, &around, facts)?, facts)
+}
+
+fn recipe(values: &Values, cut: Cut, facts: &ModelFacts) -> Result<Recipe, ParameterError> {
     let [chunk_size, attention, begin] = ["chunk_size", "attention", "begin"].map(|name| values.size(name));
     let refuse = |what: String| Err(ParameterError::Combination(format!("long-heads: {what}")));
-    if !attention.is_multiple_of(chunk_size) || attention < 3 * chunk_size {
-        let fits = attention.next_multiple_of(chunk_size).max(3 * chunk_size);
+    // Where blocks are cut late, the own chunk may be two of them long.
+    let (late, least) = if cut.by_group { (1, "four") } else { (0, "three") };
+    if !attention.is_multiple_of(chunk_size) || attention < (3 + late) * chunk_size {
+        let fits = attention.next_multiple_of(chunk_size).max((3 + late) * chunk_size);
         return refuse(format!(
-            "attention {attention} must hold three or more whole chunks of {chunk_size}; use attention={fits}"
+            "attention {attention} must hold {least} or more whole chunks of {chunk_size}; use attention={fits}"
         ));
     }
     let begin = if begin == 0 { attention } else { begin };
@@ -101,14 +131,20 @@ fn build(values: &Values, facts: &ModelFacts) -> Result<Recipe, ParameterError> 
         ));
     }
     Ok(Recipe {
-        segment: Box::new(Fixed { sinks: 0, window: 0, block_size: chunk_size }),
+        segment: cut.segment,
         index: Box::new(ChunkSummary::new(facts)),
-        select: Box::new(HeadChunks { chunk_size, chunks: attention / chunk_size, begin }),
+        select: Box::new(HeadChunks {
+            queries: chunk_size,
+            sizes: cut.sizes,
+            chunks: attention / chunk_size - late,
+            attention,
+            begin,
+        }),
         place: Arc::new(TrueDistance { reach: None }),
         keep: Box::new(Everything),
         queries: chunk_size,
-        chunk_multiple: 1,
-        chunk_limit: usize::MAX,
-        block_rows: chunk_size,
+        chunk_multiple: if cut.by_group { chunk_size } else { 1 },
+        chunk_limit: if cut.by_group { chunk_size } else { usize::MAX },
+        block_rows: cut.sizes.1,
     })
 }

@@ -1,9 +1,11 @@
 //! One file for each published method: what it gives, its declaration, its five parts.
 
 pub mod act_qkv;
+mod blocks;
 pub(crate) mod compose;
 pub mod duo_attention;
 pub mod em_llm;
+pub(crate) mod exchange;
 pub mod full;
 pub mod hip_attention;
 pub mod inf_llm;

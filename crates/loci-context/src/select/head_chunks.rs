@@ -1,24 +1,31 @@
 //! Each head of each query reads its own chunks, laid side by side (LongHeads).
 
-use loci_models::memory::MemoryError;
+use loci_models::memory::{AttentionShape, MemoryError};
 
 use super::{Choice, Role, Select, SelectView, Selection, largest};
 
-/// A query in chunk `a` reads chunk 0, chunk `a - 1`, its own chunk up to itself and, of the others, those that the
-/// index scores highest for the unrotated query of each head: `chunks` in all. They stand side by side, so that no
-/// distance exceeds `chunks * chunk_size`. Tokens before `begin` read everything at true distances.
+/// Bytes of the table of angles for each distance, beside the angles: two vectors and their place in a map.
+const ANGLES_BESIDE: usize = 64;
+
+/// A query behind `a` blocks reads block 0, block `a - 1`, what is behind that (its own chunk) up to itself and, of the
+/// other blocks, those that the index scores highest for the unrotated query of each head: `chunks` in all. They stand side
+/// by side, so that no distance reaches `attention`. Tokens before `begin` read everything at true distances.
 #[derive(Clone, Debug)]
 pub struct HeadChunks {
-    /// Tokens in a chunk.
-    pub chunk_size: usize,
+    /// Queries that read everything together, before `begin`.
+    pub queries: usize,
+    /// Tokens in a block, at least and at most.
+    pub sizes: (usize, usize),
     /// Chunks read.
     pub chunks: usize,
-    /// First position that chooses; at least `chunks * chunk_size`, a multiple of `chunk_size`.
+    /// Tokens that a query reads at most.
+    pub attention: usize,
+    /// First position that chooses; at least `attention`, a multiple of `queries`.
     pub begin: usize,
 }
 
 impl HeadChunks {
-    /// The chunks of a query in chunk `own`, ascending.
+    /// The chunks of a query behind `own` blocks, ascending; the last is its own.
     fn choose(&self, own: usize, scores: &[f32]) -> Vec<usize> {
         if own < self.chunks {
             return (0..=own).collect();
@@ -30,15 +37,21 @@ impl HeadChunks {
 
     /// The rows of one head.
     fn selection(&self, view: &SelectView<'_>, scores: &[f32]) -> Selection {
-        let own = view.first / self.chunk_size;
+        let own = view.blocks;
+        let from = own.checked_sub(1).map_or(0, |last| view.segment.block(last).end);
+        let rows_of = |chunk: usize| if chunk < own { view.segment.block(chunk) } else { from..view.end() };
         let chosen = self.choose(own, scores);
+        let left_out = from
+            - chosen.iter().filter(|chunk| **chunk < own).map(|chunk| rows_of(*chunk).len()).sum::<usize>();
         let mut selection = Selection::default();
-        for (slot, chunk) in chosen.iter().enumerate() {
-            let rows = chunk * self.chunk_size..((chunk + 1) * self.chunk_size).min(view.end());
-            // Chunks that are left out between this one and the query bring it nearer by their lengths.
-            let left_out = (own - chunk) - (chosen.len() - 1 - slot);
+        let mut placed = 0;
+        for chunk in chosen {
+            let rows = rows_of(chunk);
+            // What is left out between these rows and the query brings them nearer.
+            let moved = left_out - (rows.start - placed);
+            placed += rows.len();
             let role = if chunk + 1 >= own { Role::Recent } else { Role::Recalled };
-            selection.push_moved(rows, role, left_out * self.chunk_size);
+            selection.push_moved(rows, role, moved);
         }
         selection
     }
@@ -62,11 +75,12 @@ impl Select for HeadChunks {
 
     fn group(&self, first: usize) -> Option<usize> {
         // Beyond `begin` each query chooses for itself; before it, groups must end there.
-        Some(if first < self.begin { self.chunk_size } else { 1 })
+        Some(if first < self.begin { self.queries } else { 1 })
     }
 
     fn window(&self, _read: usize) -> usize {
-        self.chunk_size
+        // The own chunk may have just begun.
+        self.sizes.0
     }
 
     fn far_pages(&self, read: usize, page: usize) -> usize {
@@ -75,7 +89,13 @@ impl Select for HeadChunks {
 
     fn closes_up_to(&self) -> Option<usize> {
         // Before selection begins everything is read as it stands.
-        Some(self.begin.max(self.chunks * self.chunk_size))
+        Some(self.begin.max(self.attention))
+    }
+
+    fn most_bytes(&self, shape: AttentionShape, read: usize) -> usize {
+        // Angles for each distance by which rows are moved: sums of lengths of blocks.
+        let distances = if self.sizes.0 == self.sizes.1 { read / self.sizes.1 } else { read };
+        2 * distances * (shape.head_dim * size_of::<f32>() + ANGLES_BESIDE)
     }
 
     fn clone_box(&self) -> Box<dyn Select> {
@@ -89,10 +109,10 @@ mod tests {
 
     #[test]
     fn the_first_the_previous_and_the_own_chunk_are_always_there() {
-        let select = HeadChunks { chunk_size: 16, chunks: 5, begin: 80 };
+        let select = HeadChunks { queries: 16, sizes: (16, 16), chunks: 5, attention: 80, begin: 80 };
         assert_eq!(select.choose(3, &[0.0; 3]), [0, 1, 2, 3]);
         assert_eq!(select.choose(7, &[9.0, 1.0, 5.0, 2.0, 5.0, 4.0, 9.0]), [0, 2, 4, 6, 7]);
-        let three = HeadChunks { chunk_size: 16, chunks: 3, begin: 48 };
+        let three = HeadChunks { chunks: 3, attention: 48, begin: 48, ..select };
         assert_eq!(three.choose(7, &[9.0; 7]), [0, 6, 7]);
     }
 }

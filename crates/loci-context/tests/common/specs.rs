@@ -1,6 +1,32 @@
 //! Parameters under which the registered methods are tested.
 
+use loci_context::registry::METHODS;
 use loci_models::method::MethodInfo;
+
+/// Methods with parts of others, each of which shows what the parts do with few tokens.
+pub const EXCHANGED: &[&str] = &[
+    "inf-llm:window=50,sinks=5,queries=16,top_k=3+segment=surprise:min_block_size=4,max_block_size=12,refine=modularity,refine_from_layer=1",
+    "act-qkv:window=50,sinks=5,queries=16,top_k=6,history=4,temperature=0.05+segment=surprise:min_block_size=4,max_block_size=12",
+    "em-llm:window=50,sinks=5,queries=16,recall=40,contiguity=0.3+segment=fixed:block_size=12",
+    "inf-llm:window=50,sinks=5,queries=16,block_size=12+select=similar:recall=40,contiguity=0.3",
+    "em-llm:window=50,sinks=5,queries=16,min_block_size=4,max_block_size=12+select=top-blocks:top_k=3",
+    "long-heads:chunk_size=16,attention=80+segment=surprise:min_block_size=4,max_block_size=16",
+    "inf-llm:window=50,sinks=5,queries=16+segment=surprise:min_block_size=4,max_block_size=12+select=activation:top_k=6,history=4,temperature=0.05",
+];
+
+/// All registered methods and [`EXCHANGED`] with small parameters.
+pub fn all_small() -> Vec<String> {
+    let exchanged = EXCHANGED.iter().map(|spec| (*spec).to_owned());
+    METHODS.iter().map(|info| small(info)).chain(exchanged).collect()
+}
+
+/// All registered methods and [`EXCHANGED`] with room for everything.
+pub fn all_unbounded() -> Vec<String> {
+    let exchanged = EXCHANGED
+        .iter()
+        .map(|spec| spec.replace("window=50", "window=4096").replace("attention=80", "attention=4096"));
+    METHODS.iter().map(|info| unbounded(info)).chain(exchanged).collect()
+}
 
 /// The method with small parameters, so that 421 tokens go far beyond its window.
 pub fn small(info: &MethodInfo) -> String {

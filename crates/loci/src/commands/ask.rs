@@ -11,7 +11,7 @@ use loci_engine::layout::Headings;
 use loci_engine::size::show_bytes;
 use loci_engine::{ContextPlan, Control, Finish};
 
-use crate::args::{ContextArgs, ModelArgs, SamplingArgs, Weigh};
+use crate::args::{ContextArgs, ModelArgs, SamplingArgs, Weigh, without_parameters};
 use crate::error::CliError;
 use crate::ui::{Ui, print, print_json, stop_flag, stream};
 
@@ -117,7 +117,8 @@ pub(super) fn read_all(files: &[PathBuf]) -> Result<Vec<Document>, CliError> {
 
 /// Says before a long read what will be done, and what the user may want to know first.
 pub(super) fn announce(ui: &Ui, plan: &ContextPlan, tokens: usize) {
-    ui.say(&format!("{tokens} tokens; method {} ({})", plan.method.info().id, plan.reason));
+    let method = without_parameters(&plan.method.to_string());
+    ui.say(&format!("{tokens} tokens; method {method} ({})", plan.reason));
     for warning in &plan.warnings {
         ui.say(&format!("warning: {warning}"));
     }

@@ -1,7 +1,9 @@
 //! `loci bench`: reading and writing speed of methods at several lengths.
 
+mod each;
 mod flat;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -10,10 +12,11 @@ use loci_engine::layout::Prompt;
 use loci_engine::session::{Session, per_second};
 use loci_engine::shorten::shorten;
 use loci_engine::{ContextOptions, ContextPlan, Control, Engine, EngineError};
+use loci_kernels::tiles::RowType;
 use loci_models::sampling::{Sampler, SamplerConfig};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use crate::args::{Kv, ModelArgs, draft, methods};
+use crate::args::{Kv, ModelArgs, PartArgs, draft, methods};
 use crate::error::CliError;
 use crate::ui::{Ui, print, print_json, stop_flag};
 
@@ -37,7 +40,8 @@ enum What {
 tokens, the same ones each time, in chunks as `ask` does, the last 32 as a question and the last token alone. Writing feeds \
 back the most probable token and never stops early. Shown are medians; ratios are to the first method at the same length. \
 Rows are the bytes of keys and values once the prompt was read; peak is the largest resident size of the process while it \
-read and wrote, the model included."
+read and wrote, the model included. Several methods are measured in a process each, one after the other, so that none sees \
+what another left in memory."
 )]
 struct SpeedArgs {
     /// Prompt lengths in tokens.
@@ -64,12 +68,17 @@ struct SpeedArgs {
 /// What the memories of all measurements have in common.
 #[derive(Debug, clap::Args)]
 struct MemoryArgs {
+    #[command(flatten)]
+    parts: PartArgs,
     /// Number format of keys and values.
     #[arg(long, value_enum, default_value = "i8")]
     kv: Kv,
     /// RAM for everything that grows with the input, such as 256MiB.
     #[arg(long, value_name = "SIZE", value_parser = loci_engine::size::parse_bytes)]
     budget: Option<usize>,
+    /// Scores of the model's kv heads, for duo-attention: a gate file, as `loci inspect heads --gates` writes one.
+    #[arg(long, value_name = "FILE")]
+    heads: Option<PathBuf>,
     /// Who drafts, for methods that need a draft: a smaller model, or self [default: the model's first layers].
     #[arg(long, value_name = "MODEL")]
     draft: Option<String>,
@@ -80,27 +89,32 @@ impl MemoryArgs {
         Ok(ContextOptions {
             row_type: self.kv.into(),
             budget: self.budget,
+            heads: self.heads.clone(),
             draft: draft(self.draft.as_deref(), engine)?,
             ..ContextOptions::default()
         })
     }
 }
 
-#[derive(Serialize)]
-struct Output<'a> {
-    model: &'a str,
+#[derive(Serialize, Deserialize)]
+struct Output {
+    model: String,
     threads: usize,
-    isa: &'static str,
-    kv: &'static str,
+    isa: String,
+    /// Number format of keys and values where a method names no own.
+    kv: String,
+    /// How long loading the model took, in the first process.
     load_seconds: f64,
     results: Vec<Measured>,
 }
 
 /// All repeats of one method at one length.
-#[derive(Serialize)]
+#[derive(Serialize, Deserialize)]
 struct Measured {
     method: String,
     requested: String,
+    /// Number format of keys and values.
+    kv: String,
     length: usize,
     prefill_tokens_per_s: Vec<f64>,
     decode_tokens: usize,
@@ -110,9 +124,9 @@ struct Measured {
     /// Everything that grows with the input, once the prompt was read.
     memory_bytes: usize,
     /// Largest resident size of the process while it read and wrote.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     peak_rss_bytes: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     error: Option<String>,
 }
 
@@ -124,30 +138,36 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<(), CliError> {
 }
 
 fn speed(args: &SpeedArgs, ui: &Ui) -> Result<(), CliError> {
-    let specs = methods(&args.methods)?;
+    let specs = methods(&args.methods, &args.memory.parts)?;
     if specs.is_empty() || args.lengths.is_empty() || args.lengths.contains(&0) {
         return Err(CliError::usage("give at least one method and lengths of at least 1"));
     }
+    let output = match specs.as_slice() {
+        [(text, spec)] => alone(args, text, spec, ui)?,
+        several => each::measure(args, several, ui)?,
+    };
+    if args.json { print_json(&output) } else { print(&table(&output)) }
+}
+
+/// Measures one method, in this process.
+fn alone(args: &SpeedArgs, text: &str, spec: &MethodSpec, ui: &Ui) -> Result<Output, CliError> {
     let started = Instant::now();
     let engine = args.model.open()?;
     let load_seconds = started.elapsed().as_secs_f64();
-    let context = args.memory.context(&engine)?;
+    let context = args.memory.context(&engine)?.for_method(spec.clone());
     let mut results = Vec::new();
     for &length in &args.lengths {
-        for (text, spec) in &specs {
-            ui.say(&format!("{text}, {length} tokens"));
-            results.push(measure(&engine, args, text, &context.for_method(spec.clone()), length)?);
-        }
+        ui.say(&format!("{text}, {length} tokens"));
+        results.push(measure(&engine, args, text, &context, length)?);
     }
-    let output = Output {
-        model: engine.name(),
+    Ok(Output {
+        model: engine.name().to_owned(),
         threads: engine.pool().threads(),
-        isa: engine.isa().name(),
-        kv: loci_kernels::tiles::RowType::from(args.memory.kv).name(),
+        isa: engine.isa().name().to_owned(),
+        kv: RowType::from(args.memory.kv).name().to_owned(),
         load_seconds,
         results,
-    };
-    if args.json { print_json(&output) } else { print(&table(&output)) }
+    })
 }
 
 fn measure(
@@ -160,6 +180,7 @@ fn measure(
     let mut measured = Measured {
         method: options.method.as_ref().map(MethodSpec::to_string).unwrap_or_default(),
         requested: requested.to_owned(),
+        kv: options.rows().name().to_owned(),
         length,
         prefill_tokens_per_s: Vec::new(),
         decode_tokens: args.decode,
@@ -272,10 +293,13 @@ fn pseudo_random(vocab: usize, length: usize) -> Vec<u32> {
         .collect()
 }
 
-fn table(output: &Output<'_>) -> String {
+fn table(output: &Output) -> String {
     let mut text = format!(
         "{}, {} threads, {}, keys and values in {}; medians, tokens/s (ratio to the first method)\n",
-        output.model, output.threads, output.isa, output.kv
+        output.model,
+        output.threads,
+        output.isa,
+        formats(&output.results)
     );
     let width = output.results.iter().map(|result| result.requested.len()).max().unwrap_or(0);
     let mut first: Option<&Measured> = None;
@@ -297,6 +321,17 @@ fn table(output: &Output<'_>) -> String {
         }
     }
     text
+}
+
+/// The number formats that were measured: behind a method's name where it has one of its own.
+fn formats(results: &[Measured]) -> String {
+    let mut names: Vec<&str> = Vec::new();
+    for result in results {
+        if !names.contains(&result.kv.as_str()) {
+            names.push(&result.kv);
+        }
+    }
+    names.join(" and ")
 }
 
 fn cell(values: &[f64], first: Option<&[f64]>) -> String {

@@ -5,7 +5,7 @@ use loci_engine::size::{parse_bytes, show_bytes};
 use loci_engine::{ContextOptions, EngineError};
 use loci_models::rope::RopeSpec;
 
-use crate::args::{Kv, ModelArgs, methods};
+use crate::args::{Kv, ModelArgs, PartArgs, methods, without_parameters};
 use crate::error::CliError;
 use crate::ui::{print, print_json};
 
@@ -29,6 +29,8 @@ pub(crate) struct Args {
     /// Methods to look at, with parameters if wanted [default: all, and larger and smaller windows].
     #[arg(long, value_name = "METHOD,METHOD,…")]
     methods: Option<String>,
+    #[command(flatten)]
+    parts: PartArgs,
     /// Number formats of keys and values to look at [default: all].
     #[arg(long, value_enum, value_delimiter = ',', value_name = "FORMAT,…")]
     kv: Vec<Kv>,
@@ -47,8 +49,8 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args) -> Result<(), CliError> {
     let methods = match &args.methods {
-        Some(text) => methods(text)?.into_iter().map(|(_, spec)| spec).collect(),
-        None => Vec::new(),
+        Some(text) => methods(text, &args.parts)?.into_iter().map(|(_, spec)| spec).collect(),
+        None => args.parts.none("--methods inf-llm").map(|()| Vec::new())?,
     };
     let rope = args.rope.as_deref().map(RopeSpec::parse).transpose()?;
     let asked: Vec<_> = args.kv.iter().map(|kv| (*kv).into()).collect();
@@ -143,10 +145,12 @@ fn table(report: &FitReport) -> String {
 
 /// The method's name with its window: what tells the lines apart.
 fn short(method: &str) -> String {
-    let (id, parameters) = method.split_once(':').unwrap_or((method, ""));
+    let id = without_parameters(method);
+    let base = method.split('+').next().unwrap_or(method);
+    let (_, parameters) = base.split_once(':').unwrap_or((base, ""));
     match parameters.split(',').find(|parameter| parameter.starts_with("window=") && *parameter != "window=0")
     {
         Some(window) => format!("{id}:{window}"),
-        None => id.to_owned(),
+        None => id,
     }
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use loci_engine::probe::{ProbeReport, ProbeRequest, probe};
 use loci_engine::{Control, documents};
 
-use crate::args::{ContextArgs, ModelArgs, methods};
+use crate::args::{ContextArgs, ModelArgs, without_parameters};
 use crate::error::CliError;
 use crate::ui::{Ui, print, print_json, stop_flag};
 
@@ -44,11 +44,7 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args, ui: &Ui) -> Result<(), CliError> {
-    let context = args.context.options()?;
-    if context.method.is_some() {
-        return Err(CliError::usage("probe compares methods; name them with --methods"));
-    }
-    let methods = methods(&args.methods)?.into_iter().map(|(_, spec)| spec).collect();
+    let (context, methods) = args.context.several(&args.methods)?;
     let document = documents::read(&args.file)?;
     let (engine, context) = args.context.open(context, &args.model)?;
     let request = ProbeRequest {
@@ -68,7 +64,7 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<(), CliError> {
 }
 
 fn table(report: &ProbeReport, asked: &str) -> String {
-    let id = |method: &str| method.split(':').next().unwrap_or(method).to_owned();
+    let id = without_parameters;
     let width = report.results.iter().map(|result| id(&result.method).len()).max().unwrap_or(0).max(6);
     let depths: String = report.depths.iter().map(|depth| format!(" {:>5.0}%", 100.0 * depth)).collect();
     let mut text = format!(

@@ -61,7 +61,7 @@ struct Measured {
 }
 
 pub(super) fn run(args: &Args, ui: &Ui) -> Result<(), CliError> {
-    let specs = methods(&args.method)?;
+    let specs = methods(&args.method, &args.memory.parts)?;
     let [(_, spec)] = specs.as_slice() else { return Err(CliError::usage("give one method")) };
     if args.lengths.is_empty() || args.lengths.contains(&0) {
         return Err(CliError::usage("give lengths of at least 1"));
