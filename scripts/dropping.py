@@ -30,6 +30,8 @@ METHODS = {
     "spec-kv-pc": "spec-kv-pc:budget={budget},prompt={twice}",
     "think": "think:budget={budget}",
     "sir-llm": "sir-llm:surprising={surprising},turn=64",
+    # The control of `sir-llm`, which drops while it reads, not at the end of the prompt as the others do.
+    "sir-llm-random": "sir-llm:surprising={surprising},turn=64,score=random,seed={seed}",
     "full": "full",
 }
 

@@ -3,6 +3,7 @@
 use loci_models::memory::{AttentionShape, MemoryError};
 
 use super::Keep;
+use crate::random::Random;
 use crate::saved::{Reader, Writer};
 use crate::segment::ChunkView;
 use crate::store::HeadPacking;
@@ -26,6 +27,8 @@ pub struct Surprising {
     pub turn: usize,
     /// By what scores are multiplied at each turn.
     pub decay: f32,
+    /// Seed, when scores are drawn instead: the control.
+    pub chance: Option<u64>,
     /// Positions of the tokens held, and their scores.
     held: Vec<(usize, f32)>,
     /// Tokens of the turn so far.
@@ -35,7 +38,7 @@ pub struct Surprising {
 impl Surprising {
     /// Nothing is held yet.
     pub const fn new(sinks: usize, surprising: usize, recent: usize, turn: usize, decay: f32) -> Self {
-        Self { sinks, surprising, recent, turn, decay, held: Vec::new(), turned: 0 }
+        Self { sinks, surprising, recent, turn, decay, chance: None, held: Vec::new(), turned: 0 }
     }
 
     const fn capacity(&self) -> usize {
@@ -58,6 +61,12 @@ impl Surprising {
         }
         (0..stays.len()).filter(|token| stays[*token]).collect()
     }
+}
+
+/// A score in [0, 1) that depends on the seed and the token's position alone.
+#[allow(clippy::cast_possible_truncation)] // more digits than are needed
+fn chance_of(seed: u64, position: usize) -> f32 {
+    Random::new(seed << 32 ^ position as u64).unit() as f32
 }
 
 impl Keep for Surprising {
@@ -90,8 +99,11 @@ impl Keep for Surprising {
         let surprise = chunk.signals.surprise;
         let highest = surprise.iter().copied().fold(0.0, f32::max);
         for (offset, position) in (chunk.first..chunk.end).enumerate() {
-            let own = surprise.get(offset).copied().unwrap_or(0.0);
-            let first_of_turn = self.turned == 0 && chunk.end - chunk.first > 1;
+            let own = match self.chance {
+                Some(seed) => chance_of(seed, position),
+                None => surprise.get(offset).copied().unwrap_or(0.0),
+            };
+            let first_of_turn = self.chance.is_none() && self.turned == 0 && chunk.end - chunk.first > 1;
             self.held.push((position, if first_of_turn { highest } else { own }));
             self.turned += 1;
         }
@@ -163,6 +175,20 @@ mod tests {
         let scores = [3.0, 1.0, 4.0, 1.5, 9.0, 2.0, 6.0, 5.0, 3.5];
         let scaled: Vec<f32> = scores.iter().map(|score| score * 0.01).collect();
         assert_eq!(keep(5, 0, &scores).choose(3), keep(5, 0, &scaled).choose(3));
+    }
+
+    #[test]
+    fn chance_draws_other_tokens_with_another_seed() {
+        let drawn = |seed: u64| {
+            let mut keep = keep(60, 0, &[0.0; 100]);
+            keep.held.iter_mut().for_each(|(position, score)| *score = chance_of(seed, *position));
+            keep.choose(3)
+        };
+        assert_eq!((drawn(1), drawn(1).len()), (drawn(1), 59));
+        assert_ne!(drawn(1), drawn(2));
+        // Not the oldest nor the newest.
+        assert!(drawn(1).iter().any(|token| (2..50).contains(token)));
+        assert!(drawn(1).iter().any(|token| (50..100).contains(token)));
     }
 
     #[test]

@@ -78,6 +78,20 @@ pub const INFO: MethodInfo = MethodInfo {
             default: Value::Number(1.0),
             domain: Domain::Numbers(0.01, 1.0),
         },
+        Parameter {
+            name: "score",
+            meaning: "by what tokens stay; random is the control",
+            unit: "",
+            default: Value::Word("surprise"),
+            domain: Domain::Words(&["surprise", "random"]),
+        },
+        Parameter {
+            name: "seed",
+            meaning: "of the drawing, with score=random",
+            unit: "",
+            default: Value::Integer(0),
+            domain: Domain::Integers(0, 1 << 31),
+        },
     ],
     cost: "time n*(sinks + recent + surprising) and the logits of every token; sinks + recent + surprising rows",
     composes_with: &["rope", "rows"],
@@ -104,14 +118,12 @@ fn build(values: &Values, _facts: &ModelFacts) -> Result<Recipe, ParameterError>
     }
     #[allow(clippy::cast_possible_truncation)] // a share
     let decay = values.number("decay") as f32;
+    let mut keep = Surprising::new(sinks, surprising, recent, turn, decay);
+    keep.chance = (values.word("score") == "random").then(|| values.size("seed") as u64);
     Ok(Recipe {
         queries: turn,
         chunk_multiple: turn,
         chunk_limit: turn,
-        ..Recipe::over_rows(
-            All,
-            TrueDistance { reach: None },
-            Surprising::new(sinks, surprising, recent, turn, decay),
-        )
+        ..Recipe::over_rows(All, TrueDistance { reach: None }, keep)
     })
 }
