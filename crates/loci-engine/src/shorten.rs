@@ -40,6 +40,8 @@ pub fn shorten(
     };
     let count = method.values().size("lookahead");
     let planned = prompt.len() + count;
+    // Scores of heads were made for the model, not for its draft.
+    let options = &ContextOptions { heads: None, ..options.clone() };
     let mut draft = match drafter {
         Drafter::Layers(layers) => {
             let memory = options.memory_of(engine, &method, layers, planned)?;

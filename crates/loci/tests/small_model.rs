@@ -223,6 +223,11 @@ fn bench_measures_methods_that_need_a_file_of_heads() {
     };
     assert!(duo(&found).get("error").is_none(), "{found}");
     assert!(duo(&found)["prefill_tokens_per_s"][0].as_f64().unwrap() > 0.0);
+    // A draft of fewer layers has no use for it, and does not stumble over it.
+    let drafted =
+        [&speed[..], &["spec-pc:budget=20,window=4,from_layer=0", "--heads", "gates.tsv", "--json"]].concat();
+    let drafted = place.json(&drafted);
+    assert!(drafted["results"][0].get("error").is_none(), "{drafted}");
     let without = place.json(&[&speed[..], &["full,duo-attention", "--json"]].concat());
     assert!(duo(&without)["error"].as_str().unwrap().contains("--heads"), "{without}");
     let flat =
