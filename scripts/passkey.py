@@ -58,7 +58,8 @@ def run_item(arguments, item, sizes, folder):
         "--json", *arguments.extra,
     ))  # fmt: skip
     return {
-        **item, "options": " ".join(arguments.extra), "key": key, "right": is_right(answer["answer"], key), "answer": answer["answer"],
+        **item, "options": " ".join(arguments.extra), "key": key, "right": is_right(answer["answer"], key),
+        "answer": answer["answer"],
         "tokens_behind_key": (repetitions - before) * per_filler, "context": answer["context"],
         "timing": answer["timing"], "seconds": round(time.monotonic() - began, 2),
         "evidence_holds_key": any(str(key) in passage["text"] for passage in answer.get("evidence", [])),

@@ -69,7 +69,8 @@ def run_item(arguments, item, per_line, folder):
     # A number of another line does not count, nor an answer that lists several.
     given = re.findall(r"\d+", answer["answer"])
     return {
-        **item, "options": " ".join(arguments.extra), "lines": count, "word": word, "number": number, "right": given[:1] == [str(number)],
+        **item, "options": " ".join(arguments.extra), "lines": count, "word": word, "number": number,
+        "right": given[:1] == [str(number)],
         "of_another_line": bool(given) and given[0] != str(number) and any(line.endswith(given[0]) for line in lines),
         "answer": answer["answer"], "read": answer["context"]["read"], "seconds": round(time.monotonic() - began, 2),
         "evidence_holds_line": any(f"{word}: {number}" in passage["text"] for passage in answer.get("evidence", [])),

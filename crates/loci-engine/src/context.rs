@@ -119,6 +119,11 @@ impl ContextOptions {
         Ok(ContextPlan { method, reason, warnings, planned_tokens, drafted: Drafted::default() })
     }
 
+    /// The same for another model that drafts: what was made for positions and heads of this one does not fit that.
+    pub(crate) fn for_draft(&self) -> Self {
+        Self { rope: None, heads: None, draft: None, ..self.clone() }
+    }
+
     /// Number format of keys and values: the method's own, if it has one.
     pub fn rows(&self) -> RowType {
         self.method.as_ref().and_then(MethodSpec::row_type).unwrap_or(self.row_type)

@@ -182,10 +182,8 @@ fn beside(
     let held = session.memory_bytes();
     let options = ContextOptions {
         method: Some(MethodSpec::parse("full")?),
-        rope: None,
-        draft: None,
         budget: context.budget.map(|budget| budget.saturating_sub(held)),
-        ..context.clone()
+        ..context.for_draft()
     };
     let plan = options.plan(model, session.len(), count)?;
     match options.session(model, &plan) {

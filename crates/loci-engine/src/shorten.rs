@@ -40,18 +40,16 @@ pub fn shorten(
     };
     let count = method.values().size("lookahead");
     let planned = prompt.len() + count;
-    // Scores of heads were made for the model, not for its draft.
-    let options = &ContextOptions { heads: None, ..options.clone() };
     let mut draft = match drafter {
         Drafter::Layers(layers) => {
+            // Scores of heads were made for all layers.
+            let options = ContextOptions { heads: None, ..options.clone() };
             let memory = options.memory_of(engine, &method, layers, planned)?;
             Session::new(Arc::clone(engine), memory).with_layers(layers)
         }
         Drafter::Model(model) => {
-            // A position schedule was chosen for the model, not for its draft.
-            let options = ContextOptions { rope: None, ..options.clone() };
             let layers = model.model().shape().layers;
-            let memory = options.memory_of(&model, &method, layers, planned)?;
+            let memory = options.for_draft().memory_of(&model, &method, layers, planned)?;
             Session::new(model, memory)
         }
     };

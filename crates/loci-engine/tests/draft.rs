@@ -202,6 +202,27 @@ fn a_budget_in_bytes_counts_another_models_rows_too() {
     assert!(said.contains("the draft's reading") && said.contains("--budget"), "{said}");
 }
 
+#[test]
+fn scores_of_the_models_heads_are_not_asked_of_a_draft() {
+    let tiny = TinyModel::default();
+    let folder = tempfile::tempdir().unwrap();
+    let gates = folder.path().join("gates.tsv");
+    let row = vec!["0.5"; tiny.kv_heads].join("\t") + "\n";
+    std::fs::write(&gates, row.repeat(tiny.layers)).unwrap();
+    let (engine, text) = (engine(), tokens(120));
+    let other = || another(TinyModel { layers: tiny.layers + 1, ..TinyModel::default() });
+    for draft in [None, Some(other())] {
+        let options =
+            ContextOptions { heads: Some(gates.clone()), draft, ..context("spec-kv:budget=16,window=4") };
+        read(&engine, &options, &text);
+        let options = ContextOptions { method: context(BOTH).method, ..options };
+        let plan = options.plan(&engine, 120, 6).unwrap();
+        let prompt = Prompt::of_tokens(text.clone());
+        let left = shorten(&engine, prompt, &options, &plan, &mut Control::default()).unwrap();
+        assert_eq!(left.len(), 70);
+    }
+}
+
 const BOTH: &str =
     "spec-kv-pc:budget=12,window=3,lookahead=6,prompt=70,prompt_window=8,pool=4,neighbours=4,from_layer=0";
 

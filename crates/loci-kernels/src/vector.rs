@@ -74,7 +74,7 @@ pub fn dot(isa: Isa, a: &[f32], b: &[f32]) -> f32 {
 /// Numbers rounded to 16 bits, with the scale that gives them back: `numbers[i]` is about `rounded[i] * scale`, within
 /// half a 32,767th of the largest one.
 pub fn round_to_16_bits(isa: Isa, numbers: &[f32]) -> (Vec<i16>, f32) {
-    let largest = plain::max(isa, numbers).max(-numbers.iter().copied().fold(0.0, f32::min));
+    let largest = numbers.iter().fold(0.0_f32, |largest, number| largest.max(number.abs()));
     let scale = largest / 32_767.0;
     let inverse = if scale > f32::MIN_POSITIVE { 1.0 / scale } else { 0.0 };
     let mut rounded = vec![0; numbers.len()];

@@ -37,10 +37,15 @@ pub(super) struct Rounded {
     heads: Range<usize>,
 }
 
+/// Bytes of the upper, or of the lower half of a block.
+const fn half_bytes(shape: AttentionShape) -> usize {
+    shape.heads * shape.head_dim / 2
+}
+
 impl Halves {
     /// Bytes of a block.
     pub(super) const fn bytes_per_block(shape: AttentionShape) -> usize {
-        shape.heads * (shape.head_dim + size_of::<f32>())
+        2 * half_bytes(shape) + shape.heads * size_of::<f32>()
     }
 
     /// Blocks for which there is room.
@@ -50,8 +55,8 @@ impl Halves {
 
     /// Makes room for more blocks.
     pub(super) fn reserve(&mut self, shape: AttentionShape, blocks: usize) {
-        self.upper.reserve_exact(blocks * shape.heads * shape.head_dim / 2);
-        self.lower.reserve_exact(blocks * shape.heads * shape.head_dim / 2);
+        self.upper.reserve_exact(blocks * half_bytes(shape));
+        self.lower.reserve_exact(blocks * half_bytes(shape));
         self.scales.reserve_exact(blocks * shape.heads);
     }
 
@@ -107,7 +112,7 @@ impl Halves {
 
     /// Starts to fetch the lower half of a block.
     pub(super) fn fetch(&self, shape: AttentionShape, block: usize) {
-        let bytes = shape.heads * shape.head_dim / 2;
+        let bytes = half_bytes(shape);
         self.lower[block * bytes..(block + 1) * bytes].chunks(64).for_each(|line| prefetch(&line[0]));
     }
 
@@ -138,8 +143,8 @@ impl Halves {
         if blocks == 0 {
             self.centre.clear();
         }
-        self.upper.truncate(blocks * shape.heads * shape.head_dim / 2);
-        self.lower.truncate(blocks * shape.heads * shape.head_dim / 2);
+        self.upper.truncate(blocks * half_bytes(shape));
+        self.lower.truncate(blocks * half_bytes(shape));
         self.scales.truncate(blocks * shape.heads);
     }
 
@@ -171,7 +176,7 @@ impl Halves {
     pub(super) fn holds(&self, shape: AttentionShape, blocks: usize) -> bool {
         let width = shape.heads * shape.head_dim;
         self.centre.len() == if blocks == 0 { 0 } else { width }
-            && [&self.upper, &self.lower].iter().all(|half| half.len() == blocks * width / 2)
+            && [&self.upper, &self.lower].iter().all(|half| half.len() == blocks * half_bytes(shape))
             && self.scales.len() == blocks * shape.heads
     }
 }

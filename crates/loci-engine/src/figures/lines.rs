@@ -58,9 +58,9 @@ impl Lines<'_> {
             let x = across(*at, &self.range);
             canvas.line((x, TOP), (x, end), ACCENT, 0.9, &format!("stroke-opacity=\"{opacity}\""));
         }
-        let bars = self.bars();
+        let together = self.values.len().div_ceil(BARS).max(1);
+        let bars = self.bars(together);
         let width = ((RIGHT - LEFT) / bars.len().max(1) as f64).clamp(0.6, 3.0);
-        let shared = self.values.len() > BARS;
         let mut draw = |colour: &str, value: fn(&Bar) -> f64| {
             let mut path = String::new();
             for bar in bars.iter().filter(|bar| value(bar) > 0.0) {
@@ -76,7 +76,7 @@ impl Lines<'_> {
                 ));
             }
         };
-        if shared {
+        if together > 1 {
             draw(LIGHT, |bar| bar.largest);
         }
         draw(BLUE, |bar| bar.mean);
@@ -91,10 +91,9 @@ impl Lines<'_> {
             canvas.text(x + 24.0, y + 20.0, 11.5, GREY, Anchor::Start, below);
             y += if below.is_empty() { 20.0 } else { 40.0 };
         };
-        if shared {
-            let of = self.values.len().div_ceil(bars.len());
-            legend(BLUE, 3.0, self.name, &format!("mean of {of}"));
-            legend(LIGHT, 3.0, self.name, &format!("largest of {of}"));
+        if together > 1 {
+            legend(BLUE, 3.0, self.name, &format!("mean of {together}"));
+            legend(LIGHT, 3.0, self.name, &format!("largest of {together}"));
         } else {
             legend(BLUE, 3.0, self.name, "");
         }
@@ -104,17 +103,15 @@ impl Lines<'_> {
         canvas.finish()
     }
 
-    /// What is drawn for the values; what is no number is left out.
-    fn bars(&self) -> Vec<Bar> {
-        let together = self.values.len().div_ceil(BARS).max(1);
+    /// Bars of so many values each; what is no number is left out.
+    fn bars(&self, together: usize) -> Vec<Bar> {
         let bar = |values: &[(f64, f64)]| {
             let finite: Vec<f64> =
                 values.iter().map(|(_, value)| *value).filter(|value| value.is_finite()).collect();
             let (first, last) = (values.first()?.0, values.last()?.0);
-            let count = if finite.is_empty() { return None } else { finite.len() as f64 };
-            Some(Bar {
+            (!finite.is_empty()).then(|| Bar {
                 at: first.midpoint(last),
-                mean: finite.iter().sum::<f64>() / count,
+                mean: finite.iter().sum::<f64>() / finite.len() as f64,
                 largest: finite.iter().copied().fold(0.0, f64::max),
             })
         };
@@ -158,7 +155,7 @@ mod tests {
         let cuts: Vec<Cut> = (0..500).map(|at| Cut(f64::from(at) * 2.0)).collect();
         let shared = Lines { values: &many, range: 0.0..1000.0, cuts: &cuts, ..lines.clone() };
         // 1,000 values in bars of three, a mean and a largest each.
-        assert_eq!((shared.bars().len(), shared.svg().matches('V').count()), (334, 2 * 334));
+        assert_eq!((shared.bars(3).len(), shared.svg().matches('V').count()), (334, 2 * 334));
         assert!(shared.svg().contains("largest of 3"));
         let empty = Lines { values: &[], cuts: &[], ..lines }.svg();
         assert!(!empty.contains("NaN") && !empty.contains("inf") && !empty.contains("event begins"));
