@@ -120,6 +120,11 @@ pub struct Parts {
     pub keep: &'static str,
 }
 
+impl Parts {
+    /// None of the five.
+    pub const NONE: Self = Self { segment: "", index: "", select: "", place: "", keep: "" };
+}
+
 /// The declaration of a method.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct MethodInfo {

@@ -1,0 +1,1 @@
+//! Tasks over published data sets, read from a folder in their original formats.

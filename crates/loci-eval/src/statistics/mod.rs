@@ -1,0 +1,1 @@
+//! What follows from scores: intervals, tests between methods, corrections, sizes of effects.
