@@ -61,7 +61,7 @@ fn overlaps_of_texts() {
 #[cfg(feature = "chinese")]
 #[test]
 fn chinese_words() {
-    use loci_eval::metrics::{f1::f1_chinese, normal::chinese_words, rouge::rouge_l_chinese};
+    use loci_eval::metrics::{f1::f1_chinese, rouge::rouge_l_chinese, segment::chinese_words};
     for case in golden("segmented") {
         assert_eq!(chinese_words(text(&case["text"])), list::<String>(&case["words"]));
     }

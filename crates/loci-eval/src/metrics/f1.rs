@@ -56,7 +56,7 @@ pub fn f1(answer: &str, gold: &str) -> f64 {
 #[cfg(feature = "chinese")]
 pub fn f1_chinese(answer: &str, gold: &str) -> f64 {
     let words = |text: &str| -> Vec<String> {
-        let words = super::normal::chinese_words(text).into_iter().map(chinese);
+        let words = super::segment::chinese_words(text).into_iter().map(chinese);
         words.filter(|word| !word.is_empty()).collect()
     };
     Overlap::of_items(&words(answer), &words(gold)).f1

@@ -13,6 +13,8 @@ pub mod parse;
 pub mod presence;
 pub mod ranking;
 pub mod rouge;
+#[cfg(feature = "chinese")]
+pub mod segment;
 
 pub use parse::numbers;
 

@@ -69,13 +69,6 @@ pub fn before_any<'a>(text: &'a str, ends: &[&str]) -> &'a str {
     text.get(..end.unwrap_or(text.len())).unwrap_or(text).trim_matches(is_blank)
 }
 
-/// `text` in Chinese words and what stands between them, in order, nothing left out: jieba's precise mode.
-#[cfg(feature = "chinese")]
-pub fn chinese_words(text: &str) -> Vec<&str> {
-    static JIEBA: std::sync::LazyLock<jieba_rs::Jieba> = std::sync::LazyLock::new(jieba_rs::Jieba::new);
-    JIEBA.cut(text, true).into_iter().map(|token| token.word).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -101,13 +94,5 @@ mod tests {
         assert_eq!(first_line("\n"), "");
         assert_eq!(before_any(" A1, B2. And", &[".", "\n"]), "A1, B2");
         assert_eq!(before_any(" A1 ", &[""]), "A1");
-    }
-
-    #[cfg(feature = "chinese")]
-    #[test]
-    fn chinese_words_cover_the_text() {
-        let text = "我来到北京清华大学, ok?  😀";
-        assert_eq!(chinese_words(text).concat(), text);
-        assert!(chinese_words(text).contains(&"清华大学"));
     }
 }

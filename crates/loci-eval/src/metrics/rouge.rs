@@ -93,7 +93,7 @@ pub fn rouge_l(answer: &str, gold: &str) -> Rouge {
 /// [`rouge_l`] of Chinese words (LongBench's dureader and vcsum, CNNSum). The Chinese full stop ends no sentence.
 #[cfg(feature = "chinese")]
 pub fn rouge_l_chinese(answer: &str, gold: &str) -> Rouge {
-    let segmented = |text: &str| super::normal::chinese_words(text).join(" ");
+    let segmented = |text: &str| super::segment::chinese_words(text).join(" ");
     rouge_l(&segmented(answer), &segmented(gold))
 }
 
