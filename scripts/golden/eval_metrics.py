@@ -4,8 +4,8 @@
     pip install rouge==1.0.1 sacrebleu==2.6.0 jieba==0.42.1 rapidfuzz==3.14.6 scipy scikit-learn
     python3 scripts/golden/eval_metrics.py      writes crates/loci-eval/tests/fixtures/metrics.json
 
-What no package has (normalised F1, classes, numbers, reordering) is written here from its definition, in another way than
-in Rust: with regular expressions, counters, and a search over all orders.
+What no package has (normalised F1, classes, numbers, reordering) is written here from its definition, in another way
+than in Rust: with regular expressions and counters.
 """
 
 import json
@@ -138,7 +138,7 @@ CORPORA = [
     [("the cat sat on the mat", ["the cat sat on a mat"]), ("it rained", ["it rained all day", "rain fell"])],
     [("a b", ["a b"]), ("c", ["c"])],
     [("a b c d e", ["a b c d e"])],
-    [("", ["x y z"]), ("one two three four five six", ["one two three four nine six", "two three four five six seven"])],
+    [("", ["x y z"]), ("one two three four five six", ["one two three four nine six", "two three four five six"])],
     [("nothing in common here", ["entirely different words stand there"])],
     [("我昨天在图书馆借了书。", ["我昨天在图书馆借了三本书。"]), ("天气很好！", ["今天天气真好！", "天气好"])],
 ]
@@ -163,7 +163,8 @@ def normal(text):
 def is_left_out(c):
     """Chinese punctuation on LongBench's list: the marks of these blocks but those it forgot."""
     wide = "\u3000" <= c <= "\u303f" or "\uff01" <= c <= "\uff65" or "\u2013" <= c <= "\u2027" or c == "\ufe4f"
-    forgotten = "\u3000\u3004\u3005\u3006\u3007\u3008\u3009\u300a\u3012\u3013\uff0e\uff65\u2015\u2016\u2017\u201a\u2020\u2021\u2022\u2023\u2024\u2025"
+    forgotten = "\u2015\u2016\u2017\u201a\u2020\u2021\u2022\u2023\u2024\u2025"
+    forgotten += "\u3000\u3004\u3005\u3006\u3007\u3008\u3009\u300a\u3012\u3013\uff0e\uff65"
     numeral = "\u3020" <= c <= "\u302f" or "\u3031" <= c <= "\u303d"
     return wide and c not in forgotten and not numeral and not unicodedata.category(c).startswith(("L", "N"))
 

@@ -61,8 +61,9 @@ const fn is_mark(character: char) -> bool {
     character.is_ascii_punctuation() && !matches!(character, '\'' | ',' | '-' | '.')
 }
 
-/// What sacrebleu takes for a Chinese character. Its bounds of the ideographs beyond U+FFFF are written with four digits too
-/// few, so that these are left out and all from U+2001 to U+2A6D, quotation marks and dashes among them, are in.
+/// What sacrebleu takes for a Chinese character. Its bounds of the ideographs beyond U+FFFF are written with four
+/// digits too few, so that these are left out and all from U+2001 to U+2A6D, quotation marks and dashes among them,
+/// are in.
 const fn is_chinese(character: char) -> bool {
     matches!(character,
         '\u{2001}'..='\u{2a6d}' | '\u{2e80}'..='\u{2eff}' | '\u{2f00}'..='\u{2fdf}' | '\u{2ff0}'..='\u{303f}'
@@ -71,7 +72,8 @@ const fn is_chinese(character: char) -> bool {
         | '\u{fe10}'..='\u{fe1f}' | '\u{fe30}'..='\u{fe4f}' | '\u{ff00}'..='\u{ffef}')
 }
 
-/// `text` with every pair of neighbours that is `wanted` written anew, from the left, each character in one pair at most.
+/// `text` with every pair of neighbours that is `wanted` written anew, from the left, each character in one pair at
+/// most.
 fn each_pair(
     text: &str,
     wanted: impl Fn(char, char) -> bool,
@@ -170,8 +172,8 @@ pub fn sentence_bleu<G: AsRef<str>>(answer: &str, golds: &[G], by: Words) -> f64
     counts(answer, golds, by).bleu(true)
 }
 
-/// BLEU of many answers, each with its golds: counts are summed first, so it is not the mean of [`sentence_bleu`]. 0 for
-/// none, and where no answer has four words.
+/// BLEU of many answers, each with its golds: counts are summed first, so it is not the mean of [`sentence_bleu`]. 0
+/// for none, and where no answer has four words.
 pub fn corpus_bleu<'a, G: AsRef<str> + 'a>(
     answers: impl IntoIterator<Item = (&'a str, &'a [G])>,
     by: Words,

@@ -3,8 +3,8 @@
 use super::parse::numbers;
 use super::share;
 
-/// Classification (LongBench): every class whose name stands in the answer is taken; of these, names that are a part of the
-/// gold's name drop out; the score is 1 / (how many are left) if the gold is among them, else 0.
+/// Classification (LongBench): every class whose name stands in the answer is taken; of these, names that are a part
+/// of the gold's name drop out; the score is 1 / (how many are left) if the gold is among them, else 0.
 ///
 /// As in the published scorer, dropping one name skips the test of the next, which so may stay and lower the score.
 pub fn classification<C: AsRef<str>>(answer: &str, gold: &str, classes: &[C]) -> f64 {

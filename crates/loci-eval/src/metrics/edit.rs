@@ -14,8 +14,8 @@ fn common(a: &[char], b: &[char]) -> usize {
     row.last().copied().unwrap_or(0)
 }
 
-/// 1 - indel distance / (len a + len b), in characters: twice the longest common subsequence over both lengths. Two empty
-/// texts are alike: 1.
+/// 1 - indel distance / (len a + len b), in characters: twice the longest common subsequence over both lengths. Two
+/// empty texts are alike: 1.
 pub fn indel_ratio(a: &str, b: &str) -> f64 {
     let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
     let both = a.len() + b.len();

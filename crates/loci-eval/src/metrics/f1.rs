@@ -17,8 +17,8 @@ pub struct Overlap {
 }
 
 impl Overlap {
-    /// From counts: `right` of `said` things said are among the `wanted` ones. Counts of many examples may be summed first:
-    /// that is micro F1 (LongICLBench).
+    /// From counts: `right` of `said` things said are among the `wanted` ones. Counts of many examples may be summed
+    /// first: that is micro F1 (LongICLBench).
     pub fn of_counts(right: usize, said: usize, wanted: usize) -> Self {
         let (precision, recall) = (share(right as f64, said), share(right as f64, wanted));
         Self { precision, recall, f1: harmonic(precision, recall) }

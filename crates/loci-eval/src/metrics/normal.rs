@@ -17,11 +17,11 @@ pub fn plain(text: &str) -> String {
     text.trim_matches(is_blank).to_lowercase()
 }
 
-/// Lower case; no ASCII punctuation; no `a`, `an`, `the` (Rajpurkar et al. 2016, as LongBench has it); one space between
-/// words.
+/// Lower case; no ASCII punctuation; no `a`, `an`, `the` (Rajpurkar et al. 2016, as LongBench has it); one space
+/// between words.
 ///
-/// Punctuation goes first, so `a.m.` is `am` and `the-end` is `theend`. An article between two letters of another script
-/// stays.
+/// Punctuation goes first, so `a.m.` is `am` and `the-end` is `theend`. An article between two letters of another
+/// script stays.
 pub fn english(text: &str) -> String {
     let lower = text.to_lowercase();
     let bare: String = lower.chars().filter(|character| !character.is_ascii_punctuation()).collect();

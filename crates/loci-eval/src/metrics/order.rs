@@ -64,8 +64,8 @@ pub struct Displacement {
 }
 
 impl Displacement {
-    /// Of a permutation. What is none (see [`places`]) is charged [`Displacement::most`]; places beyond the end, which no
-    /// permutation has, count as the last.
+    /// Of a permutation. What is none (see [`places`]) is charged [`Displacement::most`]; places beyond the end,
+    /// which no permutation has, count as the last.
     pub fn of(places: &[usize]) -> Self {
         let n = places.len();
         let mut places: Vec<usize> = places.iter().map(|place| (*place).min(n.saturating_sub(1))).collect();

@@ -46,8 +46,9 @@ pub fn items(text: &str) -> Vec<&str> {
         .collect()
 }
 
-/// The letter an answer chooses among the first `options` of A, B, …: its first character, else the first letter behind a
-/// phrase such as `answer is`, else the first letter that stands alone (InfiniteBench, SCBench). `None` where it names none.
+/// The letter an answer chooses among the first `options` of A, B, …: its first character, else the first letter
+/// behind a phrase such as `answer is`, else the first letter that stands alone (InfiniteBench, SCBench). `None`
+/// where it names none.
 pub fn letter(answer: &str, options: usize) -> Option<char> {
     let options = options.min(26) as u32;
     let is_option =

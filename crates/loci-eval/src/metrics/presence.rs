@@ -25,8 +25,8 @@ pub fn contains_any_case(answer: &str, gold: &str) -> bool {
     contains(&answer.to_lowercase(), &gold.to_lowercase())
 }
 
-/// The gold stands in the answer between characters that are neither letters nor digits, upper and lower case alike: `no`
-/// is not in `not`. Chinese has no blanks between words; use [`contains`] there.
+/// The gold stands in the answer between characters that are neither letters nor digits, upper and lower case alike:
+/// `no` is not in `not`. Chinese has no blanks between words; use [`contains`] there.
 pub fn contains_word(answer: &str, gold: &str) -> bool {
     let (answer, gold) = (answer.to_lowercase(), gold.to_lowercase());
     let outside = |character: Option<char>| !character.is_some_and(char::is_alphanumeric);

@@ -13,8 +13,8 @@ pub fn recall_any<T: PartialEq>(ranked: &[T], sought: &[T], k: usize) -> bool {
     recall_at(ranked, sought, k) > 0.0
 }
 
-/// Whether all sought items are among the first `k` (LongMemEval's `recall_all`, its headline). With nothing sought it is
-/// false, while the published scorer says true: leave such questions out.
+/// Whether all sought items are among the first `k` (LongMemEval's `recall_all`, its headline). With nothing sought
+/// it is false, while the published scorer says true: leave such questions out.
 pub fn recall_all<T: PartialEq>(ranked: &[T], sought: &[T], k: usize) -> bool {
     recall_at(ranked, sought, k) >= 1.0
 }
@@ -34,9 +34,9 @@ pub enum Discount {
     FirstTwoAlike,
 }
 
-/// Normalised discounted cumulative gain of the first `k`: their discounted gains over the most that the same gains could
-/// give in the best order. `gains` are those of the whole ranking in its order, so that what was found too late counts as
-/// missed; 0 if all are 0.
+/// Normalised discounted cumulative gain of the first `k`: their discounted gains over the most that the same gains
+/// could give in the best order. `gains` are those of the whole ranking in its order, so that what was found too late
+/// counts as missed; 0 if all are 0.
 pub fn ndcg_at(gains: &[f64], k: usize, discount: Discount) -> f64 {
     let dcg = |gains: &[f64]| -> f64 {
         let discounted = gains.iter().take(k).enumerate().map(|(index, gain)| match discount {
@@ -103,7 +103,10 @@ mod tests {
 
     proptest! {
         #[test]
-        fn from_0_to_1_and_1_in_the_best_order(mut gains in prop::collection::vec(0.0..3.0_f64, 1..9), k in 1..9_usize) {
+        fn from_0_to_1_and_1_in_the_best_order(
+            mut gains in prop::collection::vec(0.0..3.0_f64, 1..9),
+            k in 1..9_usize,
+        ) {
             for discount in [Discount::Usual, Discount::FirstTwoAlike] {
                 prop_assert!((0.0..=1.0 + 1e-12).contains(&ndcg_at(&gains, k, discount)));
             }

@@ -1,13 +1,14 @@
-//! ROUGE as the Python package `rouge` 1.0.1 computes it, which LongBench, LooGLE, M4LE and CNNSum use (Lin 2004 for the
-//! idea). It is neither the original script nor `rouge-score`:
+//! ROUGE as the Python package `rouge` 1.0.1 computes it, which LongBench, LooGLE, M4LE and CNNSum use (Lin 2004 for
+//! the idea). It is neither the original script nor `rouge-score`:
 //!
 //! - case and punctuation stay; sentences end at `.`; words are parted by blanks;
 //! - n-grams, and the words of common subsequences, are sets: repeating something changes nothing;
 //! - a sentence of blanks only, such as stands behind the last full stop, counts as one empty word;
 //! - F is 2PR / (P + R + 1e-8), so that a text has a little less than 1 with itself.
 //!
-//! A text without words, or of full stops only, scores 0; the package refuses it. The package also fails on sentences whose
-//! lengths add up to about its 1,000 steps of recursion, and LongBench then counts 0: here they are scored like others.
+//! The empty text, and one of full stops only, scores 0; the package refuses it. The package also runs out of stack
+//! where the words of two sentences add up to about 1,000, and LongBench then counts 0: here they are scored like
+//! others. A pair of sentences takes as many bytes as the product of their words.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -97,8 +98,8 @@ pub fn rouge_l_chinese(answer: &str, gold: &str) -> Rouge {
     rouge_l(&segmented(answer), &segmented(gold))
 }
 
-/// Adds the words of one longest common subsequence: of several, the one met by going back from the ends, and where both
-/// ways are as long, by first leaving out words of `said`.
+/// Adds the words of one longest common subsequence: of several, the one met by going back from the ends, and where
+/// both ways are as long, by first leaving out words of `said`.
 fn add_common(wanted: &[u32], said: &[u32], common: &mut BTreeSet<u32>) {
     #[derive(Clone, Copy, PartialEq)]
     enum Step {
@@ -152,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn texts_without_words_score_nothing() {
+    fn empty_texts_score_nothing() {
         for text in ["", ".", "...", "\n"] {
             for rouge in [rouge_1, rouge_2, rouge_l] {
                 assert_eq!((rouge(text, "a b").f, rouge("a b", text).f), (0.0, 0.0), "{text:?}");

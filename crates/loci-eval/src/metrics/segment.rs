@@ -1,5 +1,5 @@
-//! Chinese words, as Python's jieba 0.42.1 cuts them (precise mode, with its hidden Markov model for unknown words), which
-//! the published scorers of Chinese tasks use.
+//! Chinese words, as Python's jieba 0.42.1 cuts them (precise mode, with its hidden Markov model for unknown words),
+//! which the published scorers of Chinese tasks use.
 
 use std::sync::LazyLock;
 

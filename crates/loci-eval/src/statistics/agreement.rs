@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
-/// Cohen's kappa (1960) of two raters, one pair for each item: (agreement - expected) / (1 - expected), where expected is
-/// the agreement of raters who draw from the classes as often as these chose them. 1 is full agreement, 0 that of chance.
-/// `None` without items, or if both only ever chose one and the same class: chance agrees fully there too.
+/// Cohen's kappa (1960) of two raters, one pair for each item: (agreement - expected) / (1 - expected), where
+/// expected is the agreement of raters who draw from the classes as often as these chose them. 1 is full agreement, 0
+/// that of chance. `None` without items, or if both only ever chose one and the same class: chance agrees fully there
+/// too.
 pub fn cohens_kappa<T: Ord>(pairs: &[(T, T)]) -> Option<f64> {
     let n = pairs.len() as f64;
     let mut chosen: BTreeMap<&T, (usize, usize)> = BTreeMap::new();
@@ -21,8 +22,8 @@ pub fn cohens_kappa<T: Ord>(pairs: &[(T, T)]) -> Option<f64> {
     (expected < 1.0).then(|| (agreed - expected) / (1.0 - expected))
 }
 
-/// Krippendorff's alpha (2004) for classes. `units` are the things rated, each with the ratings it got, from any number of
-/// raters; missing ones are left out, and a unit with fewer than two says nothing.
+/// Krippendorff's alpha (2004) for classes. `units` are the things rated, each with the ratings it got, from any
+/// number of raters; missing ones are left out, and a unit with fewer than two says nothing.
 ///
 /// 1 - observed / expected disagreement: the first among the ratings of one unit, the second among all ratings. `None`
 /// without two ratings of a unit, or if all ratings are equal.
@@ -36,8 +37,8 @@ pub fn alpha_nominal<T: Ord>(units: &[Vec<T>]) -> Option<f64> {
     })
 }
 
-/// As [`alpha_nominal`], for numbers with equal steps: ratings disagree by the square of their difference. `None` also where
-/// a rating is not finite.
+/// As [`alpha_nominal`], for numbers with equal steps: ratings disagree by the square of their difference. `None`
+/// also where a rating is not finite.
 pub fn alpha_interval(units: &[Vec<f64>]) -> Option<f64> {
     alpha(units, |ratings| {
         let n = ratings.len() as f64;

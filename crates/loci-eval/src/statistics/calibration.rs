@@ -1,18 +1,18 @@
 //! Whether confidence says which answers are right.
 //!
-//! Answers are given as (confidence, whether right). Every function is `None` without answers and where a confidence is not
-//! finite. A model that refuses everything has no risk: report coverage beside it.
+//! Answers are given as (confidence, whether right). Every function is `None` without answers and where a confidence
+//! is not finite. A model that refuses everything has no risk: report coverage beside it.
 
-/// Brier score (1950): mean of (confidence - 1 if right, 0 if wrong)², confidences from 0 to 1. 0 is best; always saying 0.5
-/// has 0.25.
+/// Brier score (1950): mean of (confidence - 1 if right, 0 if wrong)², confidences from 0 to 1. 0 is best; always
+/// saying 0.5 has 0.25.
 pub fn brier(answers: &[(f64, bool)]) -> Option<f64> {
     let squares: f64 = answers.iter().map(|(sure, right)| (sure - f64::from(u8::from(*right))).powi(2)).sum();
     let brier = squares / answers.len() as f64;
     brier.is_finite().then_some(brier)
 }
 
-/// Share of wrong ones among the c most confident answers, for c from 1 to all. Answers with equal confidence keep the order
-/// in which they are given: give them by id.
+/// Share of wrong ones among the c most confident answers, for c from 1 to all. Answers with equal confidence keep
+/// the order in which they are given: give them by id.
 pub fn risks(answers: &[(f64, bool)]) -> Option<Vec<f64>> {
     if answers.is_empty() || answers.iter().any(|(sure, _)| !sure.is_finite()) {
         return None;

@@ -18,8 +18,8 @@ fn in_place(count: usize, corrected: impl Iterator<Item = (usize, f64)>) -> Vec<
     out
 }
 
-/// Holm (1979): the i-th smallest of m p values times m - i + 1, never below the one before it, at most 1. Rejecting what
-/// is at most α makes one false rejection or more with probability α at most, whatever depends on what.
+/// Holm (1979): the i-th smallest of m p values times m - i + 1, never below the one before it, at most 1. Rejecting
+/// what is at most α makes one false rejection or more with probability α at most, whatever depends on what.
 pub fn holm(ps: &[f64]) -> Vec<f64> {
     let mut most = 0.0_f64;
     let corrected = by_size(ps).into_iter().enumerate().map(|(rank, (index, p))| {
@@ -29,8 +29,8 @@ pub fn holm(ps: &[f64]) -> Vec<f64> {
     in_place(ps.len(), corrected)
 }
 
-/// Benjamini and Hochberg (1995): the i-th smallest of m p values times m / i, never above the one behind it. Of what is at
-/// most α, a share of α at most is false on average, if tests are independent or depend positively.
+/// Benjamini and Hochberg (1995): the i-th smallest of m p values times m / i, never above the one behind it. Of what
+/// is at most α, a share of α at most is false on average, if tests are independent or depend positively.
 pub fn benjamini_hochberg(ps: &[f64]) -> Vec<f64> {
     let mut least = 1.0_f64;
     let corrected = by_size(ps).into_iter().enumerate().rev().map(|(rank, (index, p))| {

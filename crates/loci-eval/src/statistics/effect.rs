@@ -2,8 +2,8 @@
 
 use super::mean;
 
-/// Cohen's d of paired differences: their mean over their standard deviation (with n - 1). `None` for fewer than two, or if
-/// they are all equal: there is no spread to measure by.
+/// Cohen's d of paired differences: their mean over their standard deviation (with n - 1). `None` for fewer than two,
+/// or if they are all equal: there is no spread to measure by.
 pub fn cohens_d(differences: &[f64]) -> Option<f64> {
     let centre = mean(differences)?;
     let first = differences.first()?;
@@ -15,8 +15,8 @@ pub fn cohens_d(differences: &[f64]) -> Option<f64> {
     d.is_finite().then_some(d)
 }
 
-/// Cliff's delta (1993): share of the pairs, one of `a` and one of `b`, in which `a` is larger, less the share in which it is
-/// smaller; from -1 to 1, and 0 for ties. `None` if either is empty or holds what is not a number.
+/// Cliff's delta (1993): share of the pairs, one of `a` and one of `b`, in which `a` is larger, less the share in
+/// which it is smaller; from -1 to 1, and 0 for ties. `None` if either is empty or holds what is not a number.
 pub fn cliffs_delta(a: &[f64], b: &[f64]) -> Option<f64> {
     if a.is_empty() || b.is_empty() || a.iter().chain(b).any(|value| value.is_nan()) {
         return None;

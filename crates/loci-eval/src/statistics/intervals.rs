@@ -28,8 +28,8 @@ impl Interval {
 ///
 /// (p + z²/2n ± z sqrt(p(1-p)/n + z²/4n²)) / (1 + z²/n).
 ///
-/// Unlike mean ± z·error it stays in [0, 1] and has a width at 0 and `n` right. Nothing is known from n = 0: [0, 1]. More
-/// right than `n` counts as `n`.
+/// Unlike mean ± z·error it stays in [0, 1] and has a width at 0 and `n` right. Nothing is known from n = 0: [0, 1].
+/// More right than `n` counts as `n`.
 pub fn wilson(right: usize, n: usize) -> Interval {
     if n == 0 {
         return Interval { low: 0.0, high: 1.0 };
@@ -45,8 +45,8 @@ pub fn wilson(right: usize, n: usize) -> Interval {
     Interval { low, high }
 }
 
-/// The value below which a share of `sorted` lies, between neighbours in proportion (the usual rule: place share·(n-1)).
-/// `None` of nothing.
+/// The value below which a share of `sorted` lies, between neighbours in proportion (the usual rule: place
+/// share·(n-1)). `None` of nothing.
 pub fn quantile(sorted: &[f64], share: f64) -> Option<f64> {
     let last = sorted.len().checked_sub(1)?;
     let place = share.clamp(0.0, 1.0) * last as f64;
@@ -83,8 +83,8 @@ pub fn bootstrap(
     Some(Interval { low: quantile(&values, 0.025)?, high: quantile(&values, 0.975)? })
 }
 
-/// [`bootstrap`] of a mean. All values equal give an interval without width: it does not say that others are impossible;
-/// for right and wrong use [`wilson`].
+/// [`bootstrap`] of a mean. All values equal give an interval without width: it does not say that others are
+/// impossible; for right and wrong use [`wilson`].
 pub fn bootstrap_mean(values: &[f64], resamples: usize, random: &mut Random) -> Option<Interval> {
     bootstrap(values.len(), resamples, random, |drawn| {
         drawn.iter().filter_map(|index| values.get(*index)).sum::<f64>() / values.len() as f64

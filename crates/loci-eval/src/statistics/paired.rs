@@ -13,11 +13,12 @@ pub fn paired_bootstrap(differences: &[f64], resamples: usize, random: &mut Rand
     bootstrap_mean(differences, resamples, random)
 }
 
-/// Two-sided p of the mean difference by flipping signs (Fisher 1935): how often a mean of differences with signs drawn at
-/// random is at least as far from 0 as the one found.
+/// Two-sided p of the mean difference by flipping signs (Fisher 1935): how often a mean of differences with signs
+/// drawn at random is at least as far from 0 as the one found.
 ///
-/// Up to 20 differences all signs are tried, and p = #/2ⁿ; above, `draws` are drawn, and p = (1 + #)/(draws + 1). Sums that
-/// differ by rounding only count as equal. 1 if all differences are 0 or there are none; `None` if one is not finite.
+/// Up to 20 differences all signs are tried, and p = #/2ⁿ; above, `draws` are drawn, and p = (1 + #)/(draws + 1).
+/// Sums that differ by rounding only count as equal. 1 if all differences are 0 or there are none; `None` if one is
+/// not finite.
 pub fn paired_permutation(differences: &[f64], draws: usize, random: &mut Random) -> Option<f64> {
     let sizes: f64 = differences.iter().map(|difference| difference.abs()).sum();
     if !sizes.is_finite() {

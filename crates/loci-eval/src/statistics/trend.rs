@@ -18,14 +18,15 @@ pub fn line(points: &[(f64, f64)]) -> Option<Line> {
     let spread: f64 = x.iter().map(|x| (x - x_mean).powi(2)).sum();
     let together: f64 = points.iter().map(|(x, y)| (x - x_mean) * (y - y_mean)).sum();
     let slope = together / spread;
-    (has_two(&x) && slope.is_finite()).then(|| Line { slope, intercept: y_mean - slope * x_mean })
+    (has_two(&x) && slope.is_finite()).then_some(Line { slope, intercept: y_mean - slope * x_mean })
 }
 
 fn has_two(x: &[f64]) -> bool {
     x.iter().any(|other| x.first() != Some(other))
 }
 
-/// The x over which a score halves: that of y = a·2^(-x/h) with the least squares. Infinite where [`line`] does not fall.
+/// The x over which a score halves: that of y = a·2^(-x/h) with the least squares. Infinite where [`line`] does not
+/// fall.
 ///
 /// Scores of 0 take part, which a fit of logarithms could not let them. Half-lives are sought between 1/50 of the
 /// smallest step in x and 1,000,000 times the whole span; a fall within one step is given as one of those. `None` as
@@ -69,9 +70,9 @@ pub fn half_life(points: &[(f64, f64)]) -> Option<f64> {
     Some(f64::midpoint(from, to).exp())
 }
 
-/// The first x, going up, at which the score falls below `level`, between two points in proportion: the effective context
-/// length of a curve over lengths (Roberts et al. 2024, with 0.75). The first x if it is below there; `None` if it never
-/// is, or without points.
+/// The first x, going up, at which the score falls below `level`, between two points in proportion: the effective
+/// context length of a curve over lengths (Roberts et al. 2024, with 0.75). The first x if it is below there; `None`
+/// if it never is, or without points.
 pub fn falls_below(points: &[(f64, f64)], level: f64) -> Option<f64> {
     let mut sorted = points.to_vec();
     sorted.sort_by(|a, b| a.0.total_cmp(&b.0));
@@ -84,8 +85,8 @@ pub fn falls_below(points: &[(f64, f64)], level: f64) -> Option<f64> {
     Some(x_before + (x - x_before) * (y_before - level) / (y_before - y))
 }
 
-/// How far the middle lies below the ends: mean of the first and the last bin less the smallest between them. Bins without
-/// a score are `None` and left out. `None` without both ends and a middle.
+/// How far the middle lies below the ends: mean of the first and the last bin less the smallest between them. Bins
+/// without a score are `None` and left out. `None` without both ends and a middle.
 pub fn middle_drop(bins: &[Option<f64>]) -> Option<f64> {
     let (first, rest) = bins.split_first()?;
     let (last, middle) = rest.split_last()?;
