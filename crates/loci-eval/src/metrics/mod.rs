@@ -28,6 +28,12 @@ pub fn mean(scores: &[f64]) -> f64 {
     share(scores.iter().sum(), scores.len())
 }
 
+/// A score against that of a reference: score / (score + reference), 0.5 where they are equal (M4LE's normalisation, which
+/// its paper gives in words only); 0 where both are 0.
+pub fn against(score: f64, reference: f64) -> f64 {
+    if score + reference > 0.0 { score / (score + reference) } else { 0.0 }
+}
+
 /// `part / whole`, and 0 where there is no whole.
 pub(crate) fn share(part: f64, whole: usize) -> f64 {
     if whole == 0 { 0.0 } else { part / whole as f64 }
@@ -48,5 +54,6 @@ mod tests {
         assert_eq!(best_over(&golds, |gold| f1::f1("the dog", gold)), 1.0);
         assert_eq!(best_over::<&str>(&[], |_| 1.0), 0.0);
         assert_eq!((mean(&[]), mean(&[0.25, 0.75])), (0.0, 0.5));
+        assert_eq!((against(0.4, 0.4), against(0.3, 0.1), against(0.0, 0.0)), (0.5, 0.75, 0.0));
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Something empty is found nowhere: an empty gold would else be right always.
 
-use super::normal::{english, plain};
+use super::normal::{english, plain, words};
 use super::share;
 
 /// Equal but for case and blanks at the ends (M4LE's exact match).
@@ -36,6 +36,11 @@ pub fn contains_word(answer: &str, gold: &str) -> bool {
             from.strip_prefix(&gold)
                 .is_some_and(|behind| outside(before.chars().next_back()) && outside(behind.chars().next()))
         })
+}
+
+/// Whether both have a word in common, words parted by blanks (LooGLE's partial match).
+pub fn shares_word(answer: &str, gold: &str) -> bool {
+    words(answer).any(|word| words(gold).any(|other| other == word))
 }
 
 /// The answer begins with the gold, after blanks (Needle Threading).
@@ -81,6 +86,7 @@ mod tests {
             contains_word("not no", "no") && !contains_word("120", "12") && contains_word("é 12é 12", "12")
         );
         assert!(contains_word("x1 1 1", "1 1"));
+        assert!(shares_word("Ann Lee", "Mr Lee") && !shares_word("Ann", "Anna") && !shares_word("", ""));
         assert!(begins_with("  abc, I think", "abc") && !begins_with("I think abc", "abc"));
     }
 

@@ -6,9 +6,9 @@
 //! - a sentence of blanks only, such as stands behind the last full stop, counts as one empty word;
 //! - F is 2PR / (P + R + 1e-8), so that a text has a little less than 1 with itself.
 //!
-//! The empty text, and one of full stops only, scores 0; the package refuses it. The package also runs out of stack
-//! where the words of two sentences add up to about 1,000, and LongBench then counts 0: here they are scored like
-//! others. A pair of sentences takes as many bytes as the product of their words.
+//! The empty text, and one of full stops only, scores 0; the package refuses it. The package also runs out of stack where
+//! going back through the common subsequence of two sentences takes about 1,000 steps, and LongBench then counts 0: here
+//! they are scored like others. A pair of sentences takes as many bytes as the product of their words.
 
 use std::collections::{BTreeMap, BTreeSet};
 
