@@ -54,6 +54,6 @@ mod tests {
         assert_eq!(best_over(&golds, |gold| f1::f1("the dog", gold)), 1.0);
         assert_eq!(best_over::<&str>(&[], |_| 1.0), 0.0);
         assert_eq!((mean(&[]), mean(&[0.25, 0.75])), (0.0, 0.5));
-        assert_eq!((against(0.4, 0.4), against(0.3, 0.1), against(0.0, 0.0)), (0.5, 0.75, 0.0));
+        assert_eq!((against(0.4, 0.4), against(0.75, 0.25), against(0.0, 0.0)), (0.5, 0.75, 0.0));
     }
 }
