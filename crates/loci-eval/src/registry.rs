@@ -2,11 +2,12 @@
 
 use loci_models::method::{MethodInfo, ParameterError, Values};
 
+use crate::datasets::LongBench;
 use crate::synthetic::Passkey;
 use crate::task::Task;
 
 /// All tasks, generated ones first.
-pub const TASKS: &[&dyn Task] = &[&Passkey];
+pub const TASKS: &[&dyn Task] = &[&Passkey, &LongBench];
 
 /// The task of `id:name=value,…` and its values.
 ///
