@@ -2,12 +2,13 @@
 
 use loci_models::method::{MethodInfo, ParameterError, Values};
 
-use crate::datasets::LongBench;
+use crate::datasets::{BookSort, LicBench, LongBench, LongChatLines, LongChatTopics, LooGle, PiLlm};
 use crate::synthetic::Passkey;
 use crate::task::Task;
 
 /// All tasks, generated ones first.
-pub const TASKS: &[&dyn Task] = &[&Passkey, &LongBench];
+pub const TASKS: &[&dyn Task] =
+    &[&Passkey, &LongBench, &LongChatLines, &LongChatTopics, &LooGle, &PiLlm, &BookSort, &LicBench];
 
 /// The task of `id:name=value,…` and its values.
 ///

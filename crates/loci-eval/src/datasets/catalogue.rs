@@ -99,7 +99,15 @@ impl DataSet {
 }
 
 /// All data sets, in the order of the registry.
-pub const DATA_SETS: &[&DataSet] = &[&super::long_bench::SET];
+pub const DATA_SETS: &[&DataSet] = &[
+    &super::long_bench::SET,
+    &super::longchat::LINES,
+    &super::longchat::TOPICS,
+    &super::loogle::SET,
+    &super::pi_llm::SET,
+    &super::book_sort::SET,
+    &super::lic_bench::SET,
+];
 
 /// What was found of a file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
