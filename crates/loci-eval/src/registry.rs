@@ -3,12 +3,25 @@
 use loci_models::method::{MethodInfo, ParameterError, Values};
 
 use crate::datasets::{BookSort, LicBench, LongBench, LongChatLines, LongChatTopics, LooGle, PiLlm};
+use crate::datasets::{CnnSum, LongIns, LongMemEval, NeedleThreading};
 use crate::synthetic::Passkey;
 use crate::task::Task;
 
 /// All tasks, generated ones first.
-pub const TASKS: &[&dyn Task] =
-    &[&Passkey, &LongBench, &LongChatLines, &LongChatTopics, &LooGle, &PiLlm, &BookSort, &LicBench];
+pub const TASKS: &[&dyn Task] = &[
+    &Passkey,
+    &LongBench,
+    &LongChatLines,
+    &LongChatTopics,
+    &LooGle,
+    &PiLlm,
+    &BookSort,
+    &LicBench,
+    &CnnSum,
+    &LongMemEval,
+    &LongIns,
+    &NeedleThreading,
+];
 
 /// The task of `id:name=value,…` and its values.
 ///

@@ -107,6 +107,10 @@ pub const DATA_SETS: &[&DataSet] = &[
     &super::pi_llm::SET,
     &super::book_sort::SET,
     &super::lic_bench::SET,
+    &super::cnn_sum::SET,
+    &super::long_mem_eval::SET,
+    &super::long_ins::SET,
+    &super::needle_threading::SET,
 ];
 
 /// What was found of a file.

@@ -74,6 +74,8 @@ pub(super) struct Record {
     path: Arc<str>,
     /// Line of its beginning, from 1.
     pub(super) line: usize,
+    /// Name of the field of the file that it is, where it is one.
+    within: Arc<str>,
     fields: Map<String, Value>,
 }
 
@@ -87,7 +89,9 @@ pub(super) fn records(path: &Path) -> Result<Vec<Record>, EvalError> {
     let mut records = Vec::with_capacity(values.len());
     for (line, value) in values {
         match value {
-            Value::Object(fields) => records.push(Record { path: Arc::clone(&name), line, fields }),
+            Value::Object(fields) => {
+                records.push(Record { path: Arc::clone(&name), line, within: Arc::from(""), fields });
+            }
             other => return Err(wrong(&name, line, &format!("expected an object, not {}", kind(&other)))),
         }
     }
@@ -182,7 +186,9 @@ fn kind(value: &Value) -> &'static str {
 impl Record {
     /// An error about this record.
     pub(super) fn error(&self, message: impl Into<String>) -> EvalError {
-        EvalError::Line { path: self.path.to_string(), line: self.line, message: message.into() }
+        let message = message.into();
+        let message = if self.within.is_empty() { message } else { format!("{}: {message}", self.within) };
+        EvalError::Line { path: self.path.to_string(), line: self.line, message }
     }
 
     /// Whether it has a field of that name, and not null.
@@ -279,14 +285,14 @@ impl Record {
     /// An object.
     pub(super) fn record(&self, name: &str) -> Result<Self, EvalError> {
         match self.value(name)? {
-            Value::Object(fields) => Ok(self.of(fields.clone())),
+            Value::Object(fields) => Ok(Self { within: Arc::from(name), ..self.of(fields.clone()) }),
             other => Err(self.expected(name, "an object", other)),
         }
     }
 
     /// Other fields that stand at the same place.
     pub(super) fn of(&self, fields: Map<String, Value>) -> Self {
-        Self { path: Arc::clone(&self.path), line: self.line, fields }
+        Self { path: Arc::clone(&self.path), line: self.line, within: Arc::clone(&self.within), fields }
     }
 }
 

@@ -140,6 +140,41 @@ pub(super) fn rouge_n_recall(answer: &str, gold: &str, n: usize) -> f64 {
     gold.intersection(&answer).count() as f64 / gold.len().max(1) as f64
 }
 
+/// ROUGE-Lsum F: lines are sentences, words are runs of letters and digits in lower case.
+pub(super) fn rouge_l_sum(answer: &str, gold: &str) -> f64 {
+    let lines = |text: &str| -> Vec<Vec<String>> {
+        let words = |line: &str| {
+            let runs =
+                line.split(|letter: char| !letter.is_ascii_alphanumeric()).filter(|run| !run.is_empty());
+            runs.map(str::to_owned).collect()
+        };
+        text.to_lowercase().lines().map(words).collect()
+    };
+    let (answers, golds) = (lines(answer), lines(gold));
+    let count = |lines: &[Vec<String>]| {
+        let mut counts: BTreeMap<String, usize> = BTreeMap::new();
+        lines.iter().flatten().for_each(|word| *counts.entry(word.clone()).or_default() += 1);
+        counts
+    };
+    let (mut left, mut wanted) = (count(&answers), count(&golds));
+    let sum = |counts: &BTreeMap<String, usize>| counts.values().sum::<usize>().max(1) as f64;
+    let (given, asked) = (sum(&left), sum(&wanted));
+    let mut hits = 0.0;
+    for gold in &golds {
+        let union: BTreeSet<usize> = answers.iter().flat_map(|answer| common(answer, gold)).collect();
+        for word in union.into_iter().filter_map(|index| gold.get(index)) {
+            if let (Some(one), Some(other)) = (left.get_mut(word), wanted.get_mut(word))
+                && *one > 0
+                && *other > 0
+            {
+                (*one, *other) = (*one - 1, *other - 1);
+                hits += 1.0;
+            }
+        }
+    }
+    harmonic(hits / given, hits / asked)
+}
+
 /// BLEU of one pair with these weights of the precisions of runs of 1 to 4 words.
 pub(super) fn bleu(answer: &str, gold: &str, weights: [f64; 4]) -> f64 {
     let answer: Vec<&str> = answer.split_whitespace().collect();
@@ -207,6 +242,7 @@ mod tests {
         assert!((rouge_l("a b c", "a c d") - 2.0 / 3.0).abs() < 1e-6);
         assert_eq!((rouge_l("...", "a"), rouge_n_recall("a b x", "a b c", 2)), (0.0, 0.5));
         assert!((bleu("a b c d", "a b c d", [0.25; 4]) - 1.0).abs() < 1e-12);
+        assert!((rouge_l_sum("A b.\nc", "a b c") - 1.0).abs() < 1e-12 && rouge_l_sum("x", "a") == 0.0);
         assert_eq!(edit_similarity("abcd", "abed"), 0.75);
         assert_eq!((count_score("3 or 4", "3"), retrieval_score("Paragraph 3", "Paragraph 3")), (0.5, 1.0));
         let classes = ["City".to_owned(), "City state".to_owned(), "Dog".to_owned()];
