@@ -2,8 +2,10 @@
 
 use loci_models::method::{MethodInfo, ParameterError, Values};
 
-use crate::datasets::{BookSort, LicBench, LongBench, LongChatLines, LongChatTopics, LooGle, PiLlm};
-use crate::datasets::{CnnSum, LongIns, LongMemEval, NeedleThreading};
+use crate::datasets::{
+    BookSort, CnnSum, LicBench, LongBench, LongChatLines, LongChatTopics, LongIns, LongMemEval, LooGle, M4le,
+    NeedleThreading, PiLlm, ScBench,
+};
 use crate::synthetic::Passkey;
 use crate::task::Task;
 
@@ -21,6 +23,8 @@ pub const TASKS: &[&dyn Task] = &[
     &LongMemEval,
     &LongIns,
     &NeedleThreading,
+    &ScBench,
+    &M4le,
 ];
 
 /// The task of `id:name=value,…` and its values.

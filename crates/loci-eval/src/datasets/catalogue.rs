@@ -111,6 +111,8 @@ pub const DATA_SETS: &[&DataSet] = &[
     &super::long_mem_eval::SET,
     &super::long_ins::SET,
     &super::needle_threading::SET,
+    &super::scbench::SET,
+    &super::m4le::SET,
 ];
 
 /// What was found of a file.

@@ -121,10 +121,11 @@ impl Task for CnnSum {
 
 fn repetition(answer: &str) -> f64 {
     let letters: Vec<char> = answer.chars().collect();
-    let runs = letters.windows(8).count();
     let different: BTreeSet<&[char]> = letters.windows(8).collect();
-    1.0 - different.len() as f64 / runs.max(1) as f64 * f64::from(u8::from(runs > 0))
-        - f64::from(u8::from(runs == 0))
+    match letters.windows(8).count() {
+        0 => 0.0,
+        runs => 1.0 - different.len() as f64 / runs as f64,
+    }
 }
 
 #[cfg(test)]
