@@ -80,10 +80,10 @@ const INFO: TaskInfo = TaskInfo {
                 (0, 1000),
             ),
         ],
-        "An excerpt is read, and of four pairs of segments from it, in four bins of distance, the first is asked for: \
-         `distance-1` is the nearest bin. Segments begin with sentences, do not overlap, and stand once in the book. In \
-         every bin half of the pairs have the first segment first; starts of excerpts pass a test of evenness or are drawn \
-         again. `n` is excerpts in all. What is front matter is guessed (ours).",
+        "An excerpt is read, and of four pairs of segments from it, in four bins of distance, the first is asked \
+         for: `distance-1` is the nearest bin. Segments begin with sentences, do not overlap, and stand once in the \
+         book. In every bin half of the pairs have the first segment first; starts of excerpts pass a test of \
+         evenness or are drawn again. `n` is excerpts in all. What is front matter is guessed (ours).",
     ),
     diffusion: Level::Medium,
     scope: Level::Low,
@@ -194,8 +194,8 @@ impl Size {
             return Err(EvalError::Unmakeable {
                 task: ID,
                 message: format!(
-                    "excerpt={excerpt} is too short for segment={segment}: distances would be {edges:?}; the excerpt needs \
-                     more than 4 segments"
+                    "excerpt={excerpt} is too short for segment={segment}: distances would be {edges:?}; the \
+                     excerpt needs more than 4 segments"
                 ),
             });
         }
@@ -216,8 +216,8 @@ impl Wording {
         let Some(index) = number.checked_sub(1) else {
             return Ok(Self {
                 before: "Read this excerpt from <booktitle>.\n\n<excerpt>\n\n".to_owned(),
-                after: "Here are two segments of <booktitle>.\n\n<segments>\n\nWhich of the two came first in the book, A \
-                        or B?"
+                after: "Here are two segments of <booktitle>.\n\n<segments>\n\nWhich of the two came first in the \
+                        book, A or B?"
                     .to_owned(),
                 answer: "Answer: Segment".to_owned(),
             });
@@ -399,7 +399,8 @@ mod tests {
     #[test]
     fn both_orders_no_text_and_published_wordings() {
         let prompts = r#"{"system_prompt": "S.", "pre_excerpt": "From <booktitle>: <excerpt>",
-            "post_excerpt": "<segments> Was <label_list[0]> or <label_list[1]> <tasktype>?", "model_answer_prefix": "Answer:"}"#;
+            "post_excerpt": "<segments> Was <label_list[0]> or <label_list[1]> <tasktype>?",
+            "model_answer_prefix": "Answer:"}"#;
         let files = [("sort/books/72578-0.txt", &*book()), ("sort/prompts.jsonl", prompts)];
         let made = examples("sort:excerpt=400,prompt=1,both_orders=true", &files, 2).unwrap();
         golden(&BookSort, &made);

@@ -14,13 +14,21 @@ pub(super) struct Book {
 }
 
 impl Book {
-    /// Of a file of Project Gutenberg: header, licence, front matter, headings, illustrations and lines of ornaments are
-    /// left out. What is front matter is guessed (ours): all before the first paragraph of 25 words that ends a sentence.
+    /// Of a file of Project Gutenberg: header, licence, front matter, headings, illustrations and lines of ornaments
+    /// are left out. What is front and back matter is guessed (ours): all before the first paragraph of prose, and
+    /// near the end all from notes, an index or the words that it is the end.
     pub(super) fn new(text: &str) -> Self {
         let mut words: Vec<String> = Vec::new();
-        for paragraph in paragraphs(body(text)) {
+        let body = body(text);
+        let mut read = 0;
+        for paragraph in paragraphs(body) {
             let of: Vec<&str> = paragraph.split_whitespace().collect();
-            let begun = !words.is_empty() || (of.len() >= 25 && of.iter().any(|word| ends_sentence(word)));
+            let begun = !words.is_empty() || is_prose(&of);
+            let late = 10 * read > 8 * body.len();
+            read += paragraph.len();
+            if late && is_end(&paragraph) {
+                break;
+            }
             if begun && !is_heading(&of) {
                 words.extend(of.into_iter().map(str::to_owned));
             }
@@ -94,6 +102,18 @@ fn paragraphs(text: &str) -> Vec<String> {
     all
 }
 
+/// Whether a paragraph is more than a title page or a list of chapters.
+fn is_prose(words: &[&str]) -> bool {
+    let small = words.iter().filter(|word| word.starts_with(char::is_lowercase)).count();
+    words.len() >= 25 && 2 * small >= words.len() && words.iter().any(|word| ends_sentence(word))
+}
+
+/// Whether the text ends before this paragraph, if it stands near the end.
+fn is_end(paragraph: &str) -> bool {
+    let start = paragraph.trim_start().trim_start_matches(['[', '_', '*']).to_lowercase();
+    start.starts_with("transcriber") || start.starts_with("the end") || start.trim_end() == "index"
+}
+
 /// Whether a paragraph is a heading, a number, an illustration or an ornament.
 fn is_heading(words: &[&str]) -> bool {
     let small = words.iter().any(|word| word.chars().any(char::is_lowercase));
@@ -103,10 +123,11 @@ fn is_heading(words: &[&str]) -> bool {
     // A question or cry in capitals is part of the text.
     let capitals = !small && !words.last().is_some_and(|word| word.contains(['!', '?', '”', '"']));
     let ends = words.last().is_some_and(|word| ends_sentence(word));
-    (capitals && words.len() <= 20) || (named && !ends) || first.starts_with("[illustration")
+    capitals || (named && !ends) || first.starts_with("[illustration")
 }
 
-/// How likely values of so little evenness in [0, 1] are, if they were drawn evenly: the test of Kolmogorov and Smirnov.
+/// How likely values of so little evenness in [0, 1] are, if they were drawn evenly: the test of Kolmogorov and
+/// Smirnov.
 pub(super) fn evenness(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     let n = values.len() as f64;
@@ -125,11 +146,12 @@ pub(super) fn evenness(mut values: Vec<f64>) -> f64 {
 mod tests {
     use super::*;
 
-    const TEXT: &str = "Produced by X\n*** START OF THE PROJECT GUTENBERG EBOOK Y ***\n\nTITLE\n\nCONTENTS\n\nI. One.... 1\n\n\
-                        CHAPTER I\nTHE BEGINNING\n\nMr. Brown went out; it was a very fine day and everybody in the whole \
-                        town was already up and about and nobody at all had thought of rain. He sang.\n\n   *   *   *\n\n\
-                        CHAPTER II\n\n[Illustration: A day.]\n\n“STOP!”\n\nHe stopped. He sang.\n\n\
-                        *** END OF THE PROJECT GUTENBERG EBOOK Y ***\nLicence. Licence.";
+    const TEXT: &str = "Produced by X\n*** START OF THE PROJECT GUTENBERG EBOOK Y ***\n\nTITLE\n\nCONTENTS\n\nI. \
+                        One.... 1\n\n CHAPTER I\nTHE BEGINNING\n\nMr. Brown went out; it was a very fine day and \
+                        everybody in the whole town was already up and about and nobody at all had thought of rain. \
+                        He sang.\n\n   *   *   *\n\n CHAPTER II\n\n[Illustration: A day.]\n\n“STOP!”\n\nHe stopped. \
+                        He sang.\n\nTHE END\n\nPublished by us.\n\n *** END OF THE PROJECT GUTENBERG EBOOK Y \
+                        ***\nLicence. Licence.";
 
     #[test]
     fn only_the_text_is_left() {

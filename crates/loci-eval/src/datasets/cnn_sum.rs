@@ -51,9 +51,9 @@ const INFO: TaskInfo = TaskInfo {
             },
             TRUNCATE,
         ],
-        "The two prompts come from `prompts.json`, published with the code. The score is ROUGE-L F of Chinese words, the \
-         mean over both prompts; `repetition` is the share of runs of 8 characters that occurred before in the answer: loops \
-         fill answers and still score a little.",
+        "The two prompts come from `prompts.json`, published with the code. The score is ROUGE-L F of Chinese \
+         words, the mean over both prompts; `repetition` is the share of runs of 8 characters that occurred before \
+         in the answer: loops fill answers and still score a little.",
     ),
     diffusion: Level::LowMedium,
     scope: Level::High,

@@ -132,8 +132,8 @@ pub(super) fn drawn<T>(request: &Request<'_>, parts: Vec<(String, Vec<T>)>) -> R
 
 /// The examples as they are run: prompts cut to `truncate` tokens, shortest first.
 ///
-/// Where a text has several questions apart and has to be cut for one of them, each question becomes an example of its own:
-/// what is left of the text differs by question.
+/// Where a text has several questions apart and has to be cut for one of them, each question becomes an example of
+/// its own: what is left of the text differs by question.
 ///
 /// # Errors
 /// As [`crate::Tokens::spans`].
@@ -190,8 +190,8 @@ pub(super) fn carried<'a>(turn: &'a Turn, name: &str) -> &'a str {
     turn.data.get(name).and_then(serde_json::Value::as_str).unwrap_or("")
 }
 
-/// `text` with every `{name}` of `values` replaced, in one pass: what is put in is not searched again. `{{` and `}}` are
-/// left as they are.
+/// `text` with every `{name}` of `values` replaced, in one pass: what is put in is not searched again. `{{`
+/// and `}}` are left as they are.
 pub(super) fn filled(template: &str, values: &[(&str, &str)]) -> String {
     let mut out = String::with_capacity(template.len());
     let mut rest = template;

@@ -22,7 +22,7 @@ pub(super) const SET: DataSet = DataSet {
     id: ID,
     published: "https://github.com/TIGER-AI-Lab/LongICLBench (processed_data) and the homes of BANKING77, GoEmotions, \
                 Discovery, TacRED and DialogRE",
-    licence: "MIT (repository); BANKING77 CC BY 4.0, Few-NERD CC BY-SA 4.0, DialogRE research only, TacRED from the LDC",
+    licence: "MIT (repository); BANKING77 CC BY 4.0, Few-NERD CC BY-SA 4.0, DialogRE for research, TacRED by the LDC",
     size: "six data sets, 500 test items of each",
     folders: &["lic-bench", "lic-bench/processed_data", "LongICLBench/processed_data"],
     files: &[
@@ -68,10 +68,11 @@ const INFO: TaskInfo = TaskInfo {
             integer("classes", "labels used, the first of the data set; 0: all", "labels", 0, (0, 1000)),
             TRUNCATE,
         ],
-        "One prompt of examples is read once for all test items, of which `n` in all are drawn, evenly over the data sets. \
-         A test item is right if the label is that of the item, whole and exact; of Few-NERD and DialogRE the score is F1 \
-         of one item, and `right`, `predicted` and `gold` are counts from which the authors' micro F1 follows. `position` \
-         says where in the prompt the label of the answer was shown, from 0 to 1. The instruction is ours.",
+        "One prompt of examples is read once for all test items, of which `n` in all are drawn, evenly over the \
+         data sets. A test item is right if the label is that of the item, whole and exact; of Few-NERD and \
+         DialogRE the score is F1 of one item, and `right`, `predicted` and `gold` are counts from which the \
+         authors' micro F1 follows. `position` says where in the prompt the label of the answer was shown, from 0 \
+         to 1. The instruction is ours.",
     ),
     diffusion: Level::Low,
     scope: Level::High,
@@ -282,7 +283,8 @@ mod tests {
         let nerd = r#"{"sentence": "Ann met Bob.", "entities": {"Ann": "person-x", "Bob": "person-y"}}"#;
         let train = r#"[{"dialogue": "A: hi", "relation": "per:age", "subject_entity": "S", "object_entity": "5"},
             {"dialogue": "A: hi", "relation": "per:pet", "subject_entity": "S", "object_entity": "T"}]"#;
-        let test = r#"{"dialogue": "B: ho", "relations": [{"relation": "per:pet", "subject_entity": "S", "object_entity": "Z"}]}"#;
+        let test = r#"{"dialogue": "B: ho", "relations": [
+            {"relation": "per:pet", "subject_entity": "S", "object_entity": "Z"}]}"#;
         let files = [
             ("lic-bench/fewnerd_train_10turns.json", nerd),
             ("lic-bench/fewnerd_test_1800.json", nerd),

@@ -185,7 +185,8 @@ pub(super) fn items(kind: Kind, root: &Path, set: &DataSet, path: &Path) -> Resu
             Kind::Tacred => {
                 let text = record.text("sentence")?;
                 let question = format!(
-                    "sentence: {text}\nthe subject is {} and the object is {}\nthe relation between the two entities is: ",
+                    "sentence: {text}\nthe subject is {} and the object is {}\n\
+                     the relation between the two entities is: ",
                     record.text("subject_entity")?,
                     record.text("object_entity")?
                 );
@@ -247,8 +248,8 @@ fn dialogues(all: &[Record]) -> Result<Vec<Item>, EvalError> {
             pairs.iter().map(|[_, subject, object]| format!("('{subject}', '{object}')")).collect();
         let count = pairs.len();
         let question = format!(
-            "Dialogue: \n{text}\nThe list of {count} entity pairs are {}\nThe {count} respective relations between each \
-             entity pair are: ",
+            "Dialogue: \n{text}\nThe list of {count} entity pairs are {}\nThe {count} respective relations between \
+             each entity pair are: ",
             of.join(", ")
         );
         let gold: Vec<String> = pairs.into_iter().map(|[relation, ..]| relation).collect();
@@ -294,8 +295,8 @@ pub(super) fn labels_of(items: &[Item]) -> Vec<String> {
     labels
 }
 
-/// Items of `rounds` rounds: of each round one of every label; the next unused of a later label where one ran out. All, where
-/// `rounds` is 0.
+/// Items of `rounds` rounds: of each round one of every label; the next unused of a later label where one ran out.
+/// All, where `rounds` is 0.
 pub(super) fn select(kind: Kind, items: &[Item], rounds: usize) -> Vec<Item> {
     if rounds == 0 {
         return items.to_vec();

@@ -5,8 +5,8 @@ use serde_json::{Map, Value};
 /// Deeper nesting is refused.
 const MOST_DEPTH: usize = 64;
 
-/// The value that all of `text` is: strings, numbers, lists, tuples, dictionaries, `None`, `True`, `False`, and those of
-/// JSON. `None` where it is something else.
+/// The value that all of `text` is: strings, numbers, lists, tuples, dictionaries, `None`, `True`, `False`, and
+/// those of JSON. `None` where it is something else.
 pub(super) fn literal(text: &str) -> Option<Value> {
     let mut reader = Reader { rest: text };
     let value = reader.value(0)?;

@@ -155,12 +155,12 @@ const INFO: TaskInfo = TaskInfo {
             ),
             TRUNCATE,
         ],
-        "Prompts come from `dataset2prompt.json`, published with the data. Few-shot and code tasks are sent without a chat \
-         template; of `trec`, `triviaqa`, `samsum` and `lsht` the first line of an answer counts. The score is the best \
-         over the gold answers: F1 of words, ROUGE-L, class, count, retrieval or edit similarity, as the authors assign \
-         them. LongBench-E is grouped by `bin`: below 4,000 words, below 8,000, and more. The authors cut prompts about 500 \
-         tokens below a model's window: `truncate` does that, 0 reads everything. Files with `origin_prompt` instead of \
-         `context` (MiniLongBench) are read as they are.",
+        "Prompts come from `dataset2prompt.json`, published with the data. Few-shot and code tasks are sent without \
+         a chat template; of `trec`, `triviaqa`, `samsum` and `lsht` the first line of an answer counts. The score \
+         is the best over the gold answers: F1 of words, ROUGE-L, class, count, retrieval or edit similarity, as \
+         the authors assign them. LongBench-E is grouped by `bin`: below 4,000 words, below 8,000, and more. The \
+         authors cut prompts about 500 tokens below a model's window: `truncate` does that, 0 reads everything. \
+         Files with `origin_prompt` instead of `context` (MiniLongBench) are read as they are.",
     ),
     diffusion: Level::LowMedium,
     scope: Level::MediumHigh,
@@ -244,9 +244,7 @@ fn example(part: &Part, record: &Record, template: &str, extended: bool) -> Resu
     };
     let (context, question) = if record.has("origin_prompt") {
         let prompt = record.text("origin_prompt")?;
-        let mark = tail.split("{input}").next().unwrap_or("");
-        let at = if mark.trim().is_empty() { None } else { prompt.rfind(mark) };
-        let (context, question) = prompt.split_at(at.unwrap_or(prompt.len()));
+        let (context, question) = prompt.split_at(question_at(prompt, tail));
         (context.to_owned(), question.to_owned())
     } else {
         let question = filled(tail, &[("input", record.text("input")?)]);
@@ -293,6 +291,23 @@ fn example(part: &Part, record: &Record, template: &str, extended: bool) -> Resu
     })
 }
 
+/// Where the question begins in a prompt that is filled already: behind the text by the template's words, else at
+/// the last paragraph, else at the last line.
+fn question_at(prompt: &str, tail: &str) -> usize {
+    const LONGEST: usize = 4000;
+    const SHORTEST: usize = 16;
+    let mark = tail.split("{input}").next().unwrap_or("");
+    if let Some(at) = prompt.rfind(mark).filter(|_| !mark.trim().is_empty()) {
+        return at;
+    }
+    let body = prompt.trim_end();
+    // A cue alone, such as `Answer:`, is no question.
+    let last =
+        |mark: &str| body.rmatch_indices(mark).map(|(at, _)| at).find(|at| body.len() - at >= SHORTEST);
+    let near = |at: &usize| body.len() - at <= LONGEST && 2 * at >= body.len();
+    last("\n\n").filter(near).or_else(|| last("\n")).unwrap_or(prompt.len())
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::common::tests::{examples, golden, refuses};
@@ -302,7 +317,8 @@ mod tests {
         "long-bench/dataset2prompt.json",
         r#"{"qasper": "Read. {context} Now say: {input} Answer:", "trec": "T {context}\n{input}",
             "lcc": "C {context}Next:\n", "passage_count": "{context} How many?", "gov_report": "{context} Sum:",
-            "passage_retrieval_zh": "{context}{input}", "multifieldqa_zh": "{context}{input}", "samsum": "{context}{input}"}"#,
+            "passage_retrieval_zh": "{context}{input}", "multifieldqa_zh": "{context}{input}",
+            "samsum": "{context}{input}"}"#,
     );
 
     fn record(answers: &str, more: &str) -> String {
@@ -349,6 +365,25 @@ mod tests {
         let whole = examples("long-bench:extended=true,truncate=10", &files, 9).unwrap();
         assert_eq!(whole[0].turns[0].question, " Now say: who {context}? Answer:");
         assert_eq!(whole[0].context, "Read. Text {input}.");
+    }
+
+    #[test]
+    fn filled_prompts_are_taken_apart() {
+        let text = |prompt: &str| {
+            let record =
+                serde_json::json!({ "origin_prompt": prompt, "answers": ["x"], "all_classes": null });
+            let files =
+                [("long-bench/mini/qasper.jsonl", record.to_string()), (PROMPTS.0, PROMPTS.1.to_owned())];
+            let files: Vec<(&str, &str)> = files.iter().map(|(name, text)| (*name, text.as_str())).collect();
+            let made = examples("long-bench", &files, 9).unwrap().remove(0);
+            assert_eq!(made.prompt(), prompt);
+            made.turns[0].question.clone()
+        };
+        assert_eq!(text("A long text Now say: what? Answer:"), " Now say: what? Answer:");
+        let other = "\n\nThen what is it?\n\nAnswer:";
+        assert_eq!(text(&format!("Other words stand here for it.{other}\n")), format!("{other}\n"));
+        assert_eq!(text("x = 1\nyes_and_no = no_and_yes("), "\nyes_and_no = no_and_yes(");
+        assert_eq!(text("x"), "");
     }
 
     #[test]

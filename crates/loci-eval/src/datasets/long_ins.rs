@@ -57,9 +57,10 @@ const INFO: TaskInfo = TaskInfo {
             ),
             TRUNCATE,
         ],
-        "The score is F1 of the numbers in square brackets, of those behind the word `answer` where there are any. Records \
-         in which nothing is wrong are left out: F1 is 0 there whatever is said. An answer that names everything scores \
-         2p/(1+p) where a share p is wrong (`of-everything`). The wording around the items is ours.",
+        "The score is F1 of the numbers in square brackets, of those behind the word `answer` where there are any. \
+         Records in which nothing is wrong are left out: F1 is 0 there whatever is said. An answer that names \
+         everything scores 2p/(1+p) where a share p is wrong (`of-everything`). The wording around the items is \
+         ours.",
     ),
     diffusion: Level::Low,
     scope: Level::High,

@@ -67,11 +67,11 @@ const INFO: TaskInfo = TaskInfo {
                 (0, 100_000_000),
             ),
         ],
-        "Sessions stand in the order of their dates. The authors' judge is a model; here an answer is right by rule (ours) if \
-         it holds the words of the gold answer, or of one of the answers it says are acceptable, one after the other; for \
-         times, a number of days, weeks or months may be one off; of a question that cannot be answered, if it says so; for \
-         preferences the score is the share of the rubric's words. It counts fewer answers as right than a judge: compare \
-         only with itself. `f1` is F1 of words.",
+        "Sessions stand in the order of their dates. The authors' judge is a model; here an answer is right by rule \
+         (ours) if it holds the words of the gold answer, or of one of the answers it says are acceptable, one \
+         after the other; for times, a number of days, weeks or months may be one off; of a question that cannot be \
+         answered, if it says so; for preferences the score is the share of the rubric's words. It counts fewer \
+         answers as right than a judge: compare only with itself. `f1` is F1 of words.",
     ),
     diffusion: Level::Medium,
     scope: Level::Low,
@@ -336,7 +336,8 @@ mod tests {
             "question_date": "2023/06/01 (Thu) 10:00", "haystack_session_ids": ["b", "answer_a"],
             "haystack_dates": ["2023/05/21 (Sun) 10:00", "2023/05/20 (Sat) 09:00"], "answer_session_ids": ["answer_a"],
             "haystack_sessions": [[{{"role": "user", "content": "later \"x\""}}],
-                [{{"role": "user", "content": "earlier", "has_answer": true}}, {{"role": "assistant", "content": "ok"}}]]}}"#
+                [{{"role": "user", "content": "earlier", "has_answer": true}},
+                 {{"role": "assistant", "content": "ok"}}]]}}"#
         )
     }
 
@@ -386,7 +387,8 @@ mod tests {
     fn conversations_of_one_list_are_read_as_well() {
         let text = r#"{"id": "x", "question_type": "multi-session", "conversation": [
             {"role": "user", "content": "a", "date": "1"}, {"role": "assistant", "content": "b", "date": "1"},
-            {"role": "user", "content": "c", "date": "2"}], "questions": [{"id": "q1", "question": "Q", "answer": 3}]}"#;
+            {"role": "user", "content": "c", "date": "2"}],
+            "questions": [{"id": "q1", "question": "Q", "answer": 3}]}"#;
         let made = examples("long-mem-eval", &[("long-mem-eval/abstain_sample.jsonl", text)], 9).unwrap();
         golden(&LongMemEval, &made);
         assert_eq!(made[0].context.matches("### Session").count(), 2);

@@ -61,8 +61,8 @@ const LINES_INFO: TaskInfo = TaskInfo {
         "One of hundreds of numbered lines is asked for.",
         PAPER,
         &[subset(OF_LINES), TRUNCATE],
-        "Lines of a made-up name and a number, in the published files of 200 to 1,350 lines (about 5,000 to 32,000 tokens). \
-         Right is an answer whose last number is that of the line.",
+        "Lines of a made-up name and a number, in the published files of 200 to 1,350 lines (about 5,000 to 32,000 \
+         tokens). Right is an answer whose last number is that of the line.",
     ),
     diffusion: Level::Low,
     scope: Level::Low,
@@ -76,8 +76,8 @@ const TOPICS_INFO: TaskInfo = TaskInfo {
         "The first of many conversations is asked for.",
         PAPER,
         &[subset(OF_TOPICS), TRUNCATE],
-        "Conversations about topics, one after the other, in the published files. Right is an answer that names the first \
-         topic, whatever its case, punctuation and articles; the authors had a model judge it.",
+        "Conversations about topics, one after the other, in the published files. Right is an answer that names the \
+         first topic, whatever its case, punctuation and articles; the authors had a model judge it.",
     ),
     diffusion: Level::Low,
     scope: Level::Low,

@@ -44,11 +44,11 @@ const INFO: TaskInfo = TaskInfo {
         "Questions about long recent documents, with evidence near together or far apart.",
         "Li et al., LooGLE: Can Long-Context Language Models Understand Long Contexts?, 2023",
         &[subset(NAMES), TRUNCATE],
-        "All questions about a document are asked about the one reading of it. The score of a question is F1 of words (ours; \
-         the authors' judge is a model), beside BLEU-1, the 4-gram precision they call BLEU-4, recall of ROUGE-1, -2 and -L; \
-         of a summary, recall of ROUGE-L; of a cloze, the share of masks with the same entity; of an order of events, \
-         whether it is right, beside the four distances: their largest values are charged for what is no order, as the \
-         authors mean it. METEOR and BERTScore are left out.",
+        "All questions about a document are asked about the one reading of it. The score of a question is F1 of \
+         words (ours; the authors' judge is a model), beside BLEU-1, the 4-gram precision they call BLEU-4, recall \
+         of ROUGE-1, -2 and -L; of a summary, recall of ROUGE-L; of a cloze, the share of masks with the same \
+         entity; of an order of events, whether it is right, beside the four distances: their largest values are \
+         charged for what is no order, as the authors mean it. METEOR and BERTScore are left out.",
     ),
     diffusion: Level::High,
     scope: Level::Medium,
@@ -257,7 +257,8 @@ mod tests {
 
     const PROMPTS: (&str, &str) = (
         "loogle/task2prompt.json",
-        r#"{"longdep_qa": "Read. {input}\nQuestion: {Q}\nAnswer: ", "shortdep_cloze": "Like {{'a': 'b'}}\n{input}\n{Q} Masks?",
+        r#"{"longdep_qa": "Read. {input}\nQuestion: {Q}\nAnswer: ", 
+            "shortdep_cloze": "Like {{'a': 'b'}}\n{input}\n{Q} Masks?",
             "longdep_summarization": "Sum {input} Now:"}"#,
     );
     const LONG: &str = r#"{"input": "One two. Three four.", "title": "t", "output": "none",
@@ -289,7 +290,8 @@ mod tests {
 
     #[test]
     fn clozes_and_summaries() {
-        let cloze = r#"{"input": "Text", "qa_pairs": "[{'Q': '<mask-0> met <mask-1>', 'A': \"{'<mask-0>': 'Bob Lee', '<mask-1>': 'Ann'}\"}]"}"#;
+        let cloze = r#"{"input": "Text", 
+            "qa_pairs": "[{'Q': '<mask-0> met <mask-1>', 'A': \"{'<mask-0>': 'Bob Lee', '<mask-1>': 'Ann'}\"}]"}"#;
         let sum = r#"{"input": "Paper", "qa_pairs": "none", "output": "An abstract of it."}"#;
         let files =
             [PROMPTS, ("loogle/shortdep_cloze.jsonl", cloze), ("loogle/longdep_summarization.jsonl", sum)];

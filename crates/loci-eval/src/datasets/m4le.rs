@@ -112,12 +112,12 @@ const INFO: TaskInfo = TaskInfo {
     method: declaration(
         ID,
         "Short tasks joined to long inputs: one part is asked for, several, or all.",
-        "Kwan et al., M4LE: A Multi-Ability Multi-Range Multi-Task Multi-Domain Long-Context Evaluation Benchmark for LLMs, \
-         2023",
+        "Kwan et al., M4LE: A Multi-Ability Multi-Range Multi-Task Multi-Domain Long-Context Evaluation Benchmark \
+         for LLMs, 2023",
         &[subset(NAMES), TRUNCATE],
-        "Grouped by `ability` and by `bucket` of words (characters of Chinese). Answers end at a task's own marks. Accuracy \
-         is containment, which `no` in `not` satisfies: `whole-words` is the stricter figure. Translations are scored by \
-         BLEU of each text; the authors count it over a bucket.",
+        "Grouped by `ability` and by `bucket` of words (characters of Chinese). Answers end at a task's own marks. \
+         Accuracy is containment, which `no` in `not` satisfies: `whole-words` is the stricter figure. Translations \
+         are scored by BLEU of each text; the authors count it over a bucket.",
     ),
     diffusion: Level::LowMedium,
     scope: Level::MediumHigh,

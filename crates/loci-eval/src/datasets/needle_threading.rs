@@ -47,10 +47,10 @@ const INFO: TaskInfo = TaskInfo {
         "Values and chains of values in a haystack of random keys.",
         "Roberts et al., Needle Threading: Can LLMs Follow Threads through Near-Million-Scale Haystacks?, 2024",
         &[subset(NAMES), TRUNCATE],
-        "A JSON object of random keys and values; asked for are one value, several, those whose keys hold a character, or the \
-         end of one or more chains in which a value is the next key. The score is the share of values given at their places \
-         (in any order where no keys are listed); `all` is 1 where none is missing. `characters` is the length the authors \
-         state: tokens differ by tokenizer.",
+        "A JSON object of random keys and values; asked for are one value, several, those whose keys hold a \
+         character, or the end of one or more chains in which a value is the next key. The score is the share of \
+         values given at their places (in any order where no keys are listed); `all` is 1 where none is missing. \
+         `characters` is the length the authors state: tokens differ by tokenizer.",
     ),
     diffusion: Level::LowMedium,
     scope: Level::LowMedium,

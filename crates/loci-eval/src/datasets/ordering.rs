@@ -14,7 +14,8 @@ pub(super) struct Distances {
 }
 
 impl Distances {
-    /// Of a permutation: `places[i]` is where the thing stands that should stand at `i`. `None` for what is no permutation.
+    /// Of a permutation: `places[i]` is where the thing stands that should stand at `i`. `None` for what is no
+    /// permutation.
     pub(super) fn of(places: &[usize]) -> Option<Self> {
         let n = places.len();
         let mut sorted = places.to_vec();

@@ -43,9 +43,10 @@ const INFO: TaskInfo = TaskInfo {
                 (0, 400),
             ),
         ],
-        "A stream of `key: value` lines in an order that is drawn; values of a key do not repeat. The score is the share of \
-         keys answered with their last value; `earlier` is the share answered with a value that was replaced. Everything \
-         needed stands in plain sight near the end: what makes it hard is what came before. The wording is ours.",
+        "A stream of `key: value` lines in an order that is drawn; values of a key do not repeat. The score is the \
+         share of keys answered with their last value; `earlier` is the share answered with a value that was \
+         replaced. Everything needed stands in plain sight near the end: what makes it hard is what came before. \
+         The wording is ours.",
     ),
     diffusion: Level::Medium,
     scope: Level::Medium,
@@ -205,8 +206,8 @@ impl<'a> Draw<'a> {
             context,
             turns: vec![Turn {
                 question: format!(
-                    "\nWhat is the current value of each of these keys: {}? Answer with one line for each key: the key, \
-                     a colon and its value.",
+                    "\nWhat is the current value of each of these keys: {}? Answer with one line for each key: the \
+                     key, a colon and its value.",
                     names.join(", ")
                 ),
                 gold: vec![gold.collect::<Vec<_>>().join("\n")],

@@ -78,10 +78,11 @@ const INFO: TaskInfo = TaskInfo {
             integer("turns", "questions of a context that are asked; 0: all", "questions", 0, (0, 1000)),
             TRUNCATE,
         ],
-        "What is dropped for the first question is missing for the second: `turn-1`, `turn-2`, … show it. `truncate` leaves \
-         out the middle of context and first question only, as the authors do. The instruction before a context is ours; \
-         theirs is used where the folder has a `prompts.json` of templates by task with `{context}`. A function counts as \
-         found where its BLEU with the wanted one is at least 0.8 and higher than with any other asked for.",
+        "What is dropped for the first question is missing for the second: `turn-1`, `turn-2`, … show it. \
+         `truncate` leaves out the middle of context and first question only, as the authors do. The instruction \
+         before a context is ours; theirs is used where the folder has a `prompts.json` of templates by task with \
+         `{context}`. A function counts as found where its BLEU with the wanted one is at least 0.8 and higher than \
+         with any other asked for.",
     ),
     diffusion: Level::LowMedium,
     scope: Level::MediumHigh,

@@ -74,8 +74,8 @@ fn is_function(turn: &Turn, gold: &str, answer: &str) -> bool {
     own >= LEAST && own > best_other
 }
 
-/// The letter from A to D that an answer names: its first character, what stands behind a phrase that announces it, or the
-/// first that stands alone.
+/// The letter from A to D that an answer names: its first character, what stands behind a phrase that announces it,
+/// or the first that stands alone.
 fn letter(answer: &str) -> Option<char> {
     let answer = answer.trim();
     let of = |letter: &char| ('A'..='D').contains(letter);
