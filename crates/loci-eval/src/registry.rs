@@ -2,11 +2,11 @@
 
 use loci_models::method::{MethodInfo, ParameterError, Values};
 
-use crate::synthetic::Passkey;
+use crate::synthetic::{KeyValue, Lines, Needle, Passkey};
 use crate::task::Task;
 
 /// All tasks, generated ones first.
-pub const TASKS: &[&dyn Task] = &[&Passkey];
+pub const TASKS: &[&dyn Task] = &[&Passkey, &Needle, &KeyValue, &Lines];
 
 /// The task of `id:name=value,…` and its values.
 ///
@@ -18,5 +18,37 @@ pub fn parse(text: &str) -> Result<(&'static dyn Task, Values), ParameterError> 
     match TASKS.iter().find(|task| task.info().method.id == values.info().id) {
         Some(task) => Ok((*task, values)),
         None => Err(ParameterError::Combination(format!("{text}: no such task"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_task_is_declared_once_and_in_words() {
+        let ids: BTreeSet<&str> = TASKS.iter().map(|task| task.info().method.id).collect();
+        assert_eq!(ids.len(), TASKS.len());
+        for info in TASKS.iter().map(|task| task.info()) {
+            let method = &info.method;
+            assert!(
+                method.id.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-'),
+                "{}",
+                method.id
+            );
+            for text in [method.title, method.description, method.paper, method.cost, info.metric] {
+                assert!(!text.is_empty() && !text.contains("  "), "{}: {text}", method.id);
+            }
+            assert!(!method.invariants.is_empty() && method.family == "task", "{}", method.id);
+        }
+    }
+
+    #[test]
+    fn a_task_is_found_with_its_values() {
+        let (task, values) = parse("passkey:digits=3").unwrap();
+        assert_eq!((task.info().method.id, values.size("digits")), ("passkey", 3));
+        assert!(parse("no-such-task").is_err() && parse("passkey:no=1").is_err());
     }
 }

@@ -1,7 +1,25 @@
 //! Generated tasks: seeded, sized in tokens of the model under test, each with a program that solves it from its text.
 
+mod draw;
+#[cfg(test)]
+mod fixtures;
+mod hay;
+mod key_value;
+mod lines;
+mod make;
+mod needle;
+mod pairs;
 mod passkey;
+mod prose;
+mod scores;
+mod words;
 
+#[cfg(test)]
+mod tests;
+
+pub use key_value::KeyValue;
+pub use lines::Lines;
+pub use needle::Needle;
 pub use passkey::Passkey;
 
 #[cfg(test)]
