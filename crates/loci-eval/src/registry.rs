@@ -2,11 +2,30 @@
 
 use loci_models::method::{MethodInfo, ParameterError, Values};
 
+use crate::synthetic::ruler::{self, CommonWords, FrequentWords, VariableTracking};
 use crate::synthetic::{KeyValue, Lines, Needle, Passkey};
 use crate::task::Task;
 
 /// All tasks, generated ones first.
-pub const TASKS: &[&dyn Task] = &[&Passkey, &Needle, &KeyValue, &Lines];
+pub const TASKS: &[&dyn Task] = &[
+    &Passkey,
+    &Needle,
+    &KeyValue,
+    &Lines,
+    &ruler::NIAH_SINGLE_1,
+    &ruler::NIAH_SINGLE_2,
+    &ruler::NIAH_SINGLE_3,
+    &ruler::NIAH_MULTIKEY_1,
+    &ruler::NIAH_MULTIKEY_2,
+    &ruler::NIAH_MULTIKEY_3,
+    &ruler::NIAH_MULTIVALUE,
+    &ruler::NIAH_MULTIQUERY,
+    &VariableTracking,
+    &CommonWords,
+    &FrequentWords,
+    &ruler::RULER_QA_1,
+    &ruler::RULER_QA_2,
+];
 
 /// The task of `id:name=value,…` and its values.
 ///

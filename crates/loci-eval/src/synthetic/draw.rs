@@ -17,6 +17,10 @@ pub(super) enum Form {
     Uuid,
     /// Two letters and two digits: `ab12`.
     Short,
+    /// So many capital letters.
+    Capitals(usize),
+    /// So many small letters.
+    Letters(usize),
 }
 
 /// Draws ids and values of which none equals another.
@@ -53,6 +57,11 @@ impl Fresh {
         }
     }
 
+    /// Whether `text` was not drawn before; from now on it was.
+    pub(super) fn take(&mut self, text: &str) -> bool {
+        self.taken.insert(text.to_owned())
+    }
+
     /// One of `form` that was not drawn before.
     pub(super) fn draw(&mut self, random: &mut Random, form: Form) -> String {
         self.draw_if(random, form, |_| true)
@@ -63,6 +72,8 @@ impl Fresh {
             Form::Words => format!("{}-{}", random.one_of(&self.adjectives), random.one_of(&self.nouns)),
             Form::Number(digits) => number(random, digits).to_string(),
             Form::Uuid => uuid(random),
+            Form::Capitals(count) => letters(random, count).to_ascii_uppercase(),
+            Form::Letters(count) => letters(random, count),
             Form::Short => letters(random, 2) + &format!("{:02}", random.below(100).unwrap_or(0)),
         }
     }
@@ -120,7 +131,7 @@ mod tests {
 
     #[test]
     fn nothing_is_drawn_twice_even_when_it_runs_out() {
-        for form in [Form::Words, Form::Number(2), Form::Uuid, Form::Short] {
+        for form in [Form::Words, Form::Number(2), Form::Uuid, Form::Short, Form::Capitals(1)] {
             let (mut fresh, mut random) = (Fresh::new(), Random::new(7));
             let drawn: BTreeSet<String> = (0..500).map(|_| fresh.draw(&mut random, form)).collect();
             assert_eq!(drawn.len(), 500, "{form:?}");

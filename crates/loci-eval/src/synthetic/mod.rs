@@ -1,5 +1,6 @@
 //! Generated tasks: seeded, sized in tokens of the model under test, each with a program that solves it from its text.
 
+mod data;
 mod draw;
 #[cfg(test)]
 mod fixtures;
@@ -11,6 +12,7 @@ mod needle;
 mod pairs;
 mod passkey;
 mod prose;
+pub mod ruler;
 mod scores;
 mod words;
 
