@@ -3,7 +3,9 @@
 use loci_models::method::{MethodInfo, ParameterError, Values};
 
 use crate::synthetic::ruler::{self, CommonWords, FrequentWords, VariableTracking};
-use crate::synthetic::{KeyValue, Lines, Needle, Passkey};
+use crate::synthetic::{
+    self, FirstSentence, JointRecall, KeyValue, Lines, Mqar, Needle, OrderedEvents, Passkey, PiUpdates,
+};
 use crate::task::Task;
 
 /// All tasks, generated ones first.
@@ -25,6 +27,20 @@ pub const TASKS: &[&dyn Task] = &[
     &FrequentWords,
     &ruler::RULER_QA_1,
     &ruler::RULER_QA_2,
+    &synthetic::THREAD_SINGLE,
+    &synthetic::THREAD_MULTI,
+    &synthetic::THREAD_CONDITIONAL,
+    &synthetic::THREAD_ONE,
+    &synthetic::THREAD_MULTI_THREAD,
+    &synthetic::THREAD_BRANCHED,
+    &PiUpdates,
+    &synthetic::VAL_DOCUMENT,
+    &synthetic::VAL_CODE,
+    &synthetic::VAL_DATABASE,
+    &FirstSentence,
+    &OrderedEvents,
+    &Mqar,
+    &JointRecall,
 ];
 
 /// The task of `id:name=value,…` and its values.

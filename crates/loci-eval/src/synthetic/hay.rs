@@ -41,6 +41,11 @@ impl<'a> Haystack<'a> {
         }
     }
 
+    /// How many sentences there are before they repeat; `None`: without end.
+    pub(super) fn sentences(&self) -> Option<usize> {
+        self.given.as_ref().map(Vec::len)
+    }
+
     /// Whether the user's text holds `text`, which therefore should not be hidden in it.
     pub(super) fn holds(&self, text: &str) -> bool {
         self.given.as_ref().is_some_and(|given| given.iter().any(|sentence| sentence.contains(text)))

@@ -72,6 +72,17 @@ fn check(task: &dyn Task, request: &Request<'_>, examples: &[Example]) {
     }
 }
 
+/// Checks the examples of a task with parameters.
+pub(super) fn solved(spec: &str, lengths: &[usize]) {
+    let data = super::fixtures::folder();
+    let (task, values) = crate::registry::parse(spec).unwrap();
+    for seed in 0..3 {
+        let request =
+            Request { lengths, n: 2, seed, data: Some(data.path()), ..Request::new(&values, &Words) };
+        check(task, &request, &make(task, &request));
+    }
+}
+
 fn walk(tokens: &dyn Tokens, lengths: &[usize], data: &Path) {
     for task in generated() {
         let values = Values::defaults(&task.info().method);
