@@ -15,6 +15,6 @@ pub mod synthetic;
 pub mod task;
 
 pub use error::EvalError;
-pub use example::{Example, Mode, Turn, Wrap};
+pub use example::{Example, Mode, Sequence, Turn, Wrap};
 pub use sizes::Tokens;
 pub use task::{Level, Request, Score, Task, TaskInfo};
