@@ -115,7 +115,7 @@ impl Task for CnnSum {
 
     fn score(&self, turn: &Turn, answer: &str) -> Score {
         let gold = turn.gold.first().map_or("", String::as_str);
-        Score::of(scoring::rouge_l_zh(answer, gold)).and("repetition", repetition(answer))
+        Score::of(scoring::rouge_l_chinese(answer, gold).f).and("repetition", repetition(answer))
     }
 }
 

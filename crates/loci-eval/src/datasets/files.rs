@@ -334,6 +334,13 @@ mod tests {
         assert!(message(&"[".repeat(100_000)).contains("not JSON"));
     }
 
+    proptest::proptest! {
+        #[test]
+        fn no_text_makes_it_panic(text in "[\\[\\]{}\":,a0\\n\\\\ é]{0,40}") {
+            let _ = values("file", &text);
+        }
+    }
+
     #[test]
     fn fields_say_what_they_should_be() {
         let folder = tempfile::tempdir().unwrap();

@@ -9,6 +9,8 @@ use super::files::{Record, object, records};
 use super::scoring;
 use crate::error::EvalError;
 use crate::example::{Example, Turn, Wrap};
+use crate::metrics::normal::first_line;
+use crate::metrics::{best_over, classes, edit, f1, rouge};
 use crate::task::{Level, Request, Score, Task, TaskInfo};
 
 /// Reads LongBench and LongBench-E.
@@ -22,7 +24,7 @@ pub(super) const SET: DataSet = DataSet {
     published: "https://huggingface.co/datasets/THUDM/LongBench (data.zip; dataset2prompt.json in \
                 https://github.com/THUDM/LongBench, LongBench/config)",
     licence: "MIT; the texts have the terms of their own sources",
-    size: "4,750 examples, 114 MB packed",
+    size: "4,750 examples, and 3,668 of LongBench-E; 114 MB packed",
     folders: &[
         "long-bench",
         "long-bench/data",
@@ -55,6 +57,19 @@ pub(super) const SET: DataSet = DataSet {
         Expected::part(&["passage_retrieval_zh.jsonl"]),
         Expected::part(&["lcc.jsonl"]),
         Expected::part(&["repobench-p.jsonl"]),
+        Expected::part(&["qasper_e.jsonl"]),
+        Expected::part(&["multifieldqa_en_e.jsonl"]),
+        Expected::part(&["hotpotqa_e.jsonl"]),
+        Expected::part(&["2wikimqa_e.jsonl"]),
+        Expected::part(&["gov_report_e.jsonl"]),
+        Expected::part(&["multi_news_e.jsonl"]),
+        Expected::part(&["trec_e.jsonl"]),
+        Expected::part(&["triviaqa_e.jsonl"]),
+        Expected::part(&["samsum_e.jsonl"]),
+        Expected::part(&["passage_count_e.jsonl"]),
+        Expected::part(&["passage_retrieval_en_e.jsonl"]),
+        Expected::part(&["lcc_e.jsonl"]),
+        Expected::part(&["repobench-p_e.jsonl"]),
     ],
 };
 
@@ -202,17 +217,17 @@ impl Task for LongBench {
             return Score::of(0.0);
         };
         let answer = prepared(part, answer);
-        let metric = |gold: &String| match part.metric {
-            Metric::F1 => scoring::f1(answer, gold),
-            Metric::F1Chinese => scoring::f1_zh(answer, gold),
-            Metric::Rouge => scoring::rouge_l(answer, gold),
-            Metric::RougeChinese => scoring::rouge_l_zh(answer, gold),
-            Metric::Class => scoring::class_score(answer, gold, &turn.choices),
-            Metric::Count => scoring::count_score(answer, gold),
-            Metric::Retrieval => scoring::retrieval_score(answer, gold),
-            Metric::Edit => scoring::edit_similarity(answer, gold),
+        let metric = |gold: &str| match part.metric {
+            Metric::F1 => f1::f1(answer, gold),
+            Metric::F1Chinese => scoring::f1_chinese(answer, gold),
+            Metric::Rouge => rouge::rouge_l(answer, gold).f,
+            Metric::RougeChinese => scoring::rouge_l_chinese(answer, gold).f,
+            Metric::Class => classes::classification(answer, gold, &turn.choices),
+            Metric::Count => classes::count(answer, gold),
+            Metric::Retrieval => classes::retrieval(answer, gold),
+            Metric::Edit => edit::code_similarity(answer, gold),
         };
-        Score::of(turn.gold.iter().map(metric).fold(0.0, f64::max))
+        Score::of(best_over(&turn.gold, metric))
     }
 }
 
@@ -225,13 +240,7 @@ fn nothing(root: &Path, names: &[&str], extended: bool) -> EvalError {
 /// The part of an answer that counts.
 fn prepared<'a>(part: &Part, answer: &'a str) -> &'a str {
     match part.name {
-        "trec" | "triviaqa" | "samsum" | "lsht" => {
-            answer.trim_start_matches('\n').lines().next().unwrap_or("")
-        }
-        "lcc" | "repobench-p" => {
-            let code = |line: &&str| !["`", "#", "//"].iter().any(|mark| line.contains(mark));
-            answer.trim_start_matches('\n').lines().find(code).unwrap_or("")
-        }
+        "trec" | "triviaqa" | "samsum" | "lsht" => first_line(answer),
         _ => answer,
     }
 }

@@ -8,9 +8,10 @@ use serde_json::json;
 use super::catalogue::{DataSet, Expected};
 use super::common::{carried, chosen, declaration, drawn, finished, integer, root};
 use super::files::{Record, records};
-use super::scoring::{f1, words};
+use super::scoring::{holds, words};
 use crate::error::EvalError;
 use crate::example::{Example, Turn};
+use crate::metrics::f1::f1;
 use crate::task::{Level, Request, Score, Task, TaskInfo};
 
 /// Reads LongMemEval.
@@ -298,12 +299,6 @@ fn acceptable(gold: &str) -> Vec<String> {
         }
     }
     all
-}
-
-/// Whether the words of `gold` stand in `answer`, one after the other.
-fn holds(answer: &str, gold: &str) -> bool {
-    let (answer, gold) = (words(answer), words(gold));
-    !gold.is_empty() && answer.windows(gold.len()).any(|run| run == gold)
 }
 
 /// Whether `answer` has the number of days, weeks or months of `gold` but for one.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::catalogue::{DataSet, Expected};
 use super::common::{TRUNCATE, chosen, declaration, drawn, finished, root, subset};
 use super::files::{Record, records};
-use super::scoring::words;
+use super::scoring::{holds, words};
 use crate::error::EvalError;
 use crate::example::{Example, Turn};
 use crate::metrics::numbers;
@@ -183,8 +183,7 @@ impl Task for LongChatTopics {
     }
 
     fn score(&self, turn: &Turn, answer: &str) -> Score {
-        let (gold, answer) = (words(turn.gold.first().map_or("", String::as_str)), words(answer));
-        Score::right(!gold.is_empty() && answer.windows(gold.len()).any(|run| run == gold))
+        Score::right(turn.gold.iter().any(|gold| holds(answer, gold)))
     }
 }
 
@@ -193,8 +192,12 @@ mod tests {
     use super::super::common::tests::{examples, golden, refuses};
     use super::*;
 
-    const LINE: &str = r#"{"random_idx": ["b-c", 1], "expected_number": 120, "num_lines": 3, "prompt":
-        "Head\n\nline a-b: REGISTER_CONTENT is <12>\nline b-c: REGISTER_CONTENT is <120>\nline c-d: REGISTER_CONTENT is <7>\n\nNow the record is over. Tell me what is the <REGISTER_CONTENT> in line b-c? I need the number. "}"#;
+    const LINE: &str = concat!(
+        r#"{"random_idx": ["b-c", 1], "expected_number": 120, "num_lines": 3, "prompt": "Head\n\n"#,
+        r"line a-b: REGISTER_CONTENT is <12>\nline b-c: REGISTER_CONTENT is <120>\n",
+        r"line c-d: REGISTER_CONTENT is <7>\n\nNow the record is over. ",
+        r#"Tell me what is the <REGISTER_CONTENT> in line b-c? I need the number. "}"#,
+    );
     const TOPIC: &str = r#"{"topics": ["The psychology of Bees", "Birds"],
         "prompt": "USER: bees. USER: birds. Now the record ends. What is the first topic?"}"#;
 

@@ -8,10 +8,13 @@ use super::catalogue::{DataSet, Expected};
 use super::common::{TRUNCATE, carried, chosen, declaration, drawn, filled, finished, root, subset};
 use super::files::{Record, object, records};
 use super::literal::{dictionary, literal};
-use super::ordering::Distances;
-use super::scoring;
 use crate::error::EvalError;
 use crate::example::{Example, Turn};
+use crate::metrics::bleu::bleu_of_order;
+use crate::metrics::f1::f1;
+use crate::metrics::order::{Displacement, exact_order, places};
+use crate::metrics::presence::shares_word;
+use crate::metrics::rouge::{rouge_1, rouge_2, rouge_l};
 use crate::task::{Level, Request, Score, Task, TaskInfo};
 
 /// Reads LooGLE.
@@ -98,15 +101,14 @@ impl Task for LooGle {
             (_, "timeline_reorder") => order(answer, gold),
             (part, kind) => {
                 let (answer, gold) = (answer.replace('\n', " "), gold.replace('\n', " "));
-                let recall = scoring::rouge_l_recall(&answer, &gold);
-                let score =
-                    if part == "longdep_summarization" { recall } else { scoring::f1(&answer, &gold) };
+                let recall = rouge_l(&answer, &gold).recall;
+                let score = if part == "longdep_summarization" { recall } else { f1(&answer, &gold) };
                 let name = TYPES.iter().find(|name| **name == kind);
                 let also = Score::of(score)
-                    .and("bleu-1", scoring::bleu(&answer, &gold, [1.0, 0.0, 0.0, 0.0]))
-                    .and("bleu-4", scoring::bleu(&answer, &gold, [0.0, 0.0, 0.0, 1.0]))
-                    .and("rouge-1-recall", scoring::rouge_n_recall(&answer, &gold, 1))
-                    .and("rouge-2-recall", scoring::rouge_n_recall(&answer, &gold, 2))
+                    .and("bleu-1", bleu_of_order(&answer, &gold, 1))
+                    .and("bleu-4", bleu_of_order(&answer, &gold, 4))
+                    .and("rouge-1-recall", rouge_1(&answer, &gold).recall)
+                    .and("rouge-2-recall", rouge_2(&answer, &gold).recall)
                     .and("rouge-l-recall", recall);
                 name.map_or(also.clone(), |name| also.and(name, score))
             }
@@ -126,9 +128,7 @@ fn cloze(data: &Value, answer: &str) -> Score {
     for (mask, entity) in gold {
         let (entity, given) = (plain(entity), given.get(mask).map(plain).unwrap_or_default());
         same += f64::from(u8::from(entity == given));
-        near += f64::from(u8::from(
-            given.split_whitespace().any(|word| entity.split_whitespace().any(|of| of == word)),
-        ));
+        near += f64::from(u8::from(shares_word(&given, &entity)));
     }
     Score::of(same / gold.len() as f64).and("partial-match", near / gold.len() as f64)
 }
@@ -162,15 +162,14 @@ fn roman(word: &str) -> Option<usize> {
 
 fn order(answer: &str, gold: &str) -> Score {
     let (given, gold) = (numerals(answer), numerals(gold));
-    let places: Option<Vec<usize>> =
-        gold.iter().map(|item| given.iter().position(|other| other == item)).collect();
-    let distances = places.filter(|_| given.len() == gold.len()).and_then(|places| Distances::of(&places));
-    let right = distances.is_some_and(|of| of.location_mean == 0.0);
-    let charged = distances.unwrap_or_else(|| Distances::largest(gold.len()));
+    let given = places(&given, &gold);
+    let right = given.as_ref().is_some_and(|given| exact_order(given)) && !gold.is_empty();
+    // What is no order is charged the largest distances, as the authors mean it; their program does so by mistake elsewhere.
+    let charged = given.map_or_else(|| Displacement::most(gold.len()), |given| Displacement::of(&given));
     Score::right(right)
         .and("timeline_reorder", f64::from(u8::from(right)))
-        .and("location-square-deviation", charged.location_square)
-        .and("location-mean-deviation", charged.location_mean)
+        .and("location-square-deviation", charged.squared)
+        .and("location-mean-deviation", charged.mean)
         .and("swap-deviation", charged.swaps)
         .and("swap-distance-deviation", charged.swap_distance)
 }
@@ -261,8 +260,12 @@ mod tests {
             "shortdep_cloze": "Like {{'a': 'b'}}\n{input}\n{Q} Masks?",
             "longdep_summarization": "Sum {input} Now:"}"#,
     );
-    const LONG: &str = r#"{"input": "One two. Three four.", "title": "t", "output": "none",
-        "qa_pairs": "[{'Q': \"What's {x}?\", 'A': 'Five words are said here', 'type': 'computation', 'S': ['Three four.']}, {'Q': 'Order', 'A': '2,1,3', 'type': 'timeline_reorder', 'S': []}]"}"#;
+    const LONG: &str = concat!(
+        r#"{"input": "One two. Three four.", "title": "t", "output": "none", "qa_pairs": "#,
+        r#""[{'Q': \"What's {x}?\", 'A': 'Five words are said here', 'type': 'computation', "#,
+        r"'S': ['Three four.']}, ",
+        r#"{'Q': 'Order', 'A': '2,1,3', 'type': 'timeline_reorder', 'S': []}]"}"#,
+    );
 
     #[test]
     fn questions_share_a_document_and_are_scored_by_type() {

@@ -10,6 +10,11 @@ use super::files::{Record, records};
 use super::scoring;
 use crate::error::EvalError;
 use crate::example::{Example, Turn};
+use crate::metrics::best_over;
+use crate::metrics::bleu::{Words, sentence_bleu};
+use crate::metrics::f1::Overlap;
+use crate::metrics::presence::{contains_any_case, contains_word, exact};
+use crate::metrics::rouge::rouge_l;
 use crate::task::{Level, Request, Score, Task, TaskInfo};
 
 /// Reads M4LE.
@@ -154,41 +159,30 @@ impl Task for M4le {
             return Score::of(0.0);
         };
         let answer = ended(part, answer);
-        let best = |of: &dyn Fn(&str) -> f64| turn.gold.iter().map(|gold| of(gold)).fold(0.0, f64::max);
+        let best = |of: &dyn Fn(&str) -> f64| best_over(&turn.gold, of);
         let chinese = part.language == "zh";
         match part.metric {
             Metric::Accuracy => {
-                let lower = answer.to_lowercase();
-                let words = scoring::words(answer);
-                let held = best(&|gold| f64::from(u8::from(lower.contains(&gold.to_lowercase()))));
-                let whole = best(&|gold| {
-                    let gold = scoring::words(gold);
-                    f64::from(u8::from(!gold.is_empty() && words.windows(gold.len()).any(|run| run == gold)))
-                });
+                let held = best(&|gold| f64::from(u8::from(contains_any_case(answer, gold))));
+                let whole = best(&|gold| f64::from(u8::from(contains_word(answer, gold))));
                 Score::of(held).and("whole-words", whole)
             }
             Metric::Exact => {
-                let same = |gold: &str| ended(part, gold).to_lowercase() == answer.to_lowercase();
+                let same = |gold: &str| exact(answer, ended(part, gold));
                 Score::of(best(&|gold| f64::from(u8::from(!answer.is_empty() && same(gold)))))
             }
             Metric::Ids => {
                 let (given, gold) =
                     (ids(answer), turn.gold.first().map(|gold| ids(ended(part, gold))).unwrap_or_default());
-                let same = given.intersection(&gold).count() as f64;
-                Score::of(if same > 0.0 { 2.0 * same / (given.len() + gold.len()) as f64 } else { 0.0 })
+                Score::of(Overlap::of_sets(&given, &gold).f1)
             }
-            Metric::Rouge if chinese => Score::of(best(&|gold| scoring::rouge_l_recall_zh(answer, gold))),
-            Metric::Rouge => Score::of(best(&|gold| scoring::rouge_l_recall(answer, gold))),
+            Metric::Rouge if chinese => {
+                Score::of(best(&|gold| scoring::rouge_l_chinese(answer, gold).recall))
+            }
+            Metric::Rouge => Score::of(best(&|gold| rouge_l(answer, gold).recall)),
             Metric::Bleu => {
-                let spaced = |text: &str| text.chars().flat_map(|letter| [letter, ' ']).collect::<String>();
-                let even = [0.25; 4];
-                Score::of(best(&|gold| {
-                    if chinese {
-                        scoring::bleu(&spaced(answer), &spaced(gold), even)
-                    } else {
-                        scoring::bleu(answer, gold, even)
-                    }
-                }))
+                let words = if chinese { Words::Chinese } else { Words::Western };
+                Score::of(sentence_bleu(answer, &turn.gold, words))
             }
         }
     }

@@ -16,7 +16,6 @@ mod longchat;
 mod loogle;
 mod m4le;
 mod needle_threading;
-mod ordering;
 mod pi_llm;
 mod scbench;
 mod scbench_score;

@@ -10,6 +10,7 @@ use super::files::{Record, records};
 use super::literal::{list, literal};
 use crate::error::EvalError;
 use crate::example::{Example, Turn};
+use crate::metrics::presence::begins_with;
 use crate::task::{Level, Request, Score, Task, TaskInfo};
 
 /// Reads the published haystacks of needle threading.
@@ -87,7 +88,7 @@ impl Task for NeedleThreading {
         let held = if carried(turn, "part") == "conditional-needles" {
             gold.iter().filter(|value| given.contains(value)).count()
         } else {
-            let at_place = gold.iter().zip(&given).filter(|(value, given)| given.starts_with(value.as_str()));
+            let at_place = gold.iter().zip(&given).filter(|(value, given)| begins_with(given, value));
             at_place.count()
         };
         let share = held as f64 / gold.len().max(1) as f64;
