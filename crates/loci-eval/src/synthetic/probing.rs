@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use loci_context::random::Random;
 
-use super::draw::{Form, Fresh, between, letters, number};
+use super::draw::{Form, Fresh, between, number};
 use super::hay::{Hay, Haystack};
 use super::make::{ANY, Declared, ask, example, fill};
 use super::pairs::index_at;
@@ -177,7 +177,7 @@ fn record_item(random: &mut Random, fresh: &mut Fresh) -> Item {
     };
     let label = fresh.draw(random, Form::Words).replace('-', " ");
     let about = fresh.draw(random, Form::Words).replace('-', " ");
-    let description = format!("{about} of {} {}", letters(random, 5), prose::place(random));
+    let description = format!("{about} {}", prose::place(random));
     Item {
         text: format!("<{id}, {label}, {description}>"),
         cues: vec![format!("<{id},")],
