@@ -36,12 +36,13 @@ const INFO: TaskInfo = Declared {
         share("to", "share of the text behind which no fact stands", 1.0),
     ],
     invariants: &["A program that reads the text answers the first task", "Facts stay in their order"],
-    description: "A story is cut at a question: the facts before it, without the other questions, stand in their order at \
-                  random places among sentences of at least ten words, of the user's text or generated. With a depth, all \
-                  stand there. Right is an answer whose first sentence names the gold labels and no other label of the \
-                  task, those of the question left out; labels are whole words. Stories with more facts than an eighth of \
-                  the length are left out. Reads the files of bAbI, `qa1_single-supporting-fact_test.txt` and so on. Tasks \
-                  1 to 5 have examples in the prompt. The tags are those of tasks 1 to 3.",
+    description: "A story is cut at a question: the facts before it, without the other questions, stand in \
+                  their order at random places among sentences of at least ten words, of the user's text or \
+                  generated. With a depth, all stand there. Right is an answer whose first sentence names \
+                  the gold labels and no other label of the task, those of the question left out; labels \
+                  are whole words. Stories with more facts than an eighth of the length are left out. Reads \
+                  the files of bAbI, `qa1_single-supporting-fact_test.txt` and so on. Tasks 1 to 5 have \
+                  examples in the prompt. The tags are those of tasks 1 to 3.",
     diffusion: Level::MediumHigh,
     scope: Level::LowMedium,
     metric: "accuracy",
@@ -52,27 +53,33 @@ const TEXT: &str = "\nText:\n";
 
 /// What the model is told about a task, with solved examples.
 const HEADS: [&str; 5] = [
-    "I will give you a text in which facts about where persons are lie hidden. Answer a question about the place of a \
-     person. Where a person moved several times, the last place counts. Answer with one word, the place.\n\nExample: Lucy \
-     went to the cellar. Henry moved to the attic. Lucy travelled to the barn. Where is Lucy? Answer: barn\nExample: Henry \
-     went back to the attic. Lucy moved to the cellar. Where is Henry? Answer: attic\n",
-    "I will give you a text in which facts about persons, places and things they carry lie hidden. Answer a question about \
-     where a thing is: where the person who last had it is, or left it. Answer with one word, the place.\n\nExample: Lucy \
-     took the cup there. Lucy went to the cellar. Where is the cup? Answer: cellar\nExample: Henry got the rope. Henry went \
-     to the barn. Henry dropped the rope. Henry moved to the attic. Where is the rope? Answer: barn\n",
-    "I will give you a text in which facts about persons, places and things they carry lie hidden. Answer a question about \
-     where a thing was before it came to another place. Answer with one word, the place.\n\nExample: Lucy took the cup. Lucy \
-     went to the cellar. Lucy went to the barn. Where was the cup before the barn? Answer: cellar\nExample: Henry went to the \
-     attic. Henry got the rope. Henry went to the barn. Where was the rope before the barn? Answer: attic\n",
-    "I will give you a text in which facts about where places lie to each other are hidden. Answer a question about them. \
-     Answer with one word, the place.\n\nExample: The barn is north of the cellar. What is north of the cellar? Answer: \
-     barn\nExample: The attic is east of the barn. What is the attic east of? Answer: barn\n",
-    "I will give you a text in which facts about persons who give each other things lie hidden. Answer a question about \
-     who gave, who received, or what. Answer with one word.\n\nExample: Lucy gave the cup to Henry. Who gave the cup to \
-     Henry? Answer: Lucy\nExample: Henry handed the rope to Lucy. What did Henry give to Lucy? Answer: rope\n",
+    "I will give you a text in which facts about where persons are lie hidden. Answer a question about the \
+     place of a person. Where a person moved several times, the last place counts. Answer with one word, \
+     the place.\n\nExample: Lucy went to the cellar. Henry moved to the attic. Lucy travelled to the barn. \
+     Where is Lucy? Answer: barn\nExample: Henry went back to the attic. Lucy moved to the cellar. Where is \
+     Henry? Answer: attic\n",
+    "I will give you a text in which facts about persons, places and things they carry lie hidden. Answer a \
+     question about where a thing is: where the person who last had it is, or left it. Answer with one \
+     word, the place.\n\nExample: Lucy took the cup there. Lucy went to the cellar. Where is the cup? \
+     Answer: cellar\nExample: Henry got the rope. Henry went to the barn. Henry dropped the rope. Henry \
+     moved to the attic. Where is the rope? Answer: barn\n",
+    "I will give you a text in which facts about persons, places and things they carry lie hidden. Answer a \
+     question about where a thing was before it came to another place. Answer with one word, the \
+     place.\n\nExample: Lucy took the cup. Lucy went to the cellar. Lucy went to the barn. Where was the \
+     cup before the barn? Answer: cellar\nExample: Henry went to the attic. Henry got the rope. Henry went \
+     to the barn. Where was the rope before the barn? Answer: attic\n",
+    "I will give you a text in which facts about where places lie to each other are hidden. Answer a \
+     question about them. Answer with one word, the place.\n\nExample: The barn is north of the cellar. \
+     What is north of the cellar? Answer: barn\nExample: The attic is east of the barn. What is the attic \
+     east of? Answer: barn\n",
+    "I will give you a text in which facts about persons who give each other things lie hidden. Answer a \
+     question about who gave, who received, or what. Answer with one word.\n\nExample: Lucy gave the cup to \
+     Henry. Who gave the cup to Henry? Answer: Lucy\nExample: Henry handed the rope to Lucy. What did Henry \
+     give to Lucy? Answer: rope\n",
 ];
-const OTHER_HEAD: &str = "I will give you a text in which facts lie hidden. Answer a question about these facts alone, as \
-                          briefly as possible: with one word, or words with commas between them.\n";
+const OTHER_HEAD: &str = "I will give you a text in which facts lie hidden. Answer a question about these \
+                          facts alone, as briefly as possible: with one word, or words with commas between \
+                          them.\n";
 
 /// The facts before a question, and what is asked.
 #[derive(Debug, PartialEq)]
@@ -82,7 +89,8 @@ struct Story {
     answer: String,
 }
 
-/// Reads a file of bAbI: numbered lines, a story from each 1 on; questions with tabs before answer and supporting facts.
+/// Reads a file of bAbI: numbered lines, a story from each 1 on; questions with tabs before answer and supporting
+/// facts.
 fn stories(path: &str, text: &str) -> Result<Vec<Story>, EvalError> {
     let (mut stories, mut facts) = (Vec::new(), Vec::new());
     for (at, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {

@@ -65,19 +65,20 @@ const fn declared(
 const ALTERED: TaskInfo = declared(
     "altered-numeric-qa",
     "Questions whose answer is a number that was changed in the document.",
-    "The answer and all its occurrences in the document are replaced: a year from 1000 to 2100 by another within ten years, \
-     any other number by one of as many digits; whoever answers from what he learned is wrong. Right is an answer that \
-     contains the number; `whole` wants it as a whole number. Without a depth, the answer stands in the first tenth, in \
-     between, or in the last tenth by turns. Given documents are lines of JSON with `document`, `question` and `answer`, are \
-     cut around the sentence with the answer, and only numeric answers are asked. Generated ones are prose with invented \
-     facts, whose numbers nobody could know.",
+    "The answer and all its occurrences in the document are replaced: a year from 1000 to 2100 by another \
+     within ten years, any other number by one of as many digits; whoever answers from what he learned is \
+     wrong. Right is an answer that contains the number; `whole` wants it as a whole number. Without a \
+     depth, the answer stands in the first tenth, in between, or in the last tenth by turns. Given \
+     documents are lines of JSON with `document`, `question` and `answer`, are cut around the sentence with \
+     the answer, and only numeric answers are asked. Generated ones are prose with invented facts, whose \
+     numbers nobody could know.",
     Level::LowMedium,
 );
 const FREE: TaskInfo = declared(
     "free-form-qa",
     "Questions whose answer is a short piece of the document.",
-    "As `altered-numeric-qa`, with answers of any kind and documents as they are: a model may know the answer from \
-     elsewhere.",
+    "As `altered-numeric-qa`, with answers of any kind and documents as they are: a model may know the \
+     answer from elsewhere.",
     Level::Low,
 );
 /// `altered-numeric-qa`.

@@ -19,7 +19,7 @@ fn squad() -> Value {
             json!({
                 "context": format!("{who} planted a {what} tree beside the well, and it bore fruit every other year."),
                 "qas": [
-                    {"question": format!("Which tree did {who} plant?"), "answers": [{"text": what, "answer_start": 0}]},
+                    {"question": format!("Which tree did {who} plant?"), "answers": [{"text": what}]},
                     {"question": "Why?", "is_impossible": true, "answers": []},
                 ],
             })

@@ -95,8 +95,8 @@ impl Hay<'_> {
     }
 }
 
-/// Cuts a text into sentences, each with the white space behind it. They end at `.`, `?` or `!`, with closing marks, before
-/// white space; at empty lines; and after sixty words.
+/// Cuts a text into sentences, each with the white space behind it. They end at `.`, `?` or `!`, with closing marks,
+/// before white space; at empty lines; and after sixty words.
 pub(super) fn sentences(text: &str) -> Vec<&str> {
     let mut found = Vec::new();
     let (mut start, mut words, mut ends, mut in_space, mut breaks) = (0, 0, false, false, 0);
@@ -148,8 +148,8 @@ pub(super) fn insert<T: AsRef<str>>(pieces: &[T], hidden: &[(f64, String)]) -> S
     text
 }
 
-/// `count` different shares out of 40 evenly spaced ones from 0 to 1, in an order that was drawn; more than 40 are drawn
-/// evenly.
+/// `count` different shares out of 40 evenly spaced ones from 0 to 1, or out of `count` if there are more, in an order
+/// that was drawn.
 pub(super) fn shares(random: &mut Random, count: usize) -> Vec<f64> {
     let of = count.max(40);
     let drawn = random.some_of(&(0..of).collect::<Vec<_>>(), count);

@@ -4,6 +4,7 @@ mod babilong;
 mod data;
 mod documents;
 mod draw;
+pub mod figures;
 mod first_sentence;
 #[cfg(test)]
 mod fixtures;

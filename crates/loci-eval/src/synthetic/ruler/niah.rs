@@ -42,10 +42,10 @@ const fn declared(id: &'static str, title: &'static str, diffusion: Level, scope
         paper: PAPER,
         parameters: &[],
         invariants: &["A program that reads the text names the values", "No key or value occurs twice"],
-        description: "Lines say what the special magic number (or UUID) for a key is; the question names one key or more. \
-                      The score is the share of values that the answer contains; `whole` wants them as whole numbers. \
-                      Needles stand at different ones of forty evenly spaced depths, or at the depth asked for. Prose is \
-                      the user's text or generated.",
+        description: "Lines say what the special magic number (or UUID) for a key is; the question names \
+                      one key or more. The score is the share of values that the answer contains; `whole` \
+                      wants them as whole numbers. Needles stand at different ones of forty evenly spaced \
+                      depths, or at the depth asked for. Prose is the user's text or generated.",
         diffusion,
         scope,
         metric: "values found",
