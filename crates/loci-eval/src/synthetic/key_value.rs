@@ -24,10 +24,10 @@ pub(super) const INFO: TaskInfo = Declared {
         &["uuid", "words", "numbers"],
     )],
     invariants: &["A program that reads the text names the value", "No key or value occurs twice"],
-    description: "A JSON object, one pair a line; the answer is begun with the key as it stands in the object, so that a \
-                  small base model can go on by copying. Right is an answer that contains the value; `whole` wants it as \
-                  a whole word or number, `first` as the first one. Every pair is like every other: nothing but the key \
-                  says which is asked.",
+    description: "A JSON object, one pair a line; the answer is begun with the key as it stands in the \
+                  object, so that a small base model can go on by copying. Right is an answer that contains \
+                  the value; `whole` wants it as a whole word or number, `first` as the first one. Every \
+                  pair is like every other: nothing but the key says which is asked.",
     diffusion: Level::Low,
     scope: Level::Low,
     metric: "accuracy",
