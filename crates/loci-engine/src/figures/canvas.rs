@@ -40,7 +40,8 @@ impl Canvas {
 
     /// Title and what stands below it in at most two lines, all above `TOP`; pointing at it shows it whole.
     pub(super) fn title(&mut self, title: &str, below: &str) {
-        let room = self.width - LEFT - 12.0;
+        // The font may be wider than the one reckoned with, and nothing may be cut off at the edge.
+        let room = (self.width - LEFT) * 0.87;
         for (text, y, size, colour, lines) in [(title, 30.0, 18.0, INK, 1), (below, 52.0, 12.5, GREY, 2)] {
             self.group(text, |canvas| {
                 for (line, part) in wrapped(text, size, room, lines).iter().enumerate() {
@@ -100,10 +101,10 @@ impl Canvas {
         ));
     }
 
-    /// A pale line across the field at a value of the vertical axis, and the value beside it.
-    pub(super) fn level(&mut self, x: Range<f64>, y: f64, value: f64) {
+    /// A pale line across the field at a value of the vertical axis, with the value as a text beside it.
+    pub(super) fn level(&mut self, x: Range<f64>, y: f64, value: &str) {
         self.line((x.start, y), (x.end, y), "#e4e8ec", 1.0, "");
-        self.text(x.start - 9.0, y + 4.0, 12.0, INK, Anchor::End, &number(value));
+        self.text(x.start - 9.0, y + 4.0, 12.0, INK, Anchor::End, value);
     }
 
     /// Everything a drawing of its own kind needs.

@@ -2,15 +2,15 @@
 
 use std::ops::Range;
 
-use super::canvas::{Anchor, Canvas, GREY, INK, LEFT, TOP, WIDTH, ticks};
-use super::names::{Name, wrapped};
+use super::canvas::{Anchor, Canvas, GREY, INK, LEFT, TOP, WIDTH, number, ticks};
+use super::names::{Name, width, wrapped};
 
 const BOTTOM: f64 = TOP + 392.0;
 /// The axis is drawn so far beyond its range, so that a mark at its end is seen whole.
 const MARGIN: f64 = 10.0;
 const LABEL: f64 = 12.0;
 /// The sample of a line in the legend, and the room a name may take there.
-const SAMPLE: f64 = 34.0;
+const SAMPLE: f64 = 44.0;
 const NAME: f64 = 220.0;
 
 /// Told apart by most colour-blind readers, as Okabe and Ito (2008) chose them; their yellow is too pale for thin lines.
@@ -112,7 +112,7 @@ impl Curves<'_> {
             let places = stacked(&names, names.len(), (right + 18.0, TOP), 0.0);
             (places, axis)
         } else {
-            let places = stacked(&names, names.len().div_ceil(3), (LEFT, axis + 22.0), NAME + SAMPLE + 28.0);
+            let places = stacked(&names, names.len().div_ceil(3), (LEFT, axis + 22.0), NAME + SAMPLE + 22.0);
             let end = places.iter().zip(&names).map(|((_, y), name)| y + name.height()).fold(axis, f64::max);
             (places, end)
         };
@@ -127,8 +127,8 @@ impl Curves<'_> {
         }
         for (index, (name, (x, y))) in names.iter().zip(legend).enumerate() {
             let (style, height) = (Style::of(index), y + 9.5);
-            canvas.line((x, height), (x + 26.0, height), style.colour, 1.3, style.dash);
-            style.mark(&mut canvas, x + 13.0, height);
+            canvas.line((x, height), (x + 36.0, height), style.colour, 1.3, style.dash);
+            style.mark(&mut canvas, x + 18.0, height);
             name.draw(&mut canvas, x + SAMPLE, y);
         }
         if self.series.is_empty() || self.columns.is_empty() {
@@ -150,7 +150,8 @@ impl Curves<'_> {
 
     /// The middle and the lines of the names of the columns. Where there are very many, some go unnamed.
     fn labels(&self, field: &Field) -> Vec<(f64, Vec<String>)> {
-        let step = (30.0 / field.slot).ceil().max(1.0) as usize;
+        let widest = self.columns.iter().map(|name| width(name, LABEL)).fold(0.0, f64::max);
+        let step = ((widest.min(40.0) + 8.0) / field.slot).ceil().max(1.0) as usize;
         let room = field.slot * step as f64 - 6.0;
         let named = self.columns.iter().enumerate().step_by(step);
         let lines = |(column, name): (usize, &String)| {
@@ -164,8 +165,13 @@ impl Curves<'_> {
             let x = LEFT + field.slot * column as f64;
             canvas.rect(x..x + field.slot, TOP..BOTTOM, "#f5f7f9");
         }
-        for tick in ticks(&field.range, 6) {
-            canvas.level(LEFT..field.right, field.y(tick), tick);
+        let levels: Vec<_> = ticks(&field.range, 6).into_iter().map(|tick| (tick, number(tick))).collect();
+        let digits = |text: &String| text.split_once('.').map_or(0, |(_, digits)| digits.len());
+        let most = levels.iter().map(|(_, text)| digits(text)).max().unwrap_or(0);
+        for (tick, text) in &levels {
+            // As many digits in each, so that 1 stands as 1.0 above 0.8.
+            let text = if most > 0 { format!("{tick:.most$}") } else { text.clone() };
+            canvas.level(LEFT..field.right, field.y(*tick), &text);
         }
         canvas.frame(LEFT..field.right, TOP..BOTTOM, INK, 1.0);
         for (x, lines) in labels {
@@ -342,7 +348,8 @@ mod tests {
         let series = [Series { name: "a<b".to_owned(), points }];
         let columns = columns(5);
         let svg = curves(&series, &columns).svg();
-        for part in ["A title", "below it", "length (tokens)", "accuracy (share)", ">a&lt;b</text>", ">16k<"]
+        for part in
+            ["A title", "below it", "length (tokens)", "accuracy (share)", ">1.0<", ">a&lt;b</text>", ">16k<"]
         {
             assert!(svg.contains(part), "{part}");
         }
@@ -399,7 +406,7 @@ mod tests {
         {
             let names: Vec<Name<'_>> = (0..count).map(|_| Name::new(name, NAME)).collect();
             for each in [count, 6] {
-                let places = stacked(&names, each, (LEFT, TOP), NAME + SAMPLE + 28.0);
+                let places = stacked(&names, each, (LEFT, TOP), NAME + SAMPLE + 22.0);
                 for (at, (x, y)) in places.iter().enumerate() {
                     assert!(x + SAMPLE + names[at].width() < WIDTH);
                     let below = places.get(at + 1).filter(|(other, _)| other == x);

@@ -77,7 +77,7 @@ impl Grid<'_> {
         });
         let end = first + (layout.below - first - 30.0).clamp(120.0, 220.0);
         let height = (layout.below + 28.0).max(end + if missing { 60.0 } else { 24.0 });
-        let mut canvas = Canvas::new((right + 136.0).max(640.0), height);
+        let mut canvas = Canvas::new((right + 144.0).max(640.0), height);
         canvas.title(self.title, self.below);
         for (index, (panel, name)) in self.panels.iter().zip(&layout.names).enumerate() {
             let x = layout.left + (index % layout.beside) as f64 * (layout.panel.0 + GAP);
@@ -90,7 +90,7 @@ impl Grid<'_> {
         }
         let middle = layout.left.midpoint(right);
         canvas.text(middle, layout.below + 14.0, 13.0, INK, Anchor::Middle, self.x);
-        let (middle, room) = (first.midpoint(layout.below - 24.0), layout.below - TOP);
+        let (middle, room) = (first.midpoint(layout.below - 24.0), (layout.below - TOP).max(180.0));
         for (line, part) in wrapped(self.y, 13.0, room, 2).iter().rev().enumerate() {
             canvas.text_upwards(layout.left - self.beside_rows() - 16.0 * line as f64, middle, part);
         }

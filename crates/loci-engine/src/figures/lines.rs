@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::canvas::{ACCENT, Anchor, Canvas, GREY, INK, LEFT, RIGHT, TOP, WIDTH, across, ticks};
+use super::canvas::{ACCENT, Anchor, Canvas, GREY, INK, LEFT, RIGHT, TOP, WIDTH, across, number, ticks};
 
 const BOTTOM: f64 = 356.0;
 const BLUE: &str = "#2a6aa5";
@@ -50,7 +50,7 @@ impl Lines<'_> {
         let most = finite.fold(0.0, f64::max).max(f64::MIN_POSITIVE) * 1.05;
         let height = |value: f64| BOTTOM - (BOTTOM - TOP) * (value / most).clamp(0.0, 1.0);
         for tick in ticks(&(0.0..most), 5) {
-            canvas.level(LEFT..RIGHT, height(tick), tick);
+            canvas.level(LEFT..RIGHT, height(tick), &number(tick));
         }
         let (end, opacity) = if self.cuts.len() > CUTS { (TOP + 12.0, 1.0) } else { (BOTTOM, 0.65) };
         for Cut(at) in self.cuts {

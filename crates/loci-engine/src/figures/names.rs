@@ -4,6 +4,8 @@ use super::canvas::{Anchor, Canvas, GREY, INK};
 
 /// The width of the narrowest symbol, in units of the size.
 const NARROWEST: f64 = 0.24;
+/// The blank of "95 %", after which no line breaks.
+const NO_BREAK: char = '\u{a0}';
 
 /// About how wide a text is. The machine that shows the figure chooses the font, so nobody knows it exactly.
 pub(super) fn width(text: &str, size: f64) -> f64 {
@@ -13,7 +15,7 @@ pub(super) fn width(text: &str, size: f64) -> f64 {
 fn advance(symbol: char) -> f64 {
     match symbol {
         'i' | 'j' | 'l' | '\'' | '|' => NARROWEST,
-        ' ' | '.' | ',' | ':' | ';' | '!' | '/' | '[' | ']' | 'f' | 't' | 'I' => 0.3,
+        ' ' | NO_BREAK | '.' | ',' | ':' | ';' | '!' | '/' | '[' | ']' | 'f' | 't' | 'I' => 0.3,
         'r' | '(' | ')' | '-' => 0.36,
         'm' | 'w' | 'M' => 0.82,
         'W' | '%' | '@' => 0.96,
@@ -48,7 +50,8 @@ fn broken(text: &str, size: f64, room: f64) -> Vec<String> {
     // Where the line may be broken, and what stands before the symbol at hand.
     let (mut place, mut before) = (None, None);
     for symbol in text.chars() {
-        let mark = before.is_some_and(|mark: char| mark.is_whitespace() || ",:;+".contains(mark));
+        let blank = |mark: char| mark.is_whitespace() && mark != NO_BREAK;
+        let mark = before.is_some_and(|mark| blank(mark) || ",:;+".contains(mark));
         // Not within 1,000.
         if mark && !(before == Some(',') && symbol.is_ascii_digit()) {
             place = Some(line.len());
@@ -120,6 +123,7 @@ mod tests {
     #[test]
     fn texts_break_after_marks_and_lose_their_middle() {
         assert_eq!(wrapped("of 1,000 tokens", 10.0, 40.0, 9), ["of 1,000", "tokens"]);
+        assert_eq!(wrapped("at 95\u{a0}%", 10.0, 28.0, 9), ["at", "95\u{a0}%"]);
         assert_eq!(wrapped("", 10.0, 40.0, 2), [""]);
         assert_eq!(wrapped("aaaaaaaa", 10.0, 24.0, 9), ["aaaa", "aaaa"], "no mark to break after");
         for room in [0.0, 3.0, 30.0, 90.0, 150.0, 300.0] {

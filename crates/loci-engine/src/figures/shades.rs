@@ -39,7 +39,8 @@ pub(super) fn bar(canvas: &mut Canvas, x: f64, y: Range<f64>, values: &[(f64, St
     for step in 0..STEPS {
         let share = 1.0 - (step as f64 + 0.5) / STEPS as f64;
         let top = y.start + height * step as f64 / STEPS as f64;
-        canvas.rect(x..x + 16.0, top..(top + height / STEPS as f64 + 0.4).min(y.end), &shade(share));
+        // Each down to the end, so that no light shines between them.
+        canvas.rect(x..x + 16.0, top..y.end, &shade(share));
     }
     canvas.frame(x..x + 16.0, y.clone(), GREY, 0.8);
     let mut widest = 0.0_f64;
