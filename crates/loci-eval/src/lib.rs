@@ -8,6 +8,7 @@ pub mod error;
 pub mod example;
 pub mod metrics;
 pub mod registry;
+pub mod report;
 pub mod run;
 pub mod sizes;
 pub mod statistics;

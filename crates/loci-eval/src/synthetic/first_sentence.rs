@@ -17,10 +17,11 @@ const INFO: TaskInfo = Declared {
     paper: "Xiong et al., Effective Long-Context Scaling of Foundation Models, 2023",
     parameters: &[],
     invariants: &["A program that reads the text gives the sentence"],
-    description: "The score is ROUGE-L of the answer against the first sentence: the harmonic mean of precision and recall of \
-                  their longest common subsequence of words (which measure the paper used is not known); `verbatim` wants \
-                  the sentence as it stands. The distance is always the whole text, so depths change nothing but the \
-                  draw. Passing the pass-key test does not imply passing this one.",
+    description: "The score is ROUGE-L of the answer against the first sentence: the harmonic mean of \
+                  precision and recall of their longest common subsequence of words (which measure the \
+                  paper used is not known); `verbatim` wants the sentence as it stands. The distance is \
+                  always the whole text, so depths change nothing but the draw. Passing the pass-key test \
+                  does not imply passing this one.",
     diffusion: Level::Low,
     scope: Level::Low,
     metric: "rouge-l",

@@ -12,6 +12,7 @@ const MOST_WORDS: usize = 60;
 /// Where sentences come from.
 pub(super) struct Haystack<'a> {
     given: Option<Vec<&'a str>>,
+    least_words: usize,
 }
 
 impl<'a> Haystack<'a> {
@@ -26,7 +27,17 @@ impl<'a> Haystack<'a> {
                 "the haystack is empty; give a text with words in it, or none for generated prose".to_owned(),
             ));
         }
-        Ok(Self { given })
+        Ok(Self { given, least_words: 0 })
+    }
+
+    /// Only with sentences of at least so many words; with all of them where the user's text has none that long.
+    pub(super) fn with_words(mut self, least: usize) -> Self {
+        self.least_words = least;
+        let long = |sentence: &&str| sentence.split_whitespace().count() >= least;
+        if let Some(given) = self.given.as_mut().filter(|given| given.iter().any(long)) {
+            given.retain(long);
+        }
+        self
     }
 
     /// The sentences of one example: the user's text from a drawn sentence on, again from its beginning at its end, or
@@ -35,9 +46,12 @@ impl<'a> Haystack<'a> {
         match &self.given {
             Some(given) => {
                 let at = random.below(given.len()).unwrap_or(0);
-                Hay { given, at, prose: Prose::new(random), made: Vec::new() }
+                Hay { given, at, prose: Prose::new(random), least_words: 0, made: Vec::new() }
             }
-            None => Hay { given: &[], at: 0, prose: Prose::new(random), made: Vec::new() },
+            None => {
+                let least_words = self.least_words.min(10);
+                Hay { given: &[], at: 0, prose: Prose::new(random), least_words, made: Vec::new() }
+            }
         }
     }
 
@@ -57,6 +71,8 @@ pub(super) struct Hay<'h> {
     given: &'h [&'h str],
     at: usize,
     prose: Prose,
+    /// At most 10, which most sentences of the prose have.
+    least_words: usize,
     made: Vec<String>,
 }
 
@@ -69,6 +85,9 @@ impl Hay<'_> {
                 Some(sentence) => format!("{sentence} "),
                 None => self.prose.next(),
             };
+            if next.split_whitespace().count() < self.least_words {
+                continue;
+            }
             self.at += 1;
             self.made.push(next);
         }
@@ -76,8 +95,8 @@ impl Hay<'_> {
     }
 }
 
-/// Cuts a text into sentences, each with the white space behind it. They end at `.`, `?` or `!`, with closing marks, before
-/// white space; at empty lines; and after sixty words.
+/// Cuts a text into sentences, each with the white space behind it. They end at `.`, `?` or `!`, with closing marks,
+/// before white space; at empty lines; and after sixty words.
 pub(super) fn sentences(text: &str) -> Vec<&str> {
     let mut found = Vec::new();
     let (mut start, mut words, mut ends, mut in_space, mut breaks) = (0, 0, false, false, 0);
@@ -129,8 +148,8 @@ pub(super) fn insert<T: AsRef<str>>(pieces: &[T], hidden: &[(f64, String)]) -> S
     text
 }
 
-/// `count` different shares out of 40 evenly spaced ones from 0 to 1, in an order that was drawn; more than 40 are drawn
-/// evenly.
+/// `count` different shares out of 40 evenly spaced ones from 0 to 1, or out of `count` if there are more, in an order
+/// that was drawn.
 pub(super) fn shares(random: &mut Random, count: usize) -> Vec<f64> {
     let of = count.max(40);
     let drawn = random.some_of(&(0..of).collect::<Vec<_>>(), count);
@@ -154,9 +173,10 @@ mod tests {
 
     #[test]
     fn what_is_hidden_stands_within_one_sentence_of_its_depth() {
-        let mut hay = Haystack { given: None }.begin(Random::new(3));
+        let mut hay = Haystack { given: None, least_words: 10 }.begin(Random::new(3));
         let pieces = hay.take(200).to_vec();
         let longest = pieces.iter().map(String::len).max().unwrap();
+        assert!(pieces.iter().all(|piece| piece.split_whitespace().count() >= 10));
         let total = pieces.concat().len();
         for share in [0.0, 0.1, 0.33, 0.5, 0.99, 1.0] {
             let text = insert(&pieces, &[(share, "NEEDLE ".to_owned())]);
@@ -176,6 +196,9 @@ mod tests {
         let taken = haystack.begin(Random::new(1)).take(4).concat();
         assert!(taken == "A b. C d. A b. C d. " || taken == "C d. A b. C d. A b. ");
         assert!(haystack.holds("C d") && !haystack.holds("e"));
+        let long = Request { haystack: Some("A. B c d."), ..request };
+        assert_eq!(Haystack::of(&long).unwrap().with_words(3).sentences(), Some(1));
+        assert_eq!(Haystack::of(&long).unwrap().with_words(9).sentences(), Some(2));
         assert!(Haystack::of(&Request { haystack: Some(" "), ..request }).is_err());
     }
 }

@@ -17,19 +17,29 @@ pub struct JointRecall;
 const INFO: TaskInfo = Declared {
     id: "joint-recall",
     title: "Values of keys that differ from context to context, as token ids or as lines.",
-    paper: "Zhan et al., Overcoming Long-Context Limitations of State-Space Models via Context-Dependent Sparse Attention \
-            (HAX), 2025",
+    paper: "Zhan et al., Overcoming Long-Context Limitations of State-Space Models via Context-Dependent \
+            Sparse Attention (HAX), 2025",
     parameters: &[
         choice("as", "lines for language models, or a sequence of token ids", "text", &["text", "tokens"]),
-        counted("contexts", "contexts; 0: as many as the length holds, of ids at most 16", "contexts", 0, (0, 10_000)),
+        counted(
+            "contexts",
+            "contexts; 0: as many as the length holds, of ids at most 16",
+            "contexts",
+            0,
+            (0, 10_000),
+        ),
         counted("keys", "keys in each context", "keys", 5, (1, 16)),
         counted("queries", "of lines: how many keys in contexts are asked", "keys", 4, (1, 64)),
     ],
-    invariants: &["A program that reads the text names every value", "Every key has a value in every context"],
-    description: "As tokens: 1; each context in random order, followed by its keys in random order with their values; 4; all \
-                  of it again in new orders. Ids are 10 + value, 26 + key and 42 + context, of 16 each. Only the keys behind \
-                  the 4 count: the score is the share of them whose value is right. As lines: contexts with their keys and \
-                  values, and questions asked apart. A key alone is ambiguous.",
+    invariants: &[
+        "A program that reads the text names every value",
+        "Every key has a value in every context",
+    ],
+    description: "As tokens: 1; each context in random order, followed by its keys in random order with \
+                  their values; 4; all of it again in new orders. Ids are 10 + value, 26 + key and 42 + \
+                  context, of 16 each. Only the keys behind the 4 count: the score is the share of them \
+                  whose value is right. As lines: contexts with their keys and values, and questions asked \
+                  apart. A key alone is ambiguous.",
     diffusion: Level::MediumHigh,
     scope: Level::LowMedium,
     metric: "values right",

@@ -1,11 +1,11 @@
 //! Key-value retrieval: a JSON object of random pairs, one key asked.
 
 use super::draw::Form;
-use super::make::{ANY, Declared, ask, choice, example, fill};
+use super::make::{ANY, Declared, ask, choice, counted, example, fill};
 use super::pairs::{Pairs, index_at, json, quoted, read_json};
 use super::scores::contained;
 use crate::error::EvalError;
-use crate::example::{Example, Turn};
+use crate::example::{Example, Turn, Wrap};
 use crate::metrics::numbers;
 use crate::task::{Level, Request, Score, Task, TaskInfo};
 
@@ -17,17 +17,32 @@ pub(super) const INFO: TaskInfo = Declared {
     id: "key-value",
     title: "One value out of many random pairs.",
     paper: "Liu et al., Lost in the Middle: How Language Models Use Long Contexts, 2023",
-    parameters: &[choice(
-        "kind",
-        "what keys and values are: UUIDs, adjective-noun pairs, or numbers of six digits",
-        "uuid",
-        &["uuid", "words", "numbers"],
-    )],
+    parameters: &[
+        choice(
+            "kind",
+            "what keys and values are: UUIDs, adjective-noun pairs, or numbers of six digits",
+            "uuid",
+            &["uuid", "words", "numbers"],
+        ),
+        choice(
+            "form",
+            "how pairs stand: a JSON object, or lines (misty canyon: 4821) whose values are numbers of four digits",
+            "json",
+            &["json", "lines"],
+        ),
+        counted(
+            "shots",
+            "lines repeated behind the text before the one asked for; of interest with form=lines",
+            "lines",
+            5,
+            (0, 50),
+        ),
+    ],
     invariants: &["A program that reads the text names the value", "No key or value occurs twice"],
-    description: "A JSON object, one pair a line; the answer is begun with the key as it stands in the object, so that a \
-                  small base model can go on by copying. Right is an answer that contains the value; `whole` wants it as \
-                  a whole word or number, `first` as the first one. Every pair is like every other: nothing but the key \
-                  says which is asked.",
+    description: "A JSON object, one pair a line; the answer is begun with the key as it stands in the \
+                  object, so that a small base model can go on by copying. Right is an answer that contains \
+                  the value; `whole` wants it as a whole word or number, `first` as the first one. Every \
+                  pair is like every other: nothing but the key says which is asked.",
     diffusion: Level::Low,
     scope: Level::Low,
     metric: "accuracy",
@@ -47,6 +62,9 @@ impl Task for KeyValue {
             "numbers" => (Form::Number(6), 12),
             _ => (Form::Uuid, 48),
         };
+        if request.values.word("form") == "lines" {
+            return lines(request, form);
+        }
         fill(request, INFO.method.id, (2, ANY), |cell, mut random| {
             let share = cell.depth.unwrap_or_else(|| random.unit());
             let mut pairs = Pairs::new(random, form, form);
@@ -79,10 +97,46 @@ impl Task for KeyValue {
     }
 
     fn read(&self, example: &Example) -> Option<Vec<String>> {
-        let key = quoted(&example.turns.first()?.question)?;
+        let turn = example.turns.first()?;
+        if let Some(key) = turn.answer_start.strip_suffix(':') {
+            let own = |line: &str| line.strip_prefix(key)?.strip_prefix(": ").map(str::to_owned);
+            return Some(vec![example.context.lines().find_map(own)?]);
+        }
+        let key = quoted(&turn.question)?;
         let (_, value) = read_json(&example.context).into_iter().find(|(other, _)| *other == key)?;
         Some(vec![value.to_owned()])
     }
+}
+
+/// Examples of `form=lines`.
+fn lines(request: &Request<'_>, form: Form) -> Result<Vec<Example>, EvalError> {
+    let shots = request.values.size("shots");
+    fill(request, INFO.method.id, (shots + 2, ANY), |cell, mut random| {
+        let share = cell.depth.unwrap_or_else(|| random.unit());
+        let order = random.clone();
+        let mut pairs = Pairs::new(random, form, Form::Number(4));
+        Ok(move |count| {
+            let pairs = pairs.take(count);
+            let line = |(key, value): &(String, String)| format!("{}: {value}\n", key.replace('-', " "));
+            let asked = index_at(share, count);
+            let (key, value) = pairs.get(asked).cloned().unwrap_or_default();
+            let others: Vec<usize> = (0..count).filter(|index| *index != asked).collect();
+            let shown = order.clone().some_of(&others, shots);
+            let shown: String = shown.iter().filter_map(|index| pairs.get(*index)).map(line).collect();
+            let context: String = pairs.iter().map(line).collect();
+            let turn = Turn {
+                stop: vec!["\n".to_owned()],
+                ..ask(
+                    format!("\nAgain:\n{shown}"),
+                    format!("{}:", key.replace('-', " ")),
+                    vec![value],
+                    8,
+                    Some(share),
+                )
+            };
+            Ok(Example { wrap: Wrap::Plain, ..example(INFO.method.id, cell, context, vec![turn]) })
+        })
+    })
 }
 
 #[cfg(test)]

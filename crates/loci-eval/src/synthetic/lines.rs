@@ -18,17 +18,17 @@ const INFO: TaskInfo = Declared {
     paper: "Li et al., How Long Can Open-Source LLMs Truly Promise on Context Length? (LongChat), 2023",
     parameters: &[],
     invariants: &["A program that reads the text names the number", "No line's name occurs twice"],
-    description: "Each line has a name of two words and a number from 1 to 50,000. Right is an answer whose last whole \
-                  number is that of the line asked for; `first` looks at the first number instead, as Giraffe does (Pal \
-                  et al. 2023). Names have no digits.",
+    description: "Each line has a name of two words and a number from 1 to 50,000. Right is an answer whose \
+                  last whole number is that of the line asked for; `first` looks at the first number \
+                  instead, as Giraffe does (Pal et al. 2023). Names have no digits.",
     diffusion: Level::Low,
     scope: Level::Low,
     metric: "accuracy",
 }
 .info();
 
-const HEAD: &str = "Below is a record of lines. Each has a name and, as its REGISTER_CONTENT, a number. Remember the \
-                    numbers: I will ask for one of them by the name of its line.\n\n";
+const HEAD: &str = "Below is a record of lines. Each has a name and, as its REGISTER_CONTENT, a number. \
+                    Remember the numbers: I will ask for one of them by the name of its line.\n\n";
 
 impl Task for Lines {
     fn info(&self) -> &'static TaskInfo {

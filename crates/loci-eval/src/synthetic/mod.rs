@@ -1,7 +1,10 @@
 //! Generated tasks: seeded, sized in tokens of the model under test, each with a program that solves it from its text.
 
+mod babilong;
 mod data;
+mod documents;
 mod draw;
+pub mod figures;
 mod first_sentence;
 #[cfg(test)]
 mod fixtures;
@@ -26,6 +29,8 @@ mod words;
 #[cfg(test)]
 mod tests;
 
+pub use babilong::Babilong;
+pub use documents::{ALTERED_NUMERIC_QA, Documents, FREE_FORM_QA};
 pub use first_sentence::FirstSentence;
 pub use joint_recall::JointRecall;
 pub use key_value::KeyValue;

@@ -19,10 +19,21 @@ const INFO: TaskInfo = Declared {
     title: "Values of several keys, as token ids for trained models or as lines.",
     paper: "Arora et al., Zoology: Measuring and Improving Recall in Efficient Language Models, 2023",
     parameters: &[
-        choice("as", "lines of numbers for language models, or a sequence of token ids", "text", &["text", "tokens"]),
+        choice(
+            "as",
+            "lines of numbers for language models, or a sequence of token ids",
+            "text",
+            &["text", "tokens"],
+        ),
         counted("pairs", "pairs of key and value", "pairs", 4, (1, 100_000)),
         counted("passes", "how often all pairs are given before keys are asked", "times", 1, (1, 10)),
-        counted("vocabulary", "token ids; keys are the lower half, values the upper half", "ids", 8192, (16, 1_000_000)),
+        counted(
+            "vocabulary",
+            "token ids; keys are the lower half, values the upper",
+            "ids",
+            8192,
+            (16, 1_000_000),
+        ),
         counted("queries", "of lines: how many keys are asked", "keys", 4, (1, 64)),
         Parameter {
             name: "alpha",
@@ -32,11 +43,15 @@ const INFO: TaskInfo = Declared {
             domain: Domain::Numbers(0.001, 10.0),
         },
     ],
-    invariants: &["A program that reads the text names every value", "Only places of keys that were given count"],
-    description: "As tokens: the pairs one after the other, then places of two tokens of which one for each pair holds its \
-                  key, all other tokens being random; right is the value behind the key. The score is the share of keys \
-                  whose value is right. The text shows the ids as numbers. As lines: the pairs as `key -> value`, then lines \
-                  of numbers that mean nothing until the length is filled, and questions asked apart.",
+    invariants: &[
+        "A program that reads the text names every value",
+        "Only places of keys that were given count",
+    ],
+    description: "As tokens: the pairs one after the other, then places of two tokens of which one for each \
+                  pair holds its key, all other tokens being random; right is the value behind the key. The \
+                  score is the share of keys whose value is right. The text shows the ids as numbers. As \
+                  lines: the pairs as `key -> value`, then lines of numbers that mean nothing until the \
+                  length is filled, and questions asked apart.",
     diffusion: Level::Low,
     scope: Level::LowMedium,
     metric: "values right",
@@ -142,7 +157,7 @@ impl Task for Mqar {
             return Err(EvalError::Unmakeable {
                 task: id,
                 message: format!(
-                    "pairs={pairs} do not fit into vocabulary={vocabulary}, which has {} keys; give a larger vocabulary",
+                    "pairs={pairs} is more than the {} keys of vocabulary={vocabulary}; give a larger vocabulary",
                     half - 1
                 ),
             });

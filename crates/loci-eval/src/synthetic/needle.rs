@@ -19,17 +19,18 @@ pub(super) const INFO: TaskInfo = Declared {
     paper: "Kamradt, Needle In A Haystack: pressure testing LLMs, 2023",
     parameters: &[counted(
         "needles",
-        "how many sentences are hidden, all asked for at once; the first stands at the depth, the others evenly behind it",
+        "how many sentences are hidden and asked for; the first stands at the depth, the others evenly behind",
         "sentences",
         1,
         (1, 20),
     )],
     invariants: &["A program that reads the text names what is hidden", "Depths are met to one sentence"],
-    description: "A sentence names the best thing to do in some city; the question asks for it. What there is to do is \
-                  composed anew for each example, so that it cannot be known. The score is the share of the hidden \
-                  phrase's content words that the answer has; `phrase` wants the phrase as it stands. Run over lengths \
-                  and depths for the usual grid. One needle that shares its words with the question is the easiest case \
-                  of all: full marks show low scope and low diffusion, no more.",
+    description: "A sentence names the best thing to do in some city; the question asks for it. What there \
+                  is to do is composed anew for each example, so that it cannot be known. The score is the \
+                  share of the hidden phrase's content words that the answer has; `phrase` wants the phrase \
+                  as it stands. Run over lengths and depths for the usual grid. One needle that shares its \
+                  words with the question is the easiest case of all: full marks show low scope and low \
+                  diffusion, no more.",
     diffusion: Level::Low,
     scope: Level::Low,
     metric: "word recall",

@@ -15,13 +15,19 @@ const INFO: TaskInfo = Declared {
     id: "ordered-events",
     title: "Which of two events a text tells first.",
     paper: "After Pink et al., Assessing Episodic Memory in LLMs with Sequence Order Recall Tasks, 2024",
-    parameters: &[counted("events", "how many events are told, two of which are asked about", "events", 6, (2, 100))],
-    invariants: &["A program that reads the text gives the order", "Of an even number of examples half have the answer A"],
-    description: "Sentences about one stranger stand in prose; the question names two of them as A and B. Both are told, so \
-                  finding them is not enough. With a depth, the earlier one stands there; the label `distance` says in \
-                  quarters how much of the text lies between them. Right is an answer whose first single letter is that of \
-                  the earlier event; half is chance. Small models tend to one letter, therefore both are the answer equally \
-                  often in each cell.",
+    parameters: &[counted(
+        "events",
+        "how many events are told, two of which are asked about",
+        "events",
+        6,
+        (2, 100),
+    )],
+    invariants: &["A program that reads the text gives the order", "Half of an even number of answers is A"],
+    description: "Sentences about one stranger stand in prose; the question names two of them as A and B. \
+                  Both are told, so finding them is not enough. With a depth, the earlier one stands there; \
+                  the label `distance` says in quarters how much of the text lies between them. Right is an \
+                  answer whose first single letter is that of the earlier event; half is chance. Small \
+                  models tend to one letter, therefore both are the answer equally often in each cell.",
     diffusion: Level::Medium,
     scope: Level::Low,
     metric: "accuracy",
@@ -66,8 +72,8 @@ impl Task for OrderedEvents {
                 let later = deeds.get(1).map_or("", String::as_str);
                 let (a, b) = if first_is_a { (earlier, later) } else { (later, earlier) };
                 let question = format!(
-                    "\n\nWhich of these does the text tell first?\nA: The stranger {a}.\nB: The stranger {b}.\nAnswer with A \
-                     or B."
+                    "\n\nWhich of these does the text tell first?\nA: The stranger {a}.\nB: The stranger \
+                     {b}.\nAnswer with A or B."
                 );
                 let gold = if first_is_a { "A" } else { "B" };
                 let turn = Turn {

@@ -17,30 +17,46 @@ pub struct PiUpdates;
 const INFO: TaskInfo = Declared {
     id: "pi-updates",
     title: "The current values of keys that were set many times.",
-    paper: "Wang and Sun, Unable to Forget: Proactive Interference Reveals Working Memory Limits in LLMs Beyond Context \
-            Length (PI-LLM), 2025",
+    paper: "Wang and Sun, Unable to Forget: Proactive Interference Reveals Working Memory Limits in LLMs \
+            Beyond Context Length (PI-LLM), 2025",
     parameters: &[
-        counted("keys", "how many keys there are; fewer where the length does not hold them", "keys", 46, (1, 46)),
-        counted("updates", "how often each key is set; 0: as often as the length holds", "times", 0, (0, 10_000)),
+        counted(
+            "keys",
+            "how many keys there are; fewer where the length does not hold them",
+            "keys",
+            46,
+            (1, 46),
+        ),
+        counted(
+            "updates",
+            "how often each key is set; 0: as often as the length holds",
+            "times",
+            0,
+            (0, 10_000),
+        ),
     ],
-    invariants: &["A program that reads the text names every last value", "No key is set to its last value before"],
-    description: "Lines `key: value` in random order, each key set equally often; the question asks for the current value \
-                  of every key. The score is the share of keys whose value in the answer is the last one; `other` is the \
-                  share that got another value. Below 40 tokens a key there are fewer keys. Everything needed stands near \
-                  the end, and everything else is like it: what fails is not finding but forgetting. Labels say how many \
-                  keys and updates there are.",
+    invariants: &[
+        "A program that reads the text names every last value",
+        "No key is set to its last value before",
+    ],
+    description: "Lines `key: value` in random order, each key set equally often; the question asks for the \
+                  current value of every key. The score is the share of keys whose value in the answer is \
+                  the last one; `other` is the share that got another value. Below 40 tokens a key there \
+                  are fewer keys. Everything needed stands near the end, and everything else is like it: \
+                  what fails is not finding but forgetting. Labels say how many keys and updates there are.",
     diffusion: Level::Medium,
     scope: Level::Medium,
     metric: "keys right",
 }
 .info();
 
-const KEYS: &str = "colour fruit metal river tool song planet fabric spice vehicle game flower insect weapon drink building \
-                    profession instrument vegetable gemstone mineral dessert furniture sport shape emotion holiday \
-                    language currency material weather disease machine container garment mammal reptile fish bird tree \
-                    country dialect ritual chemical monument sandwich";
-const HEAD: &str = "Below is a stream of updates, one a line: each sets a key to a new value and makes its earlier values \
-                    out of date. Keep track of the current value of every key.\n\n";
+const KEYS: &str = "colour fruit metal river tool song planet fabric spice vehicle game flower insect \
+                    weapon drink building profession instrument vegetable gemstone mineral dessert \
+                    furniture sport shape emotion holiday language currency material weather disease \
+                    machine container garment mammal reptile fish bird tree country dialect ritual chemical \
+                    monument sandwich";
+const HEAD: &str = "Below is a stream of updates, one a line: each sets a key to a new value and makes its \
+                    earlier values out of date. Keep track of the current value of every key.\n\n";
 /// Tokens that a key takes at least: two lines, and its line in the answer.
 const ROOM: usize = 40;
 /// Tokens of a key's line in the answer.
@@ -119,8 +135,8 @@ impl Task for PiUpdates {
                     .map(|(key, value)| format!("{key}: {value}"))
                     .collect();
                 let question = format!(
-                    "\nWhat is the current value of each of these keys: {}? Answer with one line `key: value` for each and \
-                     nothing else.",
+                    "\nWhat is the current value of each of these keys: {}? Answer with one line `key: \
+                     value` for each and nothing else.",
                     listed(&stream.keys)
                 );
                 let turn = ask(question, String::new(), gold, LINE * stream.keys.len(), None);

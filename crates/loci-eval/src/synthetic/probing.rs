@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use loci_context::random::Random;
 
-use super::draw::{Form, Fresh, between, letters, number};
+use super::draw::{Form, Fresh, between, number};
 use super::hay::{Hay, Haystack};
 use super::make::{ANY, Declared, ask, example, fill};
 use super::pairs::index_at;
@@ -59,25 +59,26 @@ const DOCUMENT: TaskInfo = declared(
     "val-document",
     "The sentence that holds given words, to both sides.",
     "word recall",
-    "One sentence a line, of the user's text or of generated prose; the question gives a few neighbouring words from inside \
-     one. The score is the share of the sentence's different words that the answer has, split at white space, in small \
-     letters. It rewards long answers, therefore `verbatim` wants the sentence as it stands. Sentences that hold no words \
-     of their own are never asked. The probes differ in direction: what is asked stands around (document), before (code) or \
-     behind (database) what the question names. Report the mean and the difference between best and worst depth.",
+    "One sentence a line, of the user's text or of generated prose; the question gives a few neighbouring \
+     words from inside one. The score is the share of the sentence's different words that the answer has, \
+     split at white space, in small letters. It rewards long answers, therefore `verbatim` wants the \
+     sentence as it stands. Sentences that hold no words of their own are never asked. The probes differ in \
+     direction: what is asked stands around (document), before (code) or behind (database) what the \
+     question names. Report the mean and the difference between best and worst depth.",
 );
 const CODE: TaskInfo = declared(
     "val-code",
     "The function in which a given line stands, before it.",
     "accuracy",
-    "Python functions of a few lines; the question gives one line, the answer is the name of its function. Right is an \
-     answer that contains the name, case as it stands.",
+    "Python functions of a few lines; the question gives one line, the answer is the name of its function. \
+     Right is an answer that contains the name, case as it stands.",
 );
 const DATABASE: TaskInfo = declared(
     "val-database",
     "The label and description of a record, behind its id.",
     "accuracy",
-    "Records of id, label and description; the question gives the id. Right is an answer that contains the label or the \
-     description, in whatever case; `both` wants both.",
+    "Records of id, label and description; the question gives the id. Right is an answer that contains the \
+     label or the description, in whatever case; `both` wants both.",
 );
 /// `val-document`.
 pub const VAL_DOCUMENT: Probing = Probing { info: &DOCUMENT, kind: Kind::Document };
@@ -177,7 +178,7 @@ fn record_item(random: &mut Random, fresh: &mut Fresh) -> Item {
     };
     let label = fresh.draw(random, Form::Words).replace('-', " ");
     let about = fresh.draw(random, Form::Words).replace('-', " ");
-    let description = format!("{about} of {} {}", letters(random, 5), prose::place(random));
+    let description = format!("{about} {}", prose::place(random));
     Item {
         text: format!("<{id}, {label}, {description}>"),
         cues: vec![format!("<{id},")],
@@ -199,7 +200,8 @@ impl Probing {
             Kind::Code => (
                 "Below are Python functions.\n\n",
                 format!(
-                    "\n\nIn which function above does this line stand?\n\n{cue}\n\nGive the name of the function and nothing else."
+                    "\n\nIn which function above does this line stand?\n\n{cue}\n\nGive the name of the \
+                     function and nothing else."
                 ),
                 "The function is",
             ),

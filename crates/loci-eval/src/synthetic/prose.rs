@@ -163,13 +163,13 @@ const DOINGS: &[&str] = &[
     "admired",
     "cleaned",
     "traded",
-    "lost and found",
+    "mislaid",
     "repainted",
     "gave away",
     "laughed about",
     "wrote about",
     "measured",
-    "covered with sacking",
+    "covered up",
     "put back",
     "took apart",
     "argued over",
@@ -177,7 +177,7 @@ const DOINGS: &[&str] = &[
     "kept an eye on",
     "dreamed of",
     "lent out",
-    "showed to the neighbours",
+    "photographed",
     "paid too much for",
 ];
 const FEELINGS: &[&str] = &[
@@ -241,7 +241,7 @@ const TEMPLATES: &[&str] = &[
     "{d}, the {a} {t} stood {l} where {p} had left it",
     "According to {q}, {p} {v} the {t} {f}",
     "{p} asked {q} about {o}, but the answer came {d}",
-    "There was a {a} {t} {l}, and {p} {v} it {f}",
+    "There was a {a} {t} {l}, which {p} {v} {f}",
     "{q} believed that {o} mattered more than any {a} {t}",
     "For years {p} had {v} every {t} that was found {l}",
     "{p} promised to bring the {t} {l}, and {q} brought the {a} one instead",
@@ -251,9 +251,9 @@ const TEMPLATES: &[&str] = &[
     "What {p} liked best {d} was to sit {l} and think about {o}",
     "Some said that {p} {v} the {t} {d}, others that {q} did",
     "{w} made {p} think of {o} and of a {a} {t}",
-    "Children ran past {l} while {q} {v} the {a} {t}",
+    "Children played {l} while {q} {v} the {a} {t}",
     "{p} spoke so long about {o} that {q} fell asleep {l}",
-    "In the end the {a} {t} went to {q}, and {p} {v} it no more",
+    "In the end the {a} {t} that {p} {v} went to {q}",
     "{p} had learned about {o} from {q} {d}",
 ];
 
@@ -328,11 +328,6 @@ impl Prose {
         // The article before a vowel.
         sentence.replace(" a o", " an o").replace(" a a", " an a")
     }
-}
-
-/// A person's name or trade.
-pub(super) fn person(random: &mut Random) -> &'static str {
-    random.one_of(PEOPLE)
 }
 
 /// Names of people, no trades.

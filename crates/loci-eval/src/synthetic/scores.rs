@@ -31,8 +31,8 @@ fn share(gold: &[String], right: impl Fn(&str) -> bool) -> f64 {
     count as f64 / gold.len().max(1) as f64
 }
 
-/// The share of `gold` that the answer contains, in whatever case; beside it `whole`, the share that it contains as whole
-/// words or numbers, so that 12 is not found in 120.
+/// The share of `gold` that the answer contains, in whatever case; beside it `whole`, the share that it contains as
+/// whole words or numbers, so that 12 is not found in 120.
 pub(super) fn contained(gold: &[String], answer: &str) -> Score {
     let answer = small(answer);
     Score::of(share(gold, |text| !text.is_empty() && answer.contains(&small(text))))

@@ -94,6 +94,12 @@ fn walk(tokens: &dyn Tokens, lengths: &[usize], data: &Path) {
             let request = if seed == 3 { Request { depths: &[0.0, 0.5, 1.0], ..base } } else { base };
             let examples = make(task, &request);
             check(task, &request, &examples);
+            // Lengths are filled; the fixtures of RULER's questions are too small for that.
+            let id = task.info().method.id;
+            for example in examples.iter().filter(|made| made.length >= 3000 && !id.starts_with("ruler-qa")) {
+                let size = request.size_of(example).unwrap();
+                assert!(size + 250 > example.length, "{}: only {size}", example.id);
+            }
             firsts.push(examples[0].prompt() + &format!("{:?}", examples[0].sequence));
         }
         assert_eq!(firsts.iter().collect::<BTreeSet<_>>().len(), firsts.len(), "{}", task.info().method.id);
@@ -129,8 +135,9 @@ fn examples_depend_on_seed_and_cell_alone() {
 #[test]
 fn the_users_text_is_the_haystack() {
     let data = super::fixtures::folder();
-    let text = "Call me what you like, for some years ago I sailed about a little. It is a way I have of driving off \
-                gloom! Whenever it is damp in my soul, I go to sea; there is nothing surprising in this, is there?\n\n";
+    let text = "Call me what you like, for some years ago I sailed about a little. It is a way I have of \
+                driving off gloom! Whenever it is damp in my soul, I go to sea; there is nothing surprising \
+                in this, is there?\n\n";
     for task in generated() {
         let values = Values::defaults(&task.info().method);
         let base =

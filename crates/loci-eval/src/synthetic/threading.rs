@@ -66,17 +66,21 @@ const fn declared(
     Declared {
         id,
         title,
-        paper: "Roberts, Han and Albanie, Needle Threading: Can LLMs Follow Threads through Near-Million-Scale Haystacks?, \
-                2024",
+        paper: "Roberts, Han and Albanie, Needle Threading: Can LLMs Follow Threads through \
+                Near-Million-Scale Haystacks?, 2024",
         parameters,
-        invariants: &["A program that looks pairs up answers every question", "Outside threads no value is a key"],
-        description: "A JSON object of random pairs, one a line. Answers are searched for texts that look like values; keys \
-                      that the question names do not count. One value: the first such text must be right, `last` looks at \
-                      the last one instead, which is fairer to models that write the steps down. Lists: the score is the \
-                      share of values that are right at their place (of marked keys: at any place), `all` wants all of them \
-                      and no others. Branched threads are in a form of our own, which keeps the object valid: the value v \
-                      goes on in the keys v#1, v#2, and so on, of which all but one end there. The paper counts length in \
-                      characters; ours is in tokens.",
+        invariants: &[
+            "A program that looks pairs up answers every question",
+            "Outside threads no value is a key",
+        ],
+        description: "A JSON object of random pairs, one a line. Answers are searched for texts that look \
+                      like values; keys that the question names do not count. One value: the first such \
+                      text must be right, `last` looks at the last one instead, which is fairer to models \
+                      that write the steps down. Lists: the score is the share of values that are right at \
+                      their place (of marked keys: at any place), `all` wants all of them and no others. \
+                      Branched threads are in a form of our own, which keeps the object valid: the value v \
+                      goes on in the keys v#1, v#2, and so on, of which all but one end there. The paper \
+                      counts length in characters; ours is in tokens.",
         diffusion,
         scope,
         metric: "values right",
@@ -217,20 +221,21 @@ impl Threading {
             Kind::Single => format!("The key is {keys}. What is its value in the JSON object? {only}"),
             Kind::Multi => format!("The keys are {keys}. What are their values in the JSON object? {list}"),
             Kind::Conditional => format!(
-                "What are the values of all keys in the JSON object that contain the character {MARK}? Give only the \
-                 values, as a list in square brackets."
+                "What are the values of all keys in the JSON object that contain the character {MARK}? Give \
+                 only the values, as a list in square brackets."
             ),
             Kind::Thread => format!(
-                "The start key is {keys}. Its value is a key again, which has a value, and so on. Follow this thread to \
-                 its end: what is the last value, which is no key? {only}"
+                "The start key is {keys}. Its value is a key again, which has a value, and so on. Follow \
+                 this thread to its end: what is the last value, which is no key? {only}"
             ),
             Kind::MultiThread => format!(
-                "The start keys are {keys}. The value of each is a key again, which has a value, and so on. Follow each \
-                 thread to its end: what are the last values, which are no keys? {list}"
+                "The start keys are {keys}. The value of each is a key again, which has a value, and so on. \
+                 Follow each thread to its end: what are the last values, which are no keys? {list}"
             ),
             Kind::Branched => format!(
-                "The start key is {keys}. A value goes on in all keys that are the value with {BRANCH} and a number behind \
-                 it. Most of these threads end soon. What is the last value of the longest one? {only}"
+                "The start key is {keys}. A value goes on in all keys that are the value with {BRANCH} and \
+                 a number behind it. Most of these threads end soon. What is the last value of the longest \
+                 one? {only}"
             ),
         }
     }
@@ -282,6 +287,7 @@ impl Task for Threading {
             let share = cell.depth.unwrap_or_else(|| random.unit());
             let order = Random::new((random.unit() * f64::from(u32::MAX)) as u64);
             let mut others: Vec<Pair> = Vec::new();
+            let any_order = self.kind == Kind::Conditional;
             let one_value = !matches!(self.kind, Kind::Multi | Kind::Conditional | Kind::MultiThread);
             Ok(move |units: usize| {
                 while others.len() < units {
@@ -295,7 +301,7 @@ impl Task for Threading {
                 let max_tokens = if one_value { 2 * room } else { room * drawn.gold.len() };
                 let depth = if clustered { Some(share) } else { cell.depth };
                 let turn = Turn {
-                    data: json!({ "asked": drawn.asked, "list": !one_value, "any_order": self.kind == Kind::Conditional }),
+                    data: json!({ "asked": drawn.asked, "list": !one_value, "any_order": any_order }),
                     ..ask(
                         format!("\n\n{}", self.question(&drawn.asked)),
                         start.to_owned(),

@@ -27,21 +27,27 @@ const INFO: TaskInfo = Declared {
             0,
             (0, 1000),
         ),
-        counted("seldom", "how often each other word stands in it; 0: 3 times, once below 4,096 tokens", "times", 0, (0, 500)),
+        counted(
+            "seldom",
+            "how often each other word does; 0: 3 times, once below 4,096 tokens",
+            "times",
+            0,
+            (0, 500),
+        ),
     ],
     invariants: &["Counting the words gives the gold, with no other word as common"],
-    description: "A numbered list of words in random order; a short solved one stands in front. The score is the share of \
-                  the common words that the answer contains, `whole` wants them as whole words. Everything has to be \
-                  read, and nothing of it has to be searched for. Very long lists run out of words and repeat numbers \
-                  behind them.",
+    description: "A numbered list of words in random order; a short solved one stands in front. The score \
+                  is the share of the common words that the answer contains, `whole` wants them as whole \
+                  words. Everything has to be read, and nothing of it has to be searched for. Very long \
+                  lists run out of words and repeat numbers behind them.",
     diffusion: Level::Low,
     scope: Level::High,
     metric: "words found",
 }
 .info();
 
-const HEAD: &str = "Below is a numbered list of words. In it, some words stand more often than others. Remember those that \
-                    stand most often.\n";
+const HEAD: &str = "Below is a numbered list of words. In it, some words stand more often than others. \
+                    Remember those that stand most often.\n";
 
 fn question(count: usize) -> String {
     format!("\nQuestion: What are the {count} most common words in the list above?\n")

@@ -24,9 +24,9 @@ const INFO: TaskInfo = Declared {
         domain: Domain::Numbers(1.2, 4.0),
     }],
     invariants: &["Counting the words gives the gold, with strictly falling numbers"],
-    description: "Words of six random letters; dots stand for the most frequent, which is noise. The score is the share of \
-                  the next three that the answer contains, `whole` wants them as whole words. The smallest text is one in \
-                  which the fourth to fifth rank differ.",
+    description: "Words of six random letters; dots stand for the most frequent, which is noise. The score \
+                  is the share of the next three that the answer contains, `whole` wants them as whole \
+                  words. The smallest text is one in which the fourth to fifth rank differ.",
     diffusion: Level::Low,
     scope: Level::High,
     metric: "words found",
@@ -34,8 +34,8 @@ const INFO: TaskInfo = Declared {
 .info();
 
 const HEAD: &str = "Read the following coded text and keep track of how often each coded word appears.\n";
-const QUESTION: &str = "\nQuestion: Leave the dots `....` aside. What are the three words that appear most often in the coded \
-                        text above?\n";
+const QUESTION: &str = "\nQuestion: Leave the dots `....` aside. What are the three words that appear most often in \
+                        the coded text above?\n";
 const NOISE: &str = "....";
 const ASKED: usize = 3;
 

@@ -1,5 +1,5 @@
-//! The thirteen tasks of RULER (Hsieh et al. 2024): needles of eight kinds, variable tracking, common and frequent words,
-//! and questions about documents among others.
+//! The thirteen tasks of RULER (Hsieh et al. 2024): needles of eight kinds, variable tracking, common and frequent
+//! words, and questions about documents among others.
 
 mod common_words;
 mod frequent_words;

@@ -42,10 +42,10 @@ const fn declared(id: &'static str, title: &'static str, diffusion: Level, scope
         paper: PAPER,
         parameters: &[],
         invariants: &["A program that reads the text names the values", "No key or value occurs twice"],
-        description: "Lines say what the special magic number (or UUID) for a key is; the question names one key or more. \
-                      The score is the share of values that the answer contains; `whole` wants them as whole numbers. \
-                      Needles stand at different ones of forty evenly spaced depths, or at the depth asked for. Prose is \
-                      the user's text or generated.",
+        description: "Lines say what the special magic number (or UUID) for a key is; the question names \
+                      one key or more. The score is the share of values that the answer contains; `whole` \
+                      wants them as whole numbers. Needles stand at different ones of forty evenly spaced \
+                      depths, or at the depth asked for. Prose is the user's text or generated.",
         diffusion,
         scope,
         metric: "values found",
@@ -126,13 +126,13 @@ impl Niah {
         let kind = self.kind();
         let (question, start) = if gold.len() == 1 {
             (
-                format!("\nWhat is the special magic {kind} for {keys} that the text mentions?"),
-                format!("The special magic {kind} for {keys} that the text mentions is"),
+                format!("\n\nWhich special magic {kind} does the text give for {keys}?"),
+                format!("The special magic {kind} that the text gives for {keys} is"),
             )
         } else {
             (
-                format!("\nWhat are all the special magic {kind}s for {keys} that the text mentions?"),
-                format!("The special magic {kind}s for {keys} that the text mentions are"),
+                format!("\n\nWhich special magic {kind}s does the text give for {keys}? Name all of them."),
+                format!("The special magic {kind}s that the text gives for {keys} are"),
             )
         };
         ask(question, start, gold, 128, share)
@@ -210,7 +210,7 @@ impl Task for Niah {
                     }
                     body
                 };
-                let context = format!("{}{body}", self.head());
+                let context = format!("{}{}", self.head(), body.trim_end());
                 Ok(example(self.info.method.id, cell, context, vec![self.turn(&entries, asked_at)]))
             })
         })

@@ -33,10 +33,10 @@ const QA_1: TaskInfo = Declared {
     paper: PAPER,
     parameters: &[],
     invariants: &["The document with the answer is in the text, once", "The depth is that of its documents"],
-    description: "The paragraph that answers the question, other paragraphs of its article, then of other articles, as many \
-                  as fit, in random order. Right is an answer that contains any of the gold answers; `whole` wants whole \
-                  words. Reads `squad.json` or `dev-v2.0.json` (SQuAD 2.0) or `dev-v1.1.json`; questions without an answer \
-                  are left out.",
+    description: "The paragraph that answers the question, other paragraphs of its article, then of other \
+                  articles, as many as fit, in random order. Right is an answer that contains any of the \
+                  gold answers; `whole` wants whole words. Reads `squad.json` or `dev-v2.0.json` (SQuAD \
+                  2.0) or `dev-v1.1.json`; questions without an answer are left out.",
     diffusion: Level::LowMedium,
     scope: Level::Low,
     metric: "answer contained",
@@ -48,10 +48,14 @@ const QA_2: TaskInfo = Declared {
     title: "Questions of HotpotQA, their two paragraphs among others.",
     paper: PAPER,
     parameters: &[],
-    invariants: &["The documents with the answer are in the text, once", "The depth is that of its documents"],
-    description: "The paragraphs that answer the question together, the other paragraphs that HotpotQA gives for it, then \
-                  those of other questions, as many as fit, in random order. Right is an answer that contains the gold \
-                  answer; `whole` wants whole words. Reads `hotpotqa.json` or `hotpot_dev_distractor_v1.json`.",
+    invariants: &[
+        "The documents with the answer are in the text, once",
+        "The depth is that of its documents",
+    ],
+    description: "The paragraphs that answer the question together, the other paragraphs that HotpotQA \
+                  gives for it, then those of other questions, as many as fit, in random order. Right is an \
+                  answer that contains the gold answer; `whole` wants whole words. Reads `hotpotqa.json` or \
+                  `hotpot_dev_distractor_v1.json`.",
     diffusion: Level::Medium,
     scope: Level::Low,
     metric: "answer contained",
@@ -233,7 +237,8 @@ impl Task for Questions {
                     context.push_str(&format!("\nDocument {}:\n{document}\n", at + 1));
                 }
                 let question = format!(
-                    "\nAnswer the question from the given documents. Give only the answer, nothing else.\n\nQuestion: {}",
+                    "\nAnswer the question from the given documents. Give only the answer, nothing else.\n\n\
+                     Question: {}",
                     asked.question
                 );
                 let turn = ask(question, "Answer:".to_owned(), asked.answers.clone(), 32, cell.depth);

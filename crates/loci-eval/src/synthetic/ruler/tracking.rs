@@ -18,14 +18,24 @@ const INFO: TaskInfo = Declared {
     title: "All variables that have one value, each set from another.",
     paper: PAPER,
     parameters: &[
-        counted("chains", "how many chains of assignments there are; one is asked about", "chains", 1, (1, 20)),
+        counted(
+            "chains",
+            "how many chains of assignments there are; one is asked about",
+            "chains",
+            1,
+            (1, 20),
+        ),
         counted("hops", "assignments from one variable to the next in each chain", "assignments", 4, (1, 30)),
     ],
-    invariants: &["A program that follows the assignments names the variables", "Lines of a chain stay in their order"],
-    description: "Lines `VAR A = 12345`, `VAR B = VAR A` stand at random places in one line of filler that is said again and \
-                  again; the question names the value. A solved example with shorter names stands in front, as long as an \
-                  eighth of the text and at most about 500 tokens. The score is the share of names that the answer \
-                  contains, `whole` wants them as whole words. With a depth, chains begin there and go on to the end.",
+    invariants: &[
+        "A program that follows the assignments names the variables",
+        "Lines of a chain stay in their order",
+    ],
+    description: "Lines `VAR A = 12345`, `VAR B = VAR A` stand at random places in one line of filler that \
+                  is said again and again; the question names the value. A solved example with shorter \
+                  names stands in front, as long as an eighth of the text and at most about 500 tokens. The \
+                  score is the share of names that the answer contains, `whole` wants them as whole words. \
+                  With a depth, chains begin there and go on to the end.",
     diffusion: Level::MediumHigh,
     scope: Level::LowMedium,
     metric: "names found",

@@ -1,17 +1,17 @@
 //! `loci eval TASK…`: the run itself.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
 use loci_engine::layout::conversation;
-use loci_engine::{ContextOptions, Engine, GenerateOptions, LocalModel, documents};
+use loci_engine::{ContextOptions, Engine, GenerateOptions, LocalModel, documents, files};
+use loci_eval::report::{Card, Report, build, by_depth, by_length, heat_map, html, markdown, text};
 use loci_eval::run::{Journal, Key, Manner, Record, Step, Subject, examples, run as run_task};
 use loci_eval::sizes::ModelTokens;
-use loci_eval::{Request, registry};
+use loci_eval::{Request, Task, registry};
 use loci_models::template::Message;
 
-use crate::args::{ContextArgs, ModelArgs, methods};
+use crate::args::{ContextArgs, ModelArgs, methods, without_parameters};
 use crate::error::CliError;
 use crate::ui::{Ui, print, print_json, stop_flag};
 
@@ -52,6 +52,9 @@ pub(crate) struct Args {
     /// Folder for answers and reports.
     #[arg(short, long, value_name = "FOLDER", default_value = "eval")]
     out: PathBuf,
+    /// The method that all others are compared with [default: full if it is among them, else the first].
+    #[arg(long, value_name = "METHOD")]
+    against: Option<String>,
     /// Print the report as one JSON object.
     #[arg(long)]
     json: bool,
@@ -82,6 +85,7 @@ fn share(text: &str) -> Result<f64, String> {
 
 /// What one task came to.
 struct Measured {
+    task: &'static dyn Task,
     named: String,
     keys: Vec<Key>,
 }
@@ -101,6 +105,9 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<(), CliError> {
         None => 0,
     };
     let sizes = ModelTokens::new(tokenizer, overhead);
+    let shared = context.clone();
+    let names: Vec<&str> = methods.iter().map(|(typed, _)| typed.as_str()).collect();
+    let against = baseline(args.against.as_deref(), &names)?;
     let subjects: Vec<Subject> = methods
         .into_iter()
         .map(|(typed, method)| subject(&engine, typed, context.for_method(method)))
@@ -133,11 +140,86 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<(), CliError> {
             Some(stop_flag()),
             &mut on_step,
         )?;
-        measured.push(Measured { named, keys });
+        measured.push(Measured { task: *task, named, keys });
     }
-    for one in &measured {
-        let records = journal.of(&one.keys);
-        print(&format!("{}: {} answers\n", one.named, records.len()))?;
+    let card = Card {
+        command: typed(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        machine: format!("{}, {} threads", engine.isa().name(), engine.pool().threads()),
+        setting: format!(
+            "rows {:?}, schedule {}, budget {}",
+            shared.row_type,
+            shared.rope.as_ref().map_or_else(|| "the model's own".to_owned(), ToString::to_string),
+            shared.budget.map_or_else(|| "none".to_owned(), |bytes| format!("{bytes} bytes"))
+        ),
+        decoding: match args.choose {
+            true => "most likely choice where there are few, else greedy".to_owned(),
+            false => "greedy".to_owned(),
+        },
+        seed: args.seed,
+        against,
+        limits: limits(args, &subjects),
+        ..Card::default()
+    };
+    let tasks: Vec<_> = measured
+        .iter()
+        .map(|one| (one.task, one.named.as_str(), journal.of(&one.keys)))
+        .collect();
+    let report = build(card, &tasks);
+    write(&report, &args.out)?;
+    if args.json { print_json(&report) } else { print(&text(&report)) }?;
+    ui.say(&format!("report: {}", args.out.join("report.html").display()));
+    Ok(())
+}
+
+/// The method that others are compared with, as it was typed.
+fn baseline(asked: Option<&str>, methods: &[&str]) -> Result<String, CliError> {
+    let known = |name: &str| methods.iter().find(|method| **method == name || without_parameters(method) == name);
+    match asked {
+        Some(name) => known(name).map(|method| (*method).to_owned()).ok_or_else(|| {
+            CliError::usage(format!("--against {name} is none of the methods; name one of {}", methods.join(", ")))
+        }),
+        None => Ok(known("full").or(methods.first()).map_or_else(String::new, |method| (*method).to_owned())),
+    }
+}
+
+/// What these figures do not show.
+fn limits(args: &Args, subjects: &[Subject]) -> Vec<String> {
+    let mut limits = vec![format!("{} examples of each length and depth, one seed", args.n)];
+    for control in ["full", "window", "random-rows"] {
+        if !subjects.iter().any(|subject| without_parameters(&subject.method) == control) {
+            limits.push(format!("{control} was not run beside them"));
+        }
+    }
+    limits
+}
+
+/// The command as it was typed.
+fn typed() -> String {
+    let quoted = |argument: String| match argument.contains(char::is_whitespace) || argument.is_empty() {
+        true => format!("'{argument}'"),
+        false => argument,
+    };
+    let arguments: Vec<String> = std::env::args().skip(1).map(quoted).collect();
+    format!("loci {}", arguments.join(" "))
+}
+
+/// Writes the report's files.
+fn write(report: &Report, folder: &Path) -> Result<(), CliError> {
+    let write = |name: String, text: &str| {
+        let path = folder.join(name);
+        files::write(&path, text).map_err(|error| CliError::failed(format!("{}: {error}", path.display())))
+    };
+    write("report.json".to_owned(), &serde_json::to_string_pretty(report)?)?;
+    write("report.md".to_owned(), &markdown(report))?;
+    write("report.html".to_owned(), &html(report))?;
+    for task in &report.tasks {
+        let figures = [("heat-map", heat_map(task)), ("by-length", by_length(task)), ("by-depth", by_depth(task))];
+        for (name, figure) in figures {
+            if let Some(svg) = figure {
+                write(format!("figures/{}-{name}.svg", task.id), &svg)?;
+            }
+        }
     }
     Ok(())
 }
