@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use serde_json::json;
 
+use super::book_sort_form::{Size, Wording};
 use super::book_words::{Book, evenness};
 use super::catalogue::{DataSet, Expected};
 use super::common::{chosen, declaration, flag, integer, root, subset};
-use super::files::{Record, records, text};
+use super::files::text;
 use crate::error::EvalError;
 use crate::example::{Example, Turn};
 use crate::task::{Level, Request, Score, Task, TaskInfo};
@@ -16,7 +17,7 @@ use crate::task::{Level, Request, Score, Task, TaskInfo};
 #[derive(Clone, Copy, Debug)]
 pub struct BookSort;
 
-const ID: &str = "sort";
+pub(super) const ID: &str = "sort";
 
 macro_rules! books {
     ($($id:literal)*) => {
@@ -172,74 +173,6 @@ impl Task for BookSort {
 fn chosen_of(request: &Request<'_>) -> Vec<(&'static str, bool)> {
     let wanted = chosen(request, NAMES);
     NAMES.iter().skip(1).map(|name| (*name, wanted.contains(name))).collect()
-}
-
-/// Lengths in words.
-struct Size {
-    excerpt: usize,
-    segment: usize,
-    /// Edges of the four bins of distance: above the one, up to the next.
-    edges: [usize; 5],
-}
-
-impl Size {
-    fn new(request: &Request<'_>) -> Result<Self, EvalError> {
-        let (excerpt, segment) = (request.values.size("excerpt"), request.values.size("segment"));
-        let edges = if excerpt < 5000 {
-            [segment, excerpt / 4, excerpt / 3, excerpt / 2, excerpt * 4 / 5]
-        } else {
-            [segment, 1000, excerpt / 4, excerpt / 2, excerpt * 4 / 5]
-        };
-        if !edges.is_sorted_by(|low, high| low < high) {
-            return Err(EvalError::Unmakeable {
-                task: ID,
-                message: format!(
-                    "excerpt={excerpt} is too short for segment={segment}: distances would be {edges:?}; the \
-                     excerpt needs more than 4 segments"
-                ),
-            });
-        }
-        Ok(Self { excerpt, segment, edges })
-    }
-}
-
-/// What is put around excerpt and segments.
-struct Wording {
-    before: String,
-    after: String,
-    answer: String,
-}
-
-impl Wording {
-    fn new(request: &Request<'_>) -> Result<Self, EvalError> {
-        let number = request.values.size("prompt");
-        let Some(index) = number.checked_sub(1) else {
-            return Ok(Self {
-                before: "Read this excerpt from <booktitle>.\n\n<excerpt>\n\n".to_owned(),
-                after: "Here are two segments of <booktitle>.\n\n<segments>\n\nWhich of the two came first in the \
-                        book, A or B?"
-                    .to_owned(),
-                answer: "Answer: Segment".to_owned(),
-            });
-        };
-        let all = records(&SET.path(root(request)?, &["prompts.jsonl"])?)?;
-        let count = all.len();
-        let record: &Record = all.get(index).ok_or_else(|| EvalError::Unmakeable {
-            task: ID,
-            message: format!("prompt={number}, but prompts.jsonl has {count}; use 0 to {count}"),
-        })?;
-        let system = record.text_or_empty("system_prompt")?;
-        Ok(Self {
-            before: format!("{system}\n\n{}\n\n", record.text("pre_excerpt")?),
-            after: record.text("post_excerpt")?.to_owned(),
-            answer: record.text("model_answer_prefix")?.to_owned(),
-        })
-    }
-
-    fn filled(template: &str, title: &str) -> String {
-        let labels = template.replace("<label_list[0]>", "A").replace("<label_list[1]>", "B");
-        labels.replace("<tasktype>", "first").replace("<booktitle>", title)
-    }
 }
 
 /// The excerpts of one book.

@@ -34,43 +34,7 @@ pub(super) const SET: DataSet = DataSet {
         "LongBench/data",
         "LongBench/config",
     ],
-    files: &[
-        Expected::table(&["dataset2prompt.json"], true),
-        Expected::part(&["narrativeqa.jsonl"]),
-        Expected::part(&["qasper.jsonl"]),
-        Expected::part(&["multifieldqa_en.jsonl"]),
-        Expected::part(&["multifieldqa_zh.jsonl"]),
-        Expected::part(&["hotpotqa.jsonl"]),
-        Expected::part(&["2wikimqa.jsonl"]),
-        Expected::part(&["musique.jsonl"]),
-        Expected::part(&["dureader.jsonl"]),
-        Expected::part(&["gov_report.jsonl"]),
-        Expected::part(&["qmsum.jsonl"]),
-        Expected::part(&["multi_news.jsonl"]),
-        Expected::part(&["vcsum.jsonl"]),
-        Expected::part(&["trec.jsonl"]),
-        Expected::part(&["triviaqa.jsonl"]),
-        Expected::part(&["samsum.jsonl"]),
-        Expected::part(&["lsht.jsonl"]),
-        Expected::part(&["passage_count.jsonl"]),
-        Expected::part(&["passage_retrieval_en.jsonl"]),
-        Expected::part(&["passage_retrieval_zh.jsonl"]),
-        Expected::part(&["lcc.jsonl"]),
-        Expected::part(&["repobench-p.jsonl"]),
-        Expected::part(&["qasper_e.jsonl"]),
-        Expected::part(&["multifieldqa_en_e.jsonl"]),
-        Expected::part(&["hotpotqa_e.jsonl"]),
-        Expected::part(&["2wikimqa_e.jsonl"]),
-        Expected::part(&["gov_report_e.jsonl"]),
-        Expected::part(&["multi_news_e.jsonl"]),
-        Expected::part(&["trec_e.jsonl"]),
-        Expected::part(&["triviaqa_e.jsonl"]),
-        Expected::part(&["samsum_e.jsonl"]),
-        Expected::part(&["passage_count_e.jsonl"]),
-        Expected::part(&["passage_retrieval_en_e.jsonl"]),
-        Expected::part(&["lcc_e.jsonl"]),
-        Expected::part(&["repobench-p_e.jsonl"]),
-    ],
+    files: FILES,
 };
 
 #[derive(Clone, Copy, Debug)]
@@ -96,65 +60,60 @@ struct Part {
     extended: bool,
 }
 
-const fn part(
-    name: &'static str,
-    group: &'static str,
-    metric: Metric,
-    max_tokens: usize,
-    plain: bool,
-    extended: bool,
-) -> Part {
-    Part { name, group, metric, max_tokens, plain, extended }
+macro_rules! parts {
+    ($($name:literal $group:literal $metric:ident $max_tokens:literal $plain:literal $extended:literal;)*) => {
+        const FILES: &[Expected] = &[
+            Expected::table(&["dataset2prompt.json"], true),
+            $(Expected::part(&[concat!($name, ".jsonl")]),)*
+            Expected::part(&["qasper_e.jsonl"]),
+            Expected::part(&["multifieldqa_en_e.jsonl"]),
+            Expected::part(&["hotpotqa_e.jsonl"]),
+            Expected::part(&["2wikimqa_e.jsonl"]),
+            Expected::part(&["gov_report_e.jsonl"]),
+            Expected::part(&["multi_news_e.jsonl"]),
+            Expected::part(&["trec_e.jsonl"]),
+            Expected::part(&["triviaqa_e.jsonl"]),
+            Expected::part(&["samsum_e.jsonl"]),
+            Expected::part(&["passage_count_e.jsonl"]),
+            Expected::part(&["passage_retrieval_en_e.jsonl"]),
+            Expected::part(&["lcc_e.jsonl"]),
+            Expected::part(&["repobench-p_e.jsonl"]),
+        ];
+        const NAMES: &[&str] = &["all", $($name),*];
+        const PARTS: &[Part] = &[$(Part {
+            name: $name,
+            group: $group,
+            metric: Metric::$metric,
+            max_tokens: $max_tokens,
+            plain: $plain,
+            extended: $extended,
+        }),*];
+    };
 }
 
-const PARTS: [Part; 21] = [
-    part("narrativeqa", "single-document", Metric::F1, 128, false, false),
-    part("qasper", "single-document", Metric::F1, 128, false, true),
-    part("multifieldqa_en", "single-document", Metric::F1, 64, false, true),
-    part("multifieldqa_zh", "single-document", Metric::F1Chinese, 64, false, false),
-    part("hotpotqa", "multi-document", Metric::F1, 32, false, true),
-    part("2wikimqa", "multi-document", Metric::F1, 32, false, true),
-    part("musique", "multi-document", Metric::F1, 32, false, false),
-    part("dureader", "multi-document", Metric::RougeChinese, 128, false, false),
-    part("gov_report", "summarization", Metric::Rouge, 512, false, true),
-    part("qmsum", "summarization", Metric::Rouge, 512, false, false),
-    part("multi_news", "summarization", Metric::Rouge, 512, false, true),
-    part("vcsum", "summarization", Metric::RougeChinese, 512, false, false),
-    part("trec", "few-shot", Metric::Class, 64, true, true),
-    part("triviaqa", "few-shot", Metric::F1, 32, true, true),
-    part("samsum", "few-shot", Metric::Rouge, 128, true, true),
-    part("lsht", "few-shot", Metric::Class, 64, true, false),
-    part("passage_count", "synthetic", Metric::Count, 32, false, true),
-    part("passage_retrieval_en", "synthetic", Metric::Retrieval, 32, false, true),
-    part("passage_retrieval_zh", "synthetic", Metric::Retrieval, 32, false, false),
-    part("lcc", "code", Metric::Edit, 64, true, true),
-    part("repobench-p", "code", Metric::Edit, 64, true, true),
-];
-
-const NAMES: &[&str] = &[
-    "all",
-    "narrativeqa",
-    "qasper",
-    "multifieldqa_en",
-    "multifieldqa_zh",
-    "hotpotqa",
-    "2wikimqa",
-    "musique",
-    "dureader",
-    "gov_report",
-    "qmsum",
-    "multi_news",
-    "vcsum",
-    "trec",
-    "triviaqa",
-    "samsum",
-    "lsht",
-    "passage_count",
-    "passage_retrieval_en",
-    "passage_retrieval_zh",
-    "lcc",
-    "repobench-p",
-];
+parts! {
+    "narrativeqa" "single-document" F1 128 false false;
+    "qasper" "single-document" F1 128 false true;
+    "multifieldqa_en" "single-document" F1 64 false true;
+    "multifieldqa_zh" "single-document" F1Chinese 64 false false;
+    "hotpotqa" "multi-document" F1 32 false true;
+    "2wikimqa" "multi-document" F1 32 false true;
+    "musique" "multi-document" F1 32 false false;
+    "dureader" "multi-document" RougeChinese 128 false false;
+    "gov_report" "summarization" Rouge 512 false true;
+    "qmsum" "summarization" Rouge 512 false false;
+    "multi_news" "summarization" Rouge 512 false true;
+    "vcsum" "summarization" RougeChinese 512 false false;
+    "trec" "few-shot" Class 64 true true;
+    "triviaqa" "few-shot" F1 32 true true;
+    "samsum" "few-shot" Rouge 128 true true;
+    "lsht" "few-shot" Class 64 true false;
+    "passage_count" "synthetic" Count 32 false true;
+    "passage_retrieval_en" "synthetic" Retrieval 32 false true;
+    "passage_retrieval_zh" "synthetic" Retrieval 32 false false;
+    "lcc" "code" Edit 64 true true;
+    "repobench-p" "code" Edit 64 true true;
+}
 
 const INFO: TaskInfo = TaskInfo {
     method: declaration(

@@ -258,24 +258,10 @@ fn recent(request: &Request<'_>, texts: &mut Vec<(String, String)>) -> Result<()
 
 /// Whether an answer says that it does not know.
 fn declines(answer: &str) -> bool {
-    const SIGNS: [&str; 14] = [
-        "not mention",
-        "n't mention",
-        "no information",
-        "not enough information",
-        "do not know",
-        "don't know",
-        "not know",
-        "cannot answer",
-        "can't answer",
-        "cannot determine",
-        "not provided",
-        "no record",
-        "no mention",
-        "unanswerable",
-    ];
+    const SIGNS: &str = "not mention|n't mention|no information|not enough information|do not know|don't know|not know|\
+                         cannot answer|can't answer|cannot determine|not provided|no record|no mention|unanswerable";
     let answer = answer.to_lowercase().replace('’', "'");
-    SIGNS.iter().any(|sign| answer.contains(sign))
+    SIGNS.split('|').any(|sign| answer.contains(sign))
 }
 
 /// The answers that a gold answer says are right: `29 days. 30 days (…) is also acceptable.`

@@ -164,7 +164,7 @@ fn order(answer: &str, gold: &str) -> Score {
     let (given, gold) = (numerals(answer), numerals(gold));
     let given = places(&given, &gold);
     let right = given.as_ref().is_some_and(|given| exact_order(given)) && !gold.is_empty();
-    // What is no order is charged the largest distances, as the authors mean it; their program does so by mistake elsewhere.
+    // What is no order is charged the largest distances, as the authors mean it: their program charges others.
     let charged = given.map_or_else(|| Displacement::most(gold.len()), |given| Displacement::of(&given));
     Score::right(right)
         .and("timeline_reorder", f64::from(u8::from(right)))

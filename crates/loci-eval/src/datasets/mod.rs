@@ -1,6 +1,7 @@
 //! Tasks over published data sets, read from a folder in their original formats.
 
 mod book_sort;
+mod book_sort_form;
 mod book_words;
 pub mod catalogue;
 mod cnn_sum;

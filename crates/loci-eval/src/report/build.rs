@@ -35,7 +35,8 @@ pub fn build(mut card: Card, tasks: &[(&dyn Task, &str, Vec<&Record>)]) -> Repor
         .collect();
     let count = correct(reports.iter_mut().flat_map(|report| &mut report.comparisons).collect());
     card.correction = format!("Holm, and Benjamini and Hochberg, over {count} comparisons");
-    card.models = in_order(tasks.iter().flat_map(|(_, _, records)| records.iter().map(|record| record.model.as_str())));
+    card.models =
+        in_order(tasks.iter().flat_map(|(_, _, records)| records.iter().map(|record| record.model.as_str())));
     Report { card, tasks: reports }
 }
 
@@ -96,7 +97,8 @@ fn cell(method: &str, length: usize, records: &[&Record]) -> Cell {
         by_label: by_label
             .into_iter()
             .map(|(name, groups)| {
-                let estimates = groups.into_iter().filter_map(|(value, group)| Some((value, estimate(&group)?)));
+                let estimates =
+                    groups.into_iter().filter_map(|(value, group)| Some((value, estimate(&group)?)));
                 (name, estimates.collect())
             })
             .collect(),
@@ -181,7 +183,8 @@ mod tests {
 
     #[test]
     fn questions_of_one_example_count_as_one() {
-        let records = [record("full", "a", 0.1, 1.0), record("full", "a", 0.9, 0.0), record("full", "b", 0.1, 1.0)];
+        let records =
+            [record("full", "a", 0.1, 1.0), record("full", "a", 0.9, 0.0), record("full", "b", 0.1, 1.0)];
         let cells = cells(&records.iter().collect::<Vec<_>>());
         let score = cells[0].score.unwrap();
         assert_eq!((score.n, score.mean, cells[0].questions), (2, 0.75, 3));

@@ -54,7 +54,9 @@ fn pair(own: &[&Record], base: &[&Record], method: &str, against: &str) -> Optio
 pub(super) fn correct(comparisons: Vec<&mut Comparison>) -> usize {
     let ps: Vec<f64> = comparisons.iter().map(|comparison| comparison.p).collect();
     let count = ps.len();
-    for (comparison, (p_holm, p_bh)) in comparisons.into_iter().zip(holm(&ps).into_iter().zip(benjamini_hochberg(&ps))) {
+    for (comparison, (p_holm, p_bh)) in
+        comparisons.into_iter().zip(holm(&ps).into_iter().zip(benjamini_hochberg(&ps)))
+    {
         (comparison.p_holm, comparison.p_bh) = (p_holm, p_bh);
     }
     count
@@ -77,11 +79,14 @@ pub fn compare_files(
             let fits = |record: &Record| record.task == task && record.method == method;
             (0..records.len()).filter(|index| records.get(*index).is_some_and(fits)).collect()
         };
-        let task_methods = in_order(own.iter().filter(|record| record.task == task).map(|record| record.method.as_str()));
+        let task_methods =
+            in_order(own.iter().filter(|record| record.task == task).map(|record| record.method.as_str()));
         for method in task_methods {
             let other = against.unwrap_or(&method);
-            let own_records: Vec<&Record> = of(&own, &method).into_iter().filter_map(|index| own.get(index)).collect();
-            let base_records: Vec<&Record> = of(&base, other).into_iter().filter_map(|index| base.get(index)).collect();
+            let own_records: Vec<&Record> =
+                of(&own, &method).into_iter().filter_map(|index| own.get(index)).collect();
+            let base_records: Vec<&Record> =
+                of(&base, other).into_iter().filter_map(|index| base.get(index)).collect();
             found.extend(
                 pair(&same_prompts(&own_records, &base_records), &base_records, &method, other)
                     .map(|comparison| (task.clone(), comparison)),
@@ -103,7 +108,9 @@ pub fn compare_files(
 fn same_prompts<'a>(own: &[&'a Record], base: &[&Record]) -> Vec<&'a Record> {
     let in_base = |record: &Record| {
         base.iter().any(|other| {
-            other.example == record.example && other.turn == record.turn && other.prompt_hash == record.prompt_hash
+            other.example == record.example
+                && other.turn == record.turn
+                && other.prompt_hash == record.prompt_hash
         })
     };
     own.iter().copied().filter(|record| in_base(record)).collect()

@@ -59,9 +59,21 @@ fn section(index: usize, task: &TaskReport) -> String {
     }
     text.push_str(&table("", "Each method at each length, with what it took", &rows(task)));
     if !task.comparisons.is_empty() {
-        let heading = ["method", "against", "n", "difference", "95 %", "p", "p (Holm)", "p (BH)", "Cohen's d", "Cliff's delta"];
+        let heading = [
+            "method",
+            "against",
+            "n",
+            "difference",
+            "95 %",
+            "p",
+            "p (Holm)",
+            "p (BH)",
+            "Cohen's d",
+            "Cliff's delta",
+        ];
         let mut rows = vec![heading.map(str::to_owned).to_vec()];
-        let effect = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), |value| format!("{value:+.2}"));
+        let effect =
+            |value: Option<f64>| value.map_or_else(|| "-".to_owned(), |value| format!("{value:+.2}"));
         rows.extend(task.comparisons.iter().map(|one| {
             vec![
                 one.method.clone(),

@@ -16,7 +16,8 @@ pub fn markdown(report: &Report) -> String {
         ));
         text.push_str(&table(&rows(task)));
         if !task.comparisons.is_empty() {
-            let heading = ["method", "against", "n", "difference", "95 %", "p", "p (Holm)", "p (BH)", "Cohen's d"];
+            let heading =
+                ["method", "against", "n", "difference", "95 %", "p", "p (Holm)", "p (BH)", "Cohen's d"];
             let mut rows = vec![heading.map(str::to_owned).to_vec()];
             rows.extend(task.comparisons.iter().map(|one| {
                 vec![
@@ -80,7 +81,8 @@ fn table(rows: &[Vec<String>]) -> String {
         let cells: Vec<String> = row.iter().map(|cell| cell.replace('|', "\\|").replace('\n', " ")).collect();
         text.push_str(&format!("| {} |\n", cells.join(" | ")));
         if index == 0 {
-            let rules: Vec<&str> = (0..row.len()).map(|column| if column == 0 { "---" } else { "---:" }).collect();
+            let rules: Vec<&str> =
+                (0..row.len()).map(|column| if column == 0 { "---" } else { "---:" }).collect();
             text.push_str(&format!("|{}|\n", rules.join("|")));
         }
     }

@@ -50,7 +50,8 @@ pub fn heat_map(task: &TaskReport) -> Option<String> {
             Panel { name: method, cells }
         })
         .collect();
-    let n: usize = task.cells.iter().flat_map(|cell| &cell.by_depth).map(|(_, score)| score.n).max().unwrap_or(0);
+    let n: usize =
+        task.cells.iter().flat_map(|cell| &cell.by_depth).map(|(_, score)| score.n).max().unwrap_or(0);
     let columns: Vec<String> = lengths.iter().map(|tokens| length(*tokens)).collect();
     let rows: Vec<String> = depths.iter().map(|depth| format!("{depth:.2}")).collect();
     let grid = Grid {

@@ -62,7 +62,8 @@ pub fn comparison_table(comparisons: &[(&str, &Comparison)]) -> String {
 /// Heading and cells of a task's main table.
 pub(super) fn rows(task: &TaskReport) -> Vec<Vec<String>> {
     let with_depths = depths(task).len() > 1;
-    let mut heading: Vec<String> = ["method", "tokens", task.metric.as_str(), "95 %", "n"].map(str::to_owned).to_vec();
+    let mut heading: Vec<String> =
+        ["method", "tokens", task.metric.as_str(), "95 %", "n"].map(str::to_owned).to_vec();
     if with_depths {
         heading.extend(depths(task).iter().map(|depth| format!("at {depth:.2}")));
     }
@@ -71,9 +72,11 @@ pub(super) fn rows(task: &TaskReport) -> Vec<Vec<String>> {
     for cell in &task.cells {
         let mut row = vec![cell.method.clone(), length(cell.length)];
         row.extend(match &cell.score {
-            Some(score) => {
-                [format!("{:.3}", score.mean), format!("{:.2} to {:.2}", score.low, score.high), score.n.to_string()]
-            }
+            Some(score) => [
+                format!("{:.3}", score.mean),
+                format!("{:.2} to {:.2}", score.low, score.high),
+                score.n.to_string(),
+            ],
             None => [dash(), dash(), "0".to_owned()],
         });
         if with_depths {
@@ -84,7 +87,11 @@ pub(super) fn rows(task: &TaskReport) -> Vec<Vec<String>> {
         row.push(cost.prefill_tokens_per_s.map_or_else(dash, |speed| format!("{speed:.0}")));
         row.push(cost.decode_tokens_per_s.map_or_else(dash, |speed| format!("{speed:.0}")));
         row.push(format!("{:.1}", cost.seconds));
-        row.push(if cost.memory_bytes == 0 { dash() } else { format!("{:.0} MiB", cost.memory_bytes as f64 / 1048576.0) });
+        row.push(if cost.memory_bytes == 0 {
+            dash()
+        } else {
+            format!("{:.0} MiB", cost.memory_bytes as f64 / 1048576.0)
+        });
         rows.push(row);
     }
     rows
@@ -126,7 +133,9 @@ fn dash() -> String {
 fn aligned(rows: &[Vec<String>]) -> String {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
     let widths: Vec<usize> = (0..columns)
-        .map(|column| rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max().unwrap_or(0))
+        .map(|column| {
+            rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max().unwrap_or(0)
+        })
         .collect();
     let mut text = String::new();
     for row in rows {
