@@ -8,11 +8,13 @@ use loci_context::memory::Footprint;
 use loci_context::{BuildContext, MethodSpec};
 use loci_kernels::tiles::RowType;
 use loci_models::memory::{AttentionShape, ContextMemory};
+use loci_models::method::Need;
 use loci_models::rope::RopeSpec;
 
 use crate::draft::{Ahead, Draft, Drafted, Drafter};
 use crate::engine::Engine;
 use crate::error::EngineError;
+use crate::inspect::table::known;
 use crate::session::Session;
 
 /// The method for inputs that fit the trained window.
@@ -113,6 +115,9 @@ impl ContextOptions {
                 ));
             }
         }
+        if self.heads.is_none() && needs_heads(&method) {
+            reason.push_str("; heads by their retrieval scores, for want of learned gates (--heads)");
+        }
         if let Some(rope) = &self.rope {
             warnings.extend(rope.warning(&engine.model().config().rope));
         }
@@ -167,7 +172,8 @@ impl ContextOptions {
     /// As [`memory`](Self::memory), except that a budget that is too small is no error here.
     pub fn footprint(&self, engine: &Engine, plan: &ContextPlan) -> Result<Footprint, EngineError> {
         let layers = engine.model().shape().layers;
-        Ok(plan.method.reading().footprint(&self.build_context(engine, layers, plan.planned_tokens)?)?)
+        let method = plan.method.reading();
+        Ok(method.footprint(&self.build_context(engine, &method, layers, plan.planned_tokens)?)?)
     }
 
     /// A memory for the first `layers` layers of a model.
@@ -178,12 +184,13 @@ impl ContextOptions {
         layers: usize,
         planned_tokens: usize,
     ) -> Result<Box<dyn ContextMemory>, EngineError> {
-        Ok(method.build(self.build_context(engine, layers, planned_tokens)?)?)
+        Ok(method.build(self.build_context(engine, method, layers, planned_tokens)?)?)
     }
 
     fn build_context(
         &self,
         engine: &Engine,
+        method: &MethodSpec,
         layers: usize,
         planned_tokens: usize,
     ) -> Result<BuildContext, EngineError> {
@@ -197,6 +204,7 @@ impl ContextOptions {
         let schedule = rope.schedule(config.rope.base, shape.head_dim, trained_window, planned_tokens)?;
         let heads = match &self.heads {
             Some(path) => Some(Arc::new(read_heads(path, shape)?)),
+            None if needs_heads(method) => known_heads(engine, shape)?.map(Arc::new),
             None => None,
         };
         Ok(BuildContext {
@@ -212,6 +220,15 @@ impl ContextOptions {
             planned_tokens,
         })
     }
+}
+
+fn needs_heads(method: &MethodSpec) -> bool {
+    method.info().needs.contains(&Need::HeadScores)
+}
+
+/// What is known of the model's heads without a file being named; see [`known`].
+fn known_heads(engine: &Engine, shape: AttentionShape) -> Result<Option<HeadScores>, EngineError> {
+    Ok(known(engine)?.and_then(|table| HeadScores::parse(&table.gates(shape), shape).ok()))
 }
 
 /// Reads a table of head scores.

@@ -117,7 +117,7 @@ pub fn divergence(
 }
 
 /// Natural logarithms of the softmax of `logits`.
-fn log_shares(logits: &[f32]) -> Vec<f64> {
+pub(crate) fn log_shares(logits: &[f32]) -> Vec<f64> {
     let largest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
     let sum: f64 = logits.iter().map(|logit| f64::from(logit - largest).exp()).sum();
     let shift = f64::from(largest) + sum.ln();

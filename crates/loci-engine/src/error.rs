@@ -53,6 +53,16 @@ pub enum EngineError {
     /// The sampling parameters are not allowed, or the model's logits are no numbers.
     #[error(transparent)]
     Sampling(#[from] SamplingError),
+    /// An endpoint gave no answer.
+    #[error("{url}: {message} (attempt {attempts})")]
+    Remote {
+        /// What was called.
+        url: String,
+        /// What it or the system said.
+        message: String,
+        /// How often it was tried.
+        attempts: u32,
+    },
     /// There is nothing to read.
     #[error("{what} holds no text, so there is nothing to {purpose}")]
     Nothing {

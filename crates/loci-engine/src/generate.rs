@@ -8,6 +8,7 @@ use loci_models::tokenizer::DecodeOptions;
 use serde::Serialize;
 
 use crate::error::EngineError;
+use crate::language_model::Account;
 use crate::session::{Control, Session, per_second};
 
 /// How an answer is written.
@@ -54,6 +55,8 @@ pub struct Generation {
     pub finish: Finish,
     /// Time from the first draw to the last.
     pub elapsed: Duration,
+    /// What reading the prompt took, as a [`LanguageModel`](crate::LanguageModel) fills it in.
+    pub account: Account,
 }
 
 impl Generation {
@@ -90,6 +93,7 @@ pub fn generate(
         tokens: Vec::new(),
         finish: Finish::Length,
         elapsed: Duration::ZERO,
+        account: Account::default(),
     };
     let started = Instant::now();
     while generation.tokens.len() < options.max_tokens {

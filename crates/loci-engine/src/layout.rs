@@ -49,6 +49,8 @@ pub struct Prompt {
     pub fixed: Vec<bool>,
     /// Tokens that were left out when the prompt was shortened.
     pub skipped: usize,
+    /// Leading tokens that other prompts begin with too, as far as their writer knows.
+    pub shared: usize,
 }
 
 impl Prompt {
@@ -129,31 +131,46 @@ pub fn question_about(
     let place = messages.len();
     messages.push(Message::new("user", body.text.as_str()));
     let prompt =
-        render(engine, &messages, |index, bytes| if index == place { body.source(bytes) } else { None })?;
+        render(engine, &messages, "", |index, bytes| if index == place { body.source(bytes) } else { None })?;
     Ok(prompt.with_all_but_documents_fixed())
 }
 
-/// The prompt of a conversation: every message, then the opening of the model's next one.
+/// The prompt of a conversation: every message, then the opening of the model's next one, which begins with
+/// `answer_start`. The first `shared` bytes of the last message are those that other prompts share.
 ///
 /// # Errors
 /// [`EngineError::Unsupported`] when the model has no chat template, [`EngineError::Template`] when it refuses
 /// the messages.
-pub fn conversation(engine: &Engine, messages: &[Message]) -> Result<Prompt, EngineError> {
-    render(engine, messages, |_, _| None)
+pub fn conversation(
+    engine: &Engine,
+    messages: &[Message],
+    answer_start: &str,
+    shared: usize,
+) -> Result<Prompt, EngineError> {
+    let last = messages.len().saturating_sub(1);
+    let source = |index: usize, bytes: Range<usize>| {
+        (index == last && bytes.end <= shared).then_some(Source { document: 0, bytes })
+    };
+    let prompt = render(engine, messages, answer_start, source)?;
+    Ok(prompt.with_sources_shared())
 }
 
-/// The prompt of plain text that the model continues; special-token texts in it are ordinary characters.
+/// The prompt of plain text that the model continues; special-token texts in it are ordinary characters. The first
+/// `shared` bytes are those that other prompts share.
 ///
 /// # Errors
 /// [`EngineError::Tokenizer`] above 2 GiB.
-pub fn plain(engine: &Engine, text: &str) -> Result<Prompt, EngineError> {
-    encode(engine, &[Part { text, special: SpecialTokens::AsText }], true, |_| None, |_| false)
+pub fn plain(engine: &Engine, text: &str, shared: usize) -> Result<Prompt, EngineError> {
+    let parts = [Part { text, special: SpecialTokens::AsText }];
+    let source = |bytes: Range<usize>| (bytes.end <= shared).then_some(Source { document: 0, bytes });
+    Ok(encode(engine, &parts, true, source, |_| false)?.with_sources_shared())
 }
 
 /// Runs the chat template. `source` gets the index of a message and bytes of its content.
 fn render(
     engine: &Engine,
     messages: &[Message],
+    answer_start: &str,
     source: impl Fn(usize, Range<usize>) -> Option<Source>,
 ) -> Result<Prompt, EngineError> {
     let template = engine.chat_template().ok_or_else(|| {
@@ -180,6 +197,9 @@ fn render(
         };
         parts.push(Part { text, special });
         start += text.len();
+    }
+    if !answer_start.is_empty() {
+        parts.push(Part { text: answer_start, special: SpecialTokens::AsText });
     }
     // The message that most of `bytes` belongs to, and which bytes of it.
     let within = |bytes: Range<usize>| {
@@ -219,7 +239,13 @@ fn encode(
     let tokens = tokenizer.encode_parts(parts, add_bos && tokenizer.adds_bos())?;
     let sources = tokens.iter().map(|token| source(token.start..token.end)).collect();
     let fixed = tokens.iter().map(|token| is_fixed(token.start..token.end)).collect();
-    Ok(Prompt { tokens: tokens.into_iter().map(|token| token.id).collect(), sources, fixed, skipped: 0 })
+    Ok(Prompt {
+        tokens: tokens.into_iter().map(|token| token.id).collect(),
+        sources,
+        fixed,
+        skipped: 0,
+        shared: 0,
+    })
 }
 
 impl Prompt {
@@ -236,7 +262,7 @@ impl Prompt {
     /// A prompt of `tokens` of which nothing is known.
     pub fn of_tokens(tokens: Vec<u32>) -> Self {
         let length = tokens.len();
-        Self { tokens, sources: vec![None; length], fixed: vec![false; length], skipped: 0 }
+        Self { tokens, sources: vec![None; length], fixed: vec![false; length], skipped: 0, shared: 0 }
     }
 
     /// The same where template, headings and question have to stay.
@@ -264,8 +290,25 @@ impl Prompt {
             sources: positions.iter().filter_map(|at| self.sources.get(*at).cloned()).collect(),
             fixed: positions.iter().filter_map(|at| self.fixed.get(*at).copied()).collect(),
             skipped: self.skipped + self.len() - tokens.len(),
+            shared: 0,
             tokens,
         }
+    }
+
+    /// The first `count` tokens.
+    pub(crate) fn first(mut self, count: usize) -> Self {
+        self.tokens.truncate(count);
+        self.sources.truncate(count);
+        self.fixed.truncate(count);
+        self.shared = self.shared.min(count);
+        self
+    }
+
+    /// The same where what has a source is what other prompts share, and has none any more: only documents are evidence.
+    fn with_sources_shared(mut self) -> Self {
+        self.shared = self.documents_end();
+        self.sources.fill(None);
+        self
     }
 }
 

@@ -40,5 +40,5 @@ pub use draft::Draft;
 pub use engine::Engine;
 pub use error::EngineError;
 pub use generate::{Finish, GenerateOptions, Generation};
-pub use language_model::{LanguageModel, LocalModel};
+pub use language_model::{Account, Body, Input, LanguageModel, LocalModel, Rating};
 pub use session::{Control, Progress, Session};

@@ -338,7 +338,7 @@ fn in_conversations_template_and_system_message_stay() {
         Message::new("assistant", "Yes."),
         Message::new("user", "And now?"),
     ];
-    let prompt = conversation(&engine, &messages).unwrap();
+    let prompt = conversation(&engine, &messages, "", 0).unwrap();
     let said = |prompt: &Prompt| engine.tokenizer().unwrap().decode(&prompt.tokens);
     let found = shortened(&engine, prompt.clone(), &context(SHORT));
     assert_eq!(found.len(), 100);

@@ -47,6 +47,18 @@ pub struct Example {
     /// What reports group by, besides length and depth: `language`, `dataset`, ….
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub labels: BTreeMap<String, String>,
+    /// For models trained on token ids of their own: what they read instead of the text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sequence: Option<Sequence>,
+}
+
+/// Token ids, and which token should follow at which places.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sequence {
+    /// What is read.
+    pub tokens: Vec<u32>,
+    /// Places in `tokens`, rising, each with the token that is right directly behind it. Only these places count.
+    pub targets: Vec<(usize, u32)>,
 }
 
 /// One question.

@@ -8,12 +8,14 @@ pub mod error;
 pub mod example;
 pub mod metrics;
 pub mod registry;
+pub mod report;
+pub mod run;
 pub mod sizes;
 pub mod statistics;
 pub mod synthetic;
 pub mod task;
 
 pub use error::EvalError;
-pub use example::{Example, Mode, Turn, Wrap};
+pub use example::{Example, Mode, Sequence, Turn, Wrap};
 pub use sizes::Tokens;
 pub use task::{Level, Request, Score, Task, TaskInfo};

@@ -83,11 +83,14 @@ impl Tokens for Words {
 }
 
 impl Request<'_> {
-    /// Tokens of the largest prompt of `example` with its longest answer.
+    /// Tokens of the largest prompt of `example` with its longest answer; of a sequence of token ids, their number.
     ///
     /// # Errors
     /// As [`Tokens::spans`].
     pub fn size_of(&self, example: &Example) -> Result<usize, EvalError> {
+        if let Some(sequence) = &example.sequence {
+            return Ok(sequence.tokens.len());
+        }
         let mut longest = 0;
         for turn in &example.turns {
             longest = longest.max(

@@ -27,6 +27,19 @@ pub enum Level {
     High,
 }
 
+impl Level {
+    /// As it is shown.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Low => "low",
+            Self::LowMedium => "low-medium",
+            Self::Medium => "medium",
+            Self::MediumHigh => "medium-high",
+            Self::High => "high",
+        }
+    }
+}
+
 /// The declaration of a task: that of a method (family `task`), and what reports group by.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct TaskInfo {

@@ -3,7 +3,8 @@
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    ask, bench, chat, completions, doctor, fit, inspect, man, methods, probe, pull, run, score, tokenize,
+    ask, bench, chat, completions, doctor, eval, fit, inspect, man, methods, probe, pull, run, score,
+    tokenize,
 };
 
 /// Ask texts far longer than the model's window, inside a fixed budget.
@@ -40,6 +41,8 @@ pub(crate) enum Command {
     Fit(fit::Args),
     /// Plant needles in a text and measure which methods find them.
     Probe(probe::Args),
+    /// Evaluate methods on tasks, with intervals and tests.
+    Eval(eval::Args),
     /// Measure how well a model predicts a text.
     Score(score::Args),
     /// Show the tokens of a text.

@@ -8,6 +8,7 @@ use loci_engine::documents::DocumentError;
 use loci_engine::method_file::MethodFileError;
 use loci_engine::model_store::pull::PullError;
 use loci_engine::model_store::{ResolveError, catalogue::CatalogueError};
+use loci_eval::EvalError;
 use loci_models::method::ParameterError;
 use loci_models::sampling::SamplingError;
 
@@ -95,6 +96,18 @@ impl From<EngineError> for CliError {
             | EngineError::Build(BuildError::Parameter(_))
             | EngineError::MethodFile(MethodFileError::Parameter { .. } | MethodFileError::Form { .. })
             | EngineError::Sampling(SamplingError::Parameter { .. } | SamplingError::EmptyStop { .. }) => {
+                Self::usage(error)
+            }
+            error => Self::failed(error),
+        }
+    }
+}
+
+impl From<EvalError> for CliError {
+    fn from(error: EvalError) -> Self {
+        match error {
+            EvalError::Engine(error) => error.into(),
+            EvalError::Parameter(_) | EvalError::Nothing(_) | EvalError::Unmakeable { .. } => {
                 Self::usage(error)
             }
             error => Self::failed(error),

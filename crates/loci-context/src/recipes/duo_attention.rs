@@ -91,17 +91,17 @@ pub const INFO: MethodInfo = MethodInfo {
     ],
     description: "Most heads of a model look only at the first tokens and the last few hundred. They keep just those; \
                   the heads that look far back keep everything, so that facts are still found. Which heads these are \
-                  must be known for the model: learned gates, or scores measured otherwise, in the published file format \
-                  (`--heads FILE`). Nothing helps beyond the window the model was trained for: combine \
-                  it with a RoPE schedule there.",
+                  must be known for the model: learned gates in the published file format (`--heads FILE`), else the \
+                  retrieval scores that `loci inspect heads` measured, which are built in for the default model. Nothing \
+                  helps beyond the window the model was trained for: combine it with a RoPE schedule there.",
 };
 
 fn build(values: &Values, facts: &ModelFacts) -> Result<Recipe, ParameterError> {
     let [sinks, recent, queries] = ["sinks", "recent", "queries"].map(|name| values.size(name));
     let Some(heads) = &facts.heads else {
         return Err(ParameterError::Combination(
-            "duo-attention needs to know which heads look far back: name a file with their scores with --heads; \
-             loci inspect heads --gates FILE makes one"
+            "duo-attention needs to know which heads look far back; measure them with loci inspect heads, or name a \
+             file with their scores with --heads"
                 .to_owned(),
         ));
     };

@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use super::names::wrapped;
+
 /// Size of a figure, and of the field inside its axes.
 pub(super) const WIDTH: f64 = 960.0;
 pub(super) const LEFT: f64 = 76.0;
@@ -19,6 +21,7 @@ pub(super) const ACCENT: &str = "#d1495b";
 /// An SVG in the making.
 pub(super) struct Canvas {
     body: String,
+    width: f64,
     height: f64,
 }
 
@@ -31,14 +34,28 @@ pub(super) enum Anchor {
 }
 
 impl Canvas {
-    pub(super) fn new(height: f64) -> Self {
-        Self { body: String::new(), height }
+    pub(super) fn new(width: f64, height: f64) -> Self {
+        Self { body: String::new(), width, height }
     }
 
-    /// Title and the line below it.
+    /// Title and what stands below it in at most two lines, all above `TOP`; pointing at it shows it whole.
     pub(super) fn title(&mut self, title: &str, below: &str) {
-        self.text(LEFT, 30.0, 18.0, INK, Anchor::Start, title);
-        self.text(LEFT, 52.0, 12.5, GREY, Anchor::Start, below);
+        // The font may be wider than the one reckoned with, and nothing may be cut off at the edge.
+        let room = (self.width - LEFT) * 0.87;
+        for (text, y, size, colour, lines) in [(title, 30.0, 18.0, INK, 1), (below, 52.0, 12.5, GREY, 2)] {
+            self.group(text, |canvas| {
+                for (line, part) in wrapped(text, size, room, lines).iter().enumerate() {
+                    canvas.text(LEFT, y + 15.0 * line as f64, size, colour, Anchor::Start, part);
+                }
+            });
+        }
+    }
+
+    /// Elements that belong together, with the text that pointing at them shows.
+    pub(super) fn group(&mut self, whole: &str, draw: impl FnOnce(&mut Self)) {
+        self.put(&format!("<g><title>{}</title>", escape(whole)));
+        draw(self);
+        self.put("</g>");
     }
 
     pub(super) fn text(&mut self, x: f64, y: f64, size: f64, colour: &str, anchor: Anchor, text: &str) {
@@ -84,6 +101,12 @@ impl Canvas {
         ));
     }
 
+    /// A pale line across the field at a value of the vertical axis, with the value as a text beside it.
+    pub(super) fn level(&mut self, x: Range<f64>, y: f64, value: &str) {
+        self.line((x.start, y), (x.end, y), "#e4e8ec", 1.0, "");
+        self.text(x.start - 9.0, y + 4.0, 12.0, INK, Anchor::End, value);
+    }
+
     /// Everything a drawing of its own kind needs.
     pub(super) fn put(&mut self, element: &str) {
         self.body.push_str(element);
@@ -101,9 +124,9 @@ impl Canvas {
     }
 
     pub(super) fn finish(self) -> String {
-        let height = self.height;
+        let (width, height) = (self.width, self.height);
         format!(
-            "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{WIDTH}\" height=\"{height}\" viewBox=\"0 0 {WIDTH} {height}\">\n<rect width=\"{WIDTH}\" height=\"{height}\" fill=\"#ffffff\"/>\n{}</svg>\n",
+            "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width}\" height=\"{height}\" viewBox=\"0 0 {width} {height}\">\n<rect width=\"{width}\" height=\"{height}\" fill=\"#ffffff\"/>\n{}</svg>\n",
             self.body
         )
     }

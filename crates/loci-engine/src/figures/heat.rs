@@ -2,7 +2,8 @@
 
 use std::ops::Range;
 
-use super::canvas::{ACCENT, Anchor, Canvas, GREY, INK, LEFT, RIGHT, TOP, across, number, ticks};
+use super::canvas::{ACCENT, Anchor, Canvas, INK, LEFT, RIGHT, TOP, WIDTH, across, number, ticks};
+use super::shades::{bar, shade};
 
 /// A place on the horizontal axis that is pointed at.
 #[derive(Clone, Debug)]
@@ -43,11 +44,11 @@ impl Heat<'_> {
     pub fn svg(&self) -> String {
         let row_height = (420.0 / self.rows.len().max(1) as f64).clamp(3.0, 40.0);
         let bottom = TOP + row_height * self.rows.len() as f64;
-        let mut canvas = Canvas::new(bottom + 92.0);
+        let mut canvas = Canvas::new(WIDTH, bottom + 92.0);
         canvas.title(self.title, self.below);
         let largest = self.rows.iter().flatten().copied().fold(0.0, f64::max);
         let most = self.most.unwrap_or(largest).max(f64::MIN_POSITIVE);
-        canvas.rect(LEFT..RIGHT, TOP..bottom, &colour(0.0));
+        canvas.rect(LEFT..RIGHT, TOP..bottom, &shade(0.0));
         for (index, row) in self.rows.iter().enumerate() {
             let y = bottom - row_height * (index + 1) as f64;
             let width = (RIGHT - LEFT) / row.len().max(1) as f64;
@@ -56,7 +57,7 @@ impl Heat<'_> {
                 let share = if self.spread { share.sqrt() } else { share };
                 let x = LEFT + width * column as f64;
                 // A hair wider, so that no light shines between cells.
-                canvas.rect(x..(x + width + 0.3).min(RIGHT), y..y + row_height + 0.3, &colour(share));
+                canvas.rect(x..(x + width + 0.3).min(RIGHT), y..y + row_height + 0.3, &shade(share));
             }
         }
         canvas.frame(LEFT..RIGHT, TOP..bottom, INK, 1.0);
@@ -102,46 +103,19 @@ impl Heat<'_> {
 
     /// The colours and what they stand for, to the right.
     fn legend(&self, canvas: &mut Canvas, bottom: f64, most: f64) {
-        const STEPS: usize = 48;
-        let (x, top) = (RIGHT + 24.0, TOP);
-        let height = (bottom - top).min(220.0);
-        for step in 0..STEPS {
-            let share = 1.0 - (step as f64 + 0.5) / STEPS as f64;
-            let y = top + height * step as f64 / STEPS as f64;
-            canvas.rect(x..x + 16.0, y..y + height / STEPS as f64 + 0.4, &colour(share));
-        }
-        canvas.frame(x..x + 16.0, top..top + height, GREY, 0.8);
+        let height = (bottom - TOP).min(220.0);
         let wanted = if self.spread { vec![0.0, 0.0625, 0.25, 0.5625, 1.0] } else { vec![] };
         let shown: Vec<f64> = match self.spread {
             true => wanted.iter().map(|share| share * most).collect(),
             false => ticks(&(0.0..most), 5),
         };
-        for value in shown {
+        let places = shown.into_iter().map(|value| {
             let share = if self.spread { (value / most).sqrt() } else { value / most };
-            let y = top + height * (1.0 - share);
-            canvas.line((x + 16.0, y), (x + 20.0, y), GREY, 1.0, "");
             let digits = if self.spread && most < 100.0 { format!("{value:.3}") } else { number(value) };
-            canvas.text(x + 24.0, y + 4.0, 11.5, INK, Anchor::Start, &digits);
-        }
-        canvas.text_upwards(x + 88.0, top + height / 2.0, self.colours);
+            (share, digits)
+        });
+        bar(canvas, RIGHT + 24.0, TOP..TOP + height, &places.collect::<Vec<_>>(), self.colours);
     }
-}
-
-/// From nearly white over blue to dark, even in lightness.
-fn colour(share: f64) -> String {
-    const STOPS: [(f64, [f64; 3]); 5] = [
-        (0.0, [247.0, 249.0, 251.0]),
-        (0.25, [188.0, 214.0, 235.0]),
-        (0.5, [107.0, 166.0, 209.0]),
-        (0.75, [42.0, 106.0, 165.0]),
-        (1.0, [8.0, 36.0, 84.0]),
-    ];
-    let share = share.clamp(0.0, 1.0);
-    let pair = STOPS.windows(2).find(|pair| share <= pair[1].0).unwrap_or(&STOPS[3..]);
-    let (from, to) = (pair[0], pair[1]);
-    let part = (share - from.0) / (to.0 - from.0);
-    let channel = |index: usize| (from.1[index] + (to.1[index] - from.1[index]) * part).round();
-    format!("rgb({},{},{})", channel(0), channel(1), channel(2))
 }
 
 #[cfg(test)]
@@ -170,16 +144,9 @@ mod tests {
         {
             assert!(svg.contains(part), "{part}");
         }
-        assert_eq!(svg.matches(&colour(1.0)).count(), 1);
+        assert_eq!(svg.matches(&shade(1.0)).count(), 1);
         assert!(svg.starts_with("<svg") && svg.ends_with("</svg>\n") && !svg.contains("NaN"));
         let empty = Heat { rows: &[], marks: &[], ..heat }.svg();
         assert!(!empty.contains("NaN") && !empty.contains("inf"));
-    }
-
-    #[test]
-    fn colours_darken() {
-        assert_eq!(colour(0.0), "rgb(247,249,251)");
-        assert_eq!(colour(1.0), "rgb(8,36,84)");
-        assert_eq!(colour(f64::INFINITY), colour(1.0));
     }
 }

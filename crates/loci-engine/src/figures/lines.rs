@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::canvas::{ACCENT, Anchor, Canvas, GREY, INK, LEFT, RIGHT, TOP, across, number, ticks};
+use super::canvas::{ACCENT, Anchor, Canvas, GREY, INK, LEFT, RIGHT, TOP, WIDTH, across, number, ticks};
 
 const BOTTOM: f64 = 356.0;
 const BLUE: &str = "#2a6aa5";
@@ -44,14 +44,13 @@ pub struct Lines<'a> {
 impl Lines<'_> {
     /// The figure.
     pub fn svg(&self) -> String {
-        let mut canvas = Canvas::new(BOTTOM + 76.0);
+        let mut canvas = Canvas::new(WIDTH, BOTTOM + 76.0);
         canvas.title(self.title, self.below);
         let finite = self.values.iter().map(|(_, value)| *value).filter(|value| value.is_finite());
         let most = finite.fold(0.0, f64::max).max(f64::MIN_POSITIVE) * 1.05;
         let height = |value: f64| BOTTOM - (BOTTOM - TOP) * (value / most).clamp(0.0, 1.0);
         for tick in ticks(&(0.0..most), 5) {
-            canvas.line((LEFT, height(tick)), (RIGHT, height(tick)), "#e4e8ec", 1.0, "");
-            canvas.text(LEFT - 9.0, height(tick) + 4.0, 12.0, INK, Anchor::End, &number(tick));
+            canvas.level(LEFT..RIGHT, height(tick), &number(tick));
         }
         let (end, opacity) = if self.cuts.len() > CUTS { (TOP + 12.0, 1.0) } else { (BOTTOM, 0.65) };
         for Cut(at) in self.cuts {

@@ -13,6 +13,7 @@ pub mod paired;
 pub mod trend;
 
 pub use correction::{benjamini_hochberg, holm};
+pub use effect::{cliffs_delta, cohens_d};
 pub use intervals::{Interval, RESAMPLES, bootstrap_mean, wilson};
 pub use paired::{mcnemar, paired_bootstrap, paired_permutation};
 

@@ -3,7 +3,7 @@
 use loci_models::method::{Domain, Exactness, MemoryKind, MethodInfo, Parameter, Parts, Phase, Value};
 
 use crate::error::EvalError;
-use crate::example::{Example, Turn};
+use crate::example::{Example, Turn, Wrap};
 use crate::metrics::numbers;
 use crate::task::{Cell, Level, Request, Score, Task, TaskInfo};
 
@@ -46,7 +46,7 @@ const HEAD: &str = "There is important information hidden inside a lot of irrele
                     quiz you about the important information there.\n";
 const FILLER: &str =
     "The grass is green. The sky is blue. The sun is yellow. Here we go. There and back again. ";
-const QUESTION: &str = "\nWhat is the pass key?";
+const QUESTION: &str = "\nWhat is the pass key? ";
 
 /// The first `characters` of the filler, repeated.
 fn filler(characters: usize) -> String {
@@ -72,6 +72,8 @@ fn example(cell: Cell, key: &str, share: f64, characters: usize) -> Example {
             ..Turn::default()
         }],
         length: cell.length,
+        // As published: the text is gone on with. A chat template makes small models explain what a pass key is.
+        wrap: Wrap::Plain,
         ..Example::default()
     }
 }

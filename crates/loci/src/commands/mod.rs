@@ -5,6 +5,7 @@ pub(crate) mod bench;
 pub(crate) mod chat;
 pub(crate) mod completions;
 pub(crate) mod doctor;
+pub(crate) mod eval;
 pub(crate) mod fit;
 pub(crate) mod inspect;
 pub(crate) mod man;
@@ -28,6 +29,7 @@ pub(crate) fn run(cli: &Cli) -> Result<(), CliError> {
         Command::Ask(args) => ask::run(args, &ui),
         Command::Chat(args) => chat::run(args, &ui),
         Command::Methods(args) => methods::run(args),
+        Command::Eval(args) => eval::run(args, &ui),
         Command::Fit(args) => fit::run(args),
         Command::Probe(args) => probe::run(args, &ui),
         Command::Score(args) => score::run(args, &ui),

@@ -8,7 +8,7 @@ use std::io::{IsTerminal, Write};
 
 pub(crate) use interrupt::{stop_flag, while_waiting};
 pub(crate) use output::{print, print_json, stream};
-pub(crate) use progress::{Download, Reading};
+pub(crate) use progress::{Download, Reading, Steps};
 
 /// Sets up errors, logs and Ctrl-C. Called once, first.
 pub(crate) fn start() {
@@ -60,6 +60,11 @@ impl Ui {
     /// A bar for a long read; invisible when quiet or not on a terminal.
     pub(crate) fn reading(&self, what: &'static str) -> Reading {
         Reading::new(!self.quiet && self.terminal, what)
+    }
+
+    /// A bar for something done step by step; invisible when quiet or not on a terminal.
+    pub(crate) fn steps(&self, what: &'static str) -> Steps {
+        Steps::new(!self.quiet && self.terminal, what)
     }
 
     /// A bar for a download; invisible when quiet or not on a terminal.

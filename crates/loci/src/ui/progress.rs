@@ -79,3 +79,28 @@ impl Download {
         self.0.finish_and_clear();
     }
 }
+
+/// The bar of something done step by step, each with a word about it.
+#[derive(Debug)]
+pub(crate) struct Steps(ProgressBar);
+
+impl Steps {
+    pub(super) fn new(visible: bool, what: &'static str) -> Self {
+        let bar = bar(visible, "{prefix} [{bar:30}] {pos}/{len}, {eta} left  {wide_msg}");
+        bar.set_prefix(what);
+        Self(bar)
+    }
+
+    /// Shows how far it has come.
+    pub(crate) fn update(&self, done: usize, total: usize, newest: &str) {
+        self.0.set_length(total as u64);
+        self.0.set_position(done as u64);
+        self.0.set_message(newest.to_owned());
+    }
+}
+
+impl Drop for Steps {
+    fn drop(&mut self) {
+        self.0.finish_and_clear();
+    }
+}

@@ -1,0 +1,217 @@
+//! A model on this machine.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use loci_models::memory::ContextReport;
+
+use crate::context::{ContextOptions, ContextPlan};
+use crate::divergence::log_shares;
+use crate::draft::Drafted;
+use crate::engine::Engine;
+use crate::error::EngineError;
+use crate::generate::{GenerateOptions, Generation, OnText, generate};
+use crate::language_model::{Account, Body, Input, LanguageModel, Rating};
+use crate::layout::{Prompt, conversation, plain};
+use crate::score::{Score, ScoreOptions, score};
+use crate::session::{Control, Session};
+use crate::shorten::shorten;
+
+/// A model on this machine. Keeps the session of the last call, so that a prompt which begins like the one
+/// before is not read twice.
+#[derive(Debug)]
+pub struct LocalModel {
+    engine: Arc<Engine>,
+    context: ContextOptions,
+    held: Option<Held>,
+}
+
+/// A session and what it was planned for: another plan needs another memory.
+#[derive(Debug)]
+struct Held {
+    session: Session,
+    /// What has read exactly the part that other inputs share.
+    shared: Option<Session>,
+    method: String,
+    planned_tokens: usize,
+    /// Tokens of the last prompt that were left out when it was shortened.
+    skipped: usize,
+    /// What a draft wrote while the last prompt was shortened.
+    drafted: Drafted,
+}
+
+impl Held {
+    /// Makes the session hold `prompt`; returns how many tokens were read.
+    fn read(
+        &mut self,
+        prompt: &Prompt,
+        fresh: impl FnOnce() -> Result<Session, EngineError>,
+        control: &mut Control<'_>,
+    ) -> Result<usize, EngineError> {
+        let shared = prompt.tokens.get(..prompt.shared.min(prompt.len().saturating_sub(1))).unwrap_or(&[]);
+        if shared.is_empty() || prompt.skipped > 0 {
+            self.shared = None;
+            return self.session.change_to(&prompt.tokens, control);
+        }
+        let mut read = 0;
+        let base = match self.shared.take().filter(|base| base.tokens() == shared) {
+            Some(base) => base,
+            None => {
+                let mut base = fresh()?;
+                base.read_context(shared, shared.len(), control)?;
+                read += shared.len();
+                base
+            }
+        };
+        self.session = base.fork()?;
+        self.shared = Some(base);
+        let rest = prompt.tokens.get(shared.len()..).unwrap_or(&[]);
+        self.session.read(rest, control)?;
+        Ok(read + rest.len())
+    }
+}
+
+impl LocalModel {
+    /// `engine` with its context held as `context` says.
+    pub const fn new(engine: Arc<Engine>, context: ContextOptions) -> Self {
+        Self { engine, context, held: None }
+    }
+
+    /// What became of the tokens of the last prompt and answer; `None` before the first.
+    pub fn report(&self) -> Option<ContextReport> {
+        let held = self.held.as_ref()?;
+        let report = held.session.report().ok()?;
+        Some(ContextReport { given: report.read + held.skipped, skipped: held.skipped, ..report })
+    }
+
+    fn prompt(&self, input: &Input<'_>) -> Result<Prompt, EngineError> {
+        match input.body {
+            Body::Text(text) if input.answer_start.is_empty() => plain(&self.engine, text, input.shared),
+            Body::Text(text) => plain(&self.engine, &format!("{text}{}", input.answer_start), input.shared),
+            Body::Messages(messages) => {
+                conversation(&self.engine, messages, input.answer_start, input.shared)
+            }
+        }
+    }
+
+    /// The session that has read `prompt` for an answer of `answer` tokens, and how many tokens it read for it.
+    fn read(
+        &mut self,
+        prompt: Prompt,
+        answer: usize,
+        control: &mut Control<'_>,
+    ) -> Result<(Held, usize), EngineError> {
+        if prompt.is_empty() {
+            return Err(EngineError::Nothing { what: "the prompt".to_owned(), purpose: "continue" });
+        }
+        let mut plan = self.context.plan(&self.engine, prompt.len(), answer)?;
+        // Schedules may depend on the planned length. Planning in whole windows lets a growing conversation
+        // keep its session, and changes no schedule as long as it fits the trained window.
+        plan.planned_tokens = plan.planned_tokens.next_multiple_of(self.engine.trained_window().max(1));
+        let (method, planned_tokens) = (plan.method.to_string(), plan.planned_tokens);
+        let fits = |held: &Held| held.method == method && held.planned_tokens == planned_tokens;
+        if let Some(held) = self.held.as_ref().filter(|held| fits(held)) {
+            plan.drafted = held.drafted.clone();
+        }
+        let prompt = shorten(&self.engine, prompt, &self.context, &plan, control)?;
+        let open = |plan: &ContextPlan| self.context.session(&self.engine, plan);
+        let mut held = match self.held.take().filter(fits) {
+            Some(held) => held,
+            None => Held {
+                session: open(&plan)?,
+                shared: None,
+                method,
+                planned_tokens,
+                skipped: 0,
+                drafted: plan.drafted.clone(),
+            },
+        };
+        held.skipped = prompt.skipped;
+        let read = held.read(&prompt, || open(&plan), control)?;
+        Ok((held, read))
+    }
+}
+
+impl LanguageModel for LocalModel {
+    fn name(&self) -> &str {
+        self.engine.name()
+    }
+
+    fn answer(
+        &mut self,
+        input: &Input<'_>,
+        options: &GenerateOptions,
+        control: &mut Control<'_>,
+        on_text: &mut OnText<'_>,
+    ) -> Result<Generation, EngineError> {
+        let prompt = self.prompt(input)?;
+        let prompt_tokens = prompt.len();
+        let started = Instant::now();
+        let (mut held, read_tokens) = self.read(prompt, options.max_tokens, control)?;
+        let prefill = started.elapsed();
+        let mut generation = generate(&mut held.session, options, control, on_text)?;
+        let memory_bytes = held.session.memory_bytes();
+        self.held = Some(held);
+        generation.account = Account {
+            prompt_tokens,
+            read_tokens,
+            prefill,
+            answer_tokens: generation.tokens.len(),
+            memory_bytes,
+            context: self.report(),
+        };
+        Ok(generation)
+    }
+
+    fn rate(
+        &mut self,
+        input: &Input<'_>,
+        answers: &[&str],
+        control: &mut Control<'_>,
+    ) -> Result<(Vec<Rating>, Account), EngineError> {
+        let prompt = self.prompt(input)?;
+        // The border between prompt and answer may fall into a token, so what they share is seen on the whole.
+        let mut wholes = Vec::with_capacity(answers.len());
+        for answer in answers {
+            let start = format!("{}{answer}", input.answer_start);
+            wholes.push(self.prompt(&Input { answer_start: &start, ..*input })?.tokens);
+        }
+        let same = |whole: &Vec<u32>| whole.iter().zip(&prompt.tokens).take_while(|(a, b)| a == b).count();
+        let shared = wholes.iter().map(same).min().unwrap_or(prompt.len());
+        let longest = wholes.iter().map(|whole| whole.len() - shared).max().unwrap_or(0);
+        let (prompt_tokens, started) = (prompt.len(), Instant::now());
+        let (held, read_tokens) = self.read(prompt.first(shared), longest, control)?;
+        let (prefill, memory_bytes) = (started.elapsed(), held.session.memory_bytes());
+        let mut ratings = Vec::with_capacity(answers.len());
+        for whole in &wholes {
+            let mut session = held.session.fork()?;
+            let mut rating = Rating { log_probability: 0.0, tokens: 0 };
+            for token in whole.get(shared..).unwrap_or(&[]) {
+                session.ensure_logits(control)?;
+                let shares = log_shares(session.logits().unwrap_or(&[]));
+                rating.log_probability += shares.get(*token as usize).copied().unwrap_or(f64::NAN);
+                rating.tokens += 1;
+                session.step(*token)?;
+            }
+            ratings.push(rating);
+        }
+        self.held = Some(held);
+        let context = self.report();
+        Ok((
+            ratings,
+            Account { prompt_tokens, read_tokens, prefill, answer_tokens: 0, memory_bytes, context },
+        ))
+    }
+
+    fn score(&mut self, text: &str, control: &mut Control<'_>) -> Result<Score, EngineError> {
+        let options = ScoreOptions { context: self.context.clone(), ..ScoreOptions::default() };
+        score(&self.engine, text, &options, control)
+    }
+
+    fn embed(&mut self, _text: &str) -> Result<Vec<f32>, EngineError> {
+        Err(EngineError::Unsupported(format!(
+            "{} is a generative model and makes no embeddings; use a model trained for them",
+            self.engine.name()
+        )))
+    }
+}

@@ -1,0 +1,147 @@
+//! The seam that reading strategies, evaluation and memory extraction see.
+
+mod local;
+#[cfg(feature = "remote")]
+mod remote;
+
+pub use local::LocalModel;
+#[cfg(feature = "remote")]
+pub use remote::{RemoteModel, RemoteOptions};
+
+use std::time::Duration;
+
+use loci_models::memory::ContextReport;
+use loci_models::template::Message;
+
+use crate::error::EngineError;
+use crate::generate::{GenerateOptions, Generation, OnText};
+use crate::score::Score;
+use crate::session::Control;
+
+/// What a model goes on from.
+#[derive(Clone, Copy, Debug)]
+pub struct Input<'a> {
+    /// Plain text or a conversation.
+    pub body: Body<'a>,
+    /// How the answer begins: given to the model, no part of what it answers.
+    pub answer_start: &'a str,
+    /// Bytes of the text, or of the last message, that other inputs begin with too: a model that can keeps what it has
+    /// read up to there. 0: nothing is shared.
+    pub shared: usize,
+}
+
+/// The kinds of input.
+#[derive(Clone, Copy, Debug)]
+pub enum Body<'a> {
+    /// Text that is continued.
+    Text(&'a str),
+    /// Messages that are answered.
+    Messages(&'a [Message]),
+}
+
+impl<'a> Input<'a> {
+    /// Plain text that is continued.
+    pub const fn text(text: &'a str) -> Self {
+        Self { body: Body::Text(text), answer_start: "", shared: 0 }
+    }
+
+    /// A conversation whose next message is written.
+    pub const fn messages(messages: &'a [Message]) -> Self {
+        Self { body: Body::Messages(messages), answer_start: "", shared: 0 }
+    }
+}
+
+/// What an answer took.
+#[derive(Clone, Debug, Default)]
+pub struct Account {
+    /// Tokens of the prompt, what the answer begins with included.
+    pub prompt_tokens: usize,
+    /// Of those, the ones that were read for this answer; the others had been read before.
+    pub read_tokens: usize,
+    /// Time of the reading.
+    pub prefill: Duration,
+    /// Tokens of the answer.
+    pub answer_tokens: usize,
+    /// Bytes in RAM of the contextual memory afterwards; 0 where that is not known.
+    pub memory_bytes: usize,
+    /// What became of the prompt's tokens, where that is known.
+    pub context: Option<ContextReport>,
+}
+
+/// How likely a model finds an answer.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Rating {
+    /// Natural logarithm of the probability of all its tokens, each given those before.
+    pub log_probability: f64,
+    /// Number of its tokens.
+    pub tokens: usize,
+}
+
+/// A model that reads and writes text, here or elsewhere.
+pub trait LanguageModel {
+    /// How reports call it.
+    fn name(&self) -> &str;
+
+    /// Goes on from `input`; `on_text` receives the answer as it is written.
+    ///
+    /// # Errors
+    /// [`EngineError`] when the input is refused or the model fails.
+    fn answer(
+        &mut self,
+        input: &Input<'_>,
+        options: &GenerateOptions,
+        control: &mut Control<'_>,
+        on_text: &mut OnText<'_>,
+    ) -> Result<Generation, EngineError>;
+
+    /// How likely the model finds each of `answers` to `input`, and what reading it took.
+    ///
+    /// # Errors
+    /// [`EngineError`] when the input is refused, or the model fails or does not tell likelihoods.
+    fn rate(
+        &mut self,
+        input: &Input<'_>,
+        answers: &[&str],
+        control: &mut Control<'_>,
+    ) -> Result<(Vec<Rating>, Account), EngineError>;
+
+    /// How unexpected each token of `text` is, read as one sequence.
+    ///
+    /// # Errors
+    /// [`EngineError`] when the model fails or does not tell likelihoods.
+    fn score(&mut self, text: &str, control: &mut Control<'_>) -> Result<Score, EngineError>;
+
+    /// A vector for `text`.
+    ///
+    /// # Errors
+    /// [`EngineError::Unsupported`] when the model was not made for this.
+    fn embed(&mut self, text: &str) -> Result<Vec<f32>, EngineError>;
+
+    /// Continues `prompt` as plain text.
+    ///
+    /// # Errors
+    /// As [`LanguageModel::answer`].
+    fn generate(
+        &mut self,
+        prompt: &str,
+        options: &GenerateOptions,
+        control: &mut Control<'_>,
+        on_text: &mut OnText<'_>,
+    ) -> Result<Generation, EngineError> {
+        self.answer(&Input::text(prompt), options, control, on_text)
+    }
+
+    /// Writes the next message of a conversation.
+    ///
+    /// # Errors
+    /// As [`LanguageModel::answer`].
+    fn chat(
+        &mut self,
+        messages: &[Message],
+        options: &GenerateOptions,
+        control: &mut Control<'_>,
+        on_text: &mut OnText<'_>,
+    ) -> Result<Generation, EngineError> {
+        self.answer(&Input::messages(messages), options, control, on_text)
+    }
+}

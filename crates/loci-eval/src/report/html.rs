@@ -1,0 +1,128 @@
+//! The report as one HTML page that needs nothing else.
+
+use super::markdown::card;
+use super::plots::{by_depth, by_length, heat_map};
+use super::text::{p, rows};
+use super::{Report, TaskReport};
+
+const STYLE: &str = "\
+:root{color-scheme:light dark;--ink:#24292f;--soft:#57606a;--line:#d0d7de;--page:#fff;--band:#f6f8fa}\
+@media(prefers-color-scheme:dark){:root{--ink:#e6edf3;--soft:#9198a1;--line:#3d444d;--page:#0d1117;--band:#151b23}}\
+*{box-sizing:border-box}body{margin:0 auto;padding:2rem 1.25rem 4rem;max-width:72rem;background:var(--page);\
+color:var(--ink);font:16px/1.5 system-ui,sans-serif}h1{font-size:1.7rem;margin:0 0 .3rem}\
+h2{font-size:1.25rem;margin:2.6rem 0 .2rem;overflow-wrap:anywhere}p{margin:.2rem 0 1rem;color:var(--soft)}\
+.wide{overflow-x:auto;margin:0 0 1.2rem}table{border-collapse:collapse;font-size:.875rem;\
+font-variant-numeric:tabular-nums}caption{text-align:left;color:var(--soft);padding:.3rem 0}\
+th,td{padding:.3rem .7rem;border-bottom:1px solid var(--line);text-align:right;white-space:nowrap}\
+th:first-child,td:first-child{text-align:left;white-space:normal;overflow-wrap:anywhere;min-width:9rem}\
+thead th{background:var(--band);font-weight:600}tbody tr:hover{background:var(--band)}\
+figure{margin:0 0 1.2rem;background:#fff;border:1px solid var(--line);border-radius:6px;padding:.5rem;overflow-x:auto}\
+figure svg{display:block;max-width:100%;height:auto;min-width:40rem}.card td:last-child{text-align:left;\
+white-space:normal;overflow-wrap:anywhere}nav a{margin-right:1rem}a{color:inherit}";
+
+/// The report as a page: figures, tables, card. Nothing is fetched from elsewhere.
+pub fn html(report: &Report) -> String {
+    let mut page = format!(
+        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
+         <title>Loci evaluation: {title}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n<main>\n\
+         <h1>Evaluation</h1>\n<p>{models}, seed {seed}. Compared with {against}; {correction}.</p>\n<nav>",
+        title = escaped(&report.tasks.iter().map(|task| task.id.as_str()).collect::<Vec<_>>().join(", ")),
+        models = escaped(&report.card.models.join(", ")),
+        seed = report.card.seed,
+        against = escaped(&report.card.against),
+        correction = escaped(&report.card.correction),
+    );
+    for (index, task) in report.tasks.iter().enumerate() {
+        page.push_str(&format!("<a href=\"#task-{index}\">{}</a>", escaped(&task.id)));
+    }
+    page.push_str("<a href=\"#card\">card</a></nav>\n");
+    for (index, task) in report.tasks.iter().enumerate() {
+        page.push_str(&section(index, task));
+    }
+    page.push_str("<section id=\"card\">\n<h2>Card</h2>\n<p>What is needed to run this again, and what it does not show.</p>\n");
+    page.push_str(&table("card", "", &card(&report.card)));
+    page.push_str("</section>\n</main>\n</body>\n</html>\n");
+    page
+}
+
+fn section(index: usize, task: &TaskReport) -> String {
+    let mut text = format!(
+        "<section id=\"task-{index}\">\n<h2>{}</h2>\n<p>{} Diffusion {}, scope {}.</p>\n",
+        escaped(&task.task),
+        escaped(&task.title),
+        task.diffusion.name(),
+        task.scope.name()
+    );
+    for figure in [heat_map(task), by_length(task), by_depth(task)].into_iter().flatten() {
+        text.push_str(&format!("<figure>{figure}</figure>\n"));
+    }
+    text.push_str(&table("", "Each method at each length, with what it took", &rows(task)));
+    if !task.comparisons.is_empty() {
+        let heading = [
+            "method",
+            "against",
+            "n",
+            "difference",
+            "95 %",
+            "p",
+            "p (Holm)",
+            "p (BH)",
+            "Cohen's d",
+            "Cliff's delta",
+        ];
+        let mut rows = vec![heading.map(str::to_owned).to_vec()];
+        let effect =
+            |value: Option<f64>| value.map_or_else(|| "-".to_owned(), |value| format!("{value:+.2}"));
+        rows.extend(task.comparisons.iter().map(|one| {
+            vec![
+                one.method.clone(),
+                one.against.clone(),
+                one.n.to_string(),
+                format!("{:+.3}", one.difference),
+                format!("{:+.3} to {:+.3}", one.low, one.high),
+                p(one.p),
+                p(one.p_holm),
+                p(one.p_bh),
+                effect(one.cohens_d),
+                effect(one.cliffs_delta),
+            ]
+        }));
+        text.push_str(&table("", "On the same examples; all lengths together", &rows));
+    }
+    for cell in task.cells.iter().filter(|cell| cell.failed > 0) {
+        text.push_str(&format!(
+            "<p>{} at {} tokens: {} without an answer, the first: {}</p>\n",
+            escaped(&cell.method),
+            cell.length,
+            cell.failed,
+            escaped(cell.error.as_deref().unwrap_or("unknown"))
+        ));
+    }
+    text.push_str("</section>\n");
+    text
+}
+
+/// A table whose first row is the heading.
+fn table(class: &str, caption: &str, rows: &[Vec<String>]) -> String {
+    let mut text = format!("<div class=\"wide\"><table class=\"{class}\">");
+    if !caption.is_empty() {
+        text.push_str(&format!("<caption>{}</caption>", escaped(caption)));
+    }
+    for (index, row) in rows.iter().enumerate() {
+        let tag = if index == 0 { "th scope=\"col\"" } else { "td" };
+        let end = if index == 0 { "th" } else { "td" };
+        let cells: String = row.iter().map(|cell| format!("<{tag}>{}</{end}>", escaped(cell))).collect();
+        text.push_str(&match index {
+            0 => format!("<thead><tr>{cells}</tr></thead><tbody>\n"),
+            _ => format!("<tr>{cells}</tr>\n"),
+        });
+    }
+    text.push_str("</tbody></table></div>\n");
+    text
+}
+
+/// Text between tags: whatever a model or a file says stays text.
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}

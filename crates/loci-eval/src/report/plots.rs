@@ -1,0 +1,122 @@
+//! Figures of a task: heat map over length and depth, score over length, score over depth.
+
+use loci_engine::figures::{Curves, Grid, Panel, Point, Series};
+
+use super::build::in_order;
+use super::text::{depths, length};
+use super::{Cell, Estimate, TaskReport};
+
+fn methods(task: &TaskReport) -> Vec<String> {
+    in_order(task.cells.iter().map(|cell| cell.method.as_str()))
+}
+
+fn lengths(task: &TaskReport) -> Vec<usize> {
+    let mut lengths: Vec<usize> = task.cells.iter().map(|cell| cell.length).collect();
+    lengths.sort_unstable();
+    lengths.dedup();
+    lengths
+}
+
+fn find<'a>(task: &'a TaskReport, method: &str, length: usize) -> Option<&'a Cell> {
+    task.cells.iter().find(|cell| cell.method == method && cell.length == length)
+}
+
+fn point(estimate: Estimate) -> Point {
+    Point { value: estimate.mean, low: estimate.low, high: estimate.high }
+}
+
+fn below(task: &TaskReport) -> String {
+    let n: usize = task.cells.iter().filter_map(|cell| cell.score).map(|score| score.n).max().unwrap_or(0);
+    format!("{}, up to {n} examples a point, 95 % intervals", task.metric)
+}
+
+/// One panel for each method, a column for each length, a row for each depth; `None` where depths were not asked for.
+pub fn heat_map(task: &TaskReport) -> Option<String> {
+    let (depths, lengths) = (depths(task), lengths(task));
+    if depths.len() < 2 {
+        return None;
+    }
+    let panels: Vec<Panel> = methods(task)
+        .into_iter()
+        .map(|method| {
+            let at = |depth: f64, length: usize| {
+                let cell = find(task, &method, length)?;
+                cell.by_depth.iter().find(|(known, _)| *known == depth).map(|(_, estimate)| estimate.mean)
+            };
+            let cells = depths
+                .iter()
+                .map(|depth| lengths.iter().map(|length| at(*depth, *length)).collect())
+                .collect();
+            Panel { name: method, cells }
+        })
+        .collect();
+    let n: usize =
+        task.cells.iter().flat_map(|cell| &cell.by_depth).map(|(_, score)| score.n).max().unwrap_or(0);
+    let columns: Vec<String> = lengths.iter().map(|tokens| length(*tokens)).collect();
+    let rows: Vec<String> = depths.iter().map(|depth| format!("{depth:.2}")).collect();
+    let grid = Grid {
+        title: &task.task,
+        below: &format!("{} by length and depth, {n} examples a cell", task.metric),
+        panels: &panels,
+        columns: &columns,
+        rows: &rows,
+        x: "tokens of the prompt",
+        y: "share of the text before what is asked for",
+        colours: &task.metric,
+    };
+    Some(grid.svg())
+}
+
+/// Score over length, a curve for each method; `None` with fewer than two lengths.
+pub fn by_length(task: &TaskReport) -> Option<String> {
+    let lengths = lengths(task);
+    if lengths.len() < 2 {
+        return None;
+    }
+    let series: Vec<Series> = methods(task)
+        .into_iter()
+        .map(|method| {
+            let at = |length: &usize| find(task, &method, *length).and_then(|cell| cell.score).map(point);
+            Series { points: lengths.iter().map(at).collect(), name: method }
+        })
+        .collect();
+    let columns: Vec<String> = lengths.iter().map(|tokens| length(*tokens)).collect();
+    Some(curves(task, "over length", &series, &columns, "tokens of the prompt"))
+}
+
+/// Score over depth at the longest length, a curve for each method; `None` where depths were not asked for.
+pub fn by_depth(task: &TaskReport) -> Option<String> {
+    let (depths, longest) = (depths(task), lengths(task).last().copied().unwrap_or(0));
+    if depths.len() < 2 {
+        return None;
+    }
+    let series: Vec<Series> = methods(task)
+        .into_iter()
+        .map(|method| {
+            let at = |depth: &f64| {
+                let cell = find(task, &method, longest)?;
+                cell.by_depth.iter().find(|(known, _)| known == depth).map(|(_, estimate)| point(*estimate))
+            };
+            Series { points: depths.iter().map(at).collect(), name: method }
+        })
+        .collect();
+    let columns: Vec<String> = depths.iter().map(|depth| format!("{depth:.2}")).collect();
+    let over = match longest {
+        0 => "over depth".to_owned(),
+        tokens => format!("over depth at {} tokens", length(tokens)),
+    };
+    Some(curves(task, &over, &series, &columns, "share of the text before what is asked for"))
+}
+
+fn curves(task: &TaskReport, over: &str, series: &[Series], columns: &[String], x: &str) -> String {
+    Curves {
+        title: &format!("{} {over}", task.task),
+        below: &below(task),
+        series,
+        columns,
+        x,
+        y: &task.metric,
+        range: 0.0..1.0,
+    }
+    .svg()
+}

@@ -1,0 +1,262 @@
+//! Runs: every example of a task by every subject, each answer on the disk before the next is begun.
+
+mod examples;
+mod record;
+
+pub use examples::examples;
+pub use record::{Journal, Key, Record, hash, read};
+
+use std::ops::ControlFlow;
+use std::sync::atomic::AtomicBool;
+
+use loci_engine::{Body, Control, EngineError, Finish, GenerateOptions, Generation, Input, LanguageModel};
+use loci_models::template::Message;
+
+use crate::error::EvalError;
+use crate::example::{Example, Mode, Turn, Wrap};
+use crate::task::Task;
+
+/// A model with a method: who answers.
+pub struct Subject {
+    /// The model.
+    pub model: String,
+    /// The method as it is shown.
+    pub method: String,
+    /// Everything that the answers depend on, besides the prompts.
+    pub recipe: String,
+    /// Makes it. Called for each example: nothing is kept from one to the next.
+    pub open: Box<dyn Fn() -> Result<Box<dyn LanguageModel>, EngineError>>,
+}
+
+impl std::fmt::Debug for Subject {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} with {}", self.model, self.method)
+    }
+}
+
+/// How answers are got.
+#[derive(Clone, Debug, Default)]
+pub struct Manner {
+    /// Where a question has few answers to choose among, takes the one that is most likely, token for token, instead of
+    /// what is written.
+    pub choose: bool,
+    /// How answers are written, but for what the questions say themselves.
+    pub generate: GenerateOptions,
+    /// Seed of the examples, for the records.
+    pub seed: u64,
+}
+
+/// What is told while it runs.
+#[derive(Clone, Copy, Debug)]
+pub struct Step<'a> {
+    /// Answers that are there, old ones included.
+    pub done: usize,
+    /// Answers that there will be.
+    pub total: usize,
+    /// The newest.
+    pub newest: &'a Record,
+}
+
+/// Answers all questions of `examples` with all `subjects` that `journal` has not yet; returns what makes up this run, in
+/// order: the journal may hold more.
+///
+/// A subject that fails is recorded with its error and not scored; the run goes on.
+///
+/// # Errors
+/// [`EvalError::File`] when an answer cannot be kept, and [`EngineError::Interrupted`] when the user stopped it.
+pub fn run(
+    task: &dyn Task,
+    named: &str,
+    examples: &[Example],
+    subjects: &[Subject],
+    manner: &Manner,
+    journal: &mut Journal,
+    stop: Option<&AtomicBool>,
+    on_step: &mut dyn FnMut(Step<'_>),
+) -> Result<Vec<Key>, EvalError> {
+    let total = examples.iter().map(|example| example.turns.len()).sum::<usize>() * subjects.len();
+    let (mut keys, mut done) = (Vec::with_capacity(total), 0);
+    for example in examples {
+        for subject in subjects {
+            let blank = blanks(named, example, subject, manner);
+            keys.extend(blank.iter().map(Record::key));
+            done += blank.iter().filter(|record| journal.has(&record.key())).count();
+            if blank.iter().all(|record| journal.has(&record.key())) {
+                continue;
+            }
+            let mut seat = Seat { task, example, manner, stop, said: Vec::new() };
+            let mut model = (subject.open)();
+            for (turn, mut record) in example.turns.iter().zip(blank) {
+                let known = journal.has(&record.key());
+                // A question that follows others needs their answers: what stands before a missing one is asked again.
+                if known && example.mode == Mode::Apart {
+                    continue;
+                }
+                match &mut model {
+                    Ok(model) => seat.fill(model.as_mut(), turn, &mut record)?,
+                    Err(error) => record.error = Some(error.to_string()),
+                }
+                if known {
+                    continue;
+                }
+                let failed = record.error.is_some();
+                journal.add(record.clone())?;
+                done += 1;
+                on_step(Step { done, total, newest: &record });
+                if failed && example.mode == Mode::InTurn {
+                    break;
+                }
+            }
+        }
+    }
+    Ok(keys)
+}
+
+/// Records of the questions of an example, without answers.
+fn blanks(task: &str, example: &Example, subject: &Subject, manner: &Manner) -> Vec<Record> {
+    let mut before = String::new();
+    let mut records = Vec::with_capacity(example.turns.len());
+    let asked = format!("{} choose={} {:?}", subject.recipe, manner.choose, manner.generate.sampler);
+    for (number, turn) in example.turns.iter().enumerate() {
+        if example.mode == Mode::InTurn {
+            before.push_str(&turn.question);
+        }
+        records.push(Record {
+            task: task.to_owned(),
+            model: subject.model.clone(),
+            method: subject.method.clone(),
+            example: example.id.clone(),
+            turn: number,
+            length: example.length,
+            depth: turn.depth,
+            labels: example.labels.clone(),
+            gold: turn.gold.clone(),
+            seed: manner.seed,
+            prompt_hash: hash(&[&example.context, &before, &turn.question, &turn.answer_start]),
+            recipe_hash: hash(&[&asked, &turn.max_tokens.to_string()]),
+            ..Record::default()
+        });
+    }
+    records
+}
+
+/// One example before one model.
+struct Seat<'a> {
+    task: &'a dyn Task,
+    example: &'a Example,
+    manner: &'a Manner,
+    stop: Option<&'a AtomicBool>,
+    /// Questions and answers so far, where they follow each other.
+    said: Vec<Message>,
+}
+
+impl Seat<'_> {
+    /// Asks one question and writes what came of it into `record`.
+    fn fill(
+        &mut self,
+        model: &mut dyn LanguageModel,
+        turn: &Turn,
+        record: &mut Record,
+    ) -> Result<(), EvalError> {
+        match self.ask(model, turn) {
+            Ok(generation) => {
+                let account = &generation.account;
+                record.finish = finish(generation.finish).to_owned();
+                record.prompt_tokens = account.prompt_tokens;
+                record.read_tokens = account.read_tokens;
+                record.prefill_s = account.prefill.as_secs_f64();
+                record.answer_tokens = account.answer_tokens;
+                record.decode_s = generation.elapsed.as_secs_f64();
+                record.memory_bytes = account.memory_bytes;
+                record.dropped_tokens =
+                    account.context.as_ref().map_or(0, |report| report.dropped + report.skipped);
+                let score = self.task.score(turn, &generation.text);
+                record.score = Some(score.score);
+                record.also = score.also.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+                record.answer = generation.text;
+                if generation.finish == Finish::Interrupted {
+                    return Err(EngineError::Interrupted {
+                        done: record.answer_tokens,
+                        total: turn.max_tokens,
+                    }
+                    .into());
+                }
+            }
+            Err(error @ EngineError::Interrupted { .. }) => return Err(error.into()),
+            Err(error) => record.error = Some(error.to_string()),
+        }
+        Ok(())
+    }
+
+    fn ask(&mut self, model: &mut dyn LanguageModel, turn: &Turn) -> Result<Generation, EngineError> {
+        let context = &self.example.context;
+        let text =
+            if self.said.is_empty() { format!("{context}{}", turn.question) } else { turn.question.clone() };
+        let shared = if self.said.is_empty() && self.example.mode == Mode::Apart { context.len() } else { 0 };
+        let mut messages = self.said.clone();
+        let plain;
+        let body = match self.example.wrap {
+            Wrap::Chat => {
+                messages.push(Message::new("user", text.as_str()));
+                Body::Messages(&messages)
+            }
+            Wrap::Plain => {
+                plain = messages.iter().map(|message| message.content.as_str()).collect::<String>() + &text;
+                Body::Text(&plain)
+            }
+        };
+        let input = Input { body, answer_start: &turn.answer_start, shared };
+        let mut control = Control { stop: self.stop, progress: None };
+        let generation = if self.manner.choose && !turn.choices.is_empty() {
+            choose(model, &input, &turn.choices, &mut control)?
+        } else {
+            let options = GenerateOptions {
+                max_tokens: turn.max_tokens,
+                stop: turn.stop.clone(),
+                ..self.manner.generate.clone()
+            };
+            model.answer(&input, &options, &mut control, &mut |_| ControlFlow::Continue(()))?
+        };
+        if self.example.mode == Mode::InTurn {
+            if self.example.wrap == Wrap::Plain {
+                messages.push(Message::new("user", text));
+            }
+            messages.push(Message::new("assistant", format!("{}{}", turn.answer_start, generation.text)));
+            self.said = messages;
+        }
+        Ok(generation)
+    }
+}
+
+/// The choice with the greatest mean log-probability of its tokens: the sum would favour short ones.
+fn choose(
+    model: &mut dyn LanguageModel,
+    input: &Input<'_>,
+    choices: &[String],
+    control: &mut Control<'_>,
+) -> Result<Generation, EngineError> {
+    let texts: Vec<&str> = choices.iter().map(String::as_str).collect();
+    let (ratings, account) = model.rate(input, &texts, control)?;
+    let mean = |index: usize| {
+        ratings
+            .get(index)
+            .map_or(f64::NEG_INFINITY, |rating| rating.log_probability / rating.tokens.max(1) as f64)
+    };
+    let best = (0..choices.len()).max_by(|a, b| mean(*a).total_cmp(&mean(*b)).then(b.cmp(a)));
+    Ok(Generation {
+        text: best.and_then(|best| choices.get(best)).cloned().unwrap_or_default(),
+        tokens: Vec::new(),
+        finish: Finish::End,
+        elapsed: std::time::Duration::ZERO,
+        account,
+    })
+}
+
+const fn finish(finish: Finish) -> &'static str {
+    match finish {
+        Finish::End => "end",
+        Finish::Stop => "stop",
+        Finish::Length => "length",
+        Finish::Interrupted => "interrupted",
+    }
+}

@@ -1,0 +1,93 @@
+//! Line retrieval: many lines that each name a number, one asked.
+
+use super::draw::{Form, Fresh, between};
+use super::make::{ANY, Declared, ask, example, fill};
+use super::pairs::index_at;
+use crate::error::EvalError;
+use crate::example::{Example, Turn};
+use crate::metrics::numbers;
+use crate::task::{Level, Request, Score, Task, TaskInfo};
+
+/// Asks for the number of one line among many.
+#[derive(Clone, Copy, Debug)]
+pub struct Lines;
+
+const INFO: TaskInfo = Declared {
+    id: "lines",
+    title: "The number of one line among many alike.",
+    paper: "Li et al., How Long Can Open-Source LLMs Truly Promise on Context Length? (LongChat), 2023",
+    parameters: &[],
+    invariants: &["A program that reads the text names the number", "No line's name occurs twice"],
+    description: "Each line has a name of two words and a number from 1 to 50,000. Right is an answer whose \
+                  last whole number is that of the line asked for; `first` looks at the first number \
+                  instead, as Giraffe does (Pal et al. 2023). Names have no digits.",
+    diffusion: Level::Low,
+    scope: Level::Low,
+    metric: "accuracy",
+}
+.info();
+
+const HEAD: &str = "Below is a record of lines. Each has a name and, as its REGISTER_CONTENT, a number. \
+                    Remember the numbers: I will ask for one of them by the name of its line.\n\n";
+
+impl Task for Lines {
+    fn info(&self) -> &'static TaskInfo {
+        &INFO
+    }
+
+    fn examples(&self, request: &Request<'_>) -> Result<Vec<Example>, EvalError> {
+        fill(request, INFO.method.id, (2, ANY), |cell, mut random| {
+            let share = cell.depth.unwrap_or_else(|| random.unit());
+            let (mut fresh, mut made) = (Fresh::new(), Vec::new());
+            Ok(move |count| {
+                while made.len() < count {
+                    made.push((fresh.draw(&mut random, Form::Words), between(&mut random, 1, 50_000)));
+                }
+                let mut context = HEAD.to_owned();
+                for (name, number) in made.iter().take(count) {
+                    context.push_str(&format!("line {name}: REGISTER_CONTENT is <{number}>\n"));
+                }
+                let (name, number) = made.get(index_at(share, count)).cloned().unwrap_or_default();
+                let turn = ask(
+                    format!("\nWhat is the <REGISTER_CONTENT> in line {name}? Answer with the number."),
+                    format!("The <REGISTER_CONTENT> in line {name} is <"),
+                    vec![number.to_string()],
+                    12,
+                    Some(share),
+                );
+                Ok(example(
+                    INFO.method.id,
+                    cell,
+                    context,
+                    vec![Turn { stop: vec!["\nline".to_owned()], ..turn }],
+                ))
+            })
+        })
+    }
+
+    fn score(&self, turn: &Turn, answer: &str) -> Score {
+        let (given, gold) = (numbers(answer), turn.gold.first().map(String::as_str));
+        Score::right(gold.is_some() && given.last().copied() == gold)
+            .and("first", f64::from(u8::from(gold.is_some() && given.first().copied() == gold)))
+    }
+
+    fn read(&self, example: &Example) -> Option<Vec<String>> {
+        let name = example.turns.first()?.question.split_once("in line ")?.1.split_once('?')?.0;
+        let (_, behind) = example.context.split_once(&format!("line {name}: REGISTER_CONTENT is <"))?;
+        Some(vec![behind.split_once('>')?.0.to_owned()])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_number_counts_and_only_as_a_whole() {
+        let turn = Turn { gold: vec!["12".to_owned()], ..Turn::default() };
+        assert_eq!(Lines.score(&turn, "line 7 has <12>").score, 1.0);
+        assert_eq!(Lines.score(&turn, "12, or 120").score, 0.0);
+        assert_eq!(Lines.score(&turn, "12, or 120").also["first"], 1.0);
+        assert_eq!(Lines.score(&turn, "").score, 0.0);
+    }
+}

@@ -1,0 +1,134 @@
+//! What every generated task does alike: its declaration, filling lengths, examples with one question.
+
+use loci_context::random::Random;
+use loci_models::method::{Domain, Exactness, MemoryKind, MethodInfo, Parameter, Parts, Phase, Value};
+
+use crate::error::EvalError;
+use crate::example::{Example, Turn};
+use crate::task::{Cell, Level, Request, TaskInfo};
+
+/// Larger than any number of units that fits a model.
+pub(super) const ANY: usize = 100_000_000;
+
+/// What differs between declarations of generated tasks.
+pub(super) struct Declared {
+    pub(super) id: &'static str,
+    pub(super) title: &'static str,
+    pub(super) paper: &'static str,
+    pub(super) parameters: &'static [Parameter],
+    pub(super) invariants: &'static [&'static str],
+    pub(super) description: &'static str,
+    pub(super) diffusion: Level,
+    pub(super) scope: Level,
+    pub(super) metric: &'static str,
+}
+
+impl Declared {
+    /// The whole declaration.
+    pub(super) const fn info(self) -> TaskInfo {
+        TaskInfo {
+            method: MethodInfo {
+                id: self.id,
+                title: self.title,
+                paper: self.paper,
+                family: "task",
+                kind: MemoryKind::Contextual,
+                parts: Parts::NONE,
+                needs: &[],
+                phases: &[Phase::Prefill],
+                exactness: Exactness::Exact,
+                parameters: self.parameters,
+                cost: "one reading for each example",
+                composes_with: &[],
+                invariants: self.invariants,
+                description: self.description,
+            },
+            diffusion: self.diffusion,
+            scope: self.scope,
+            metric: self.metric,
+            sized: true,
+        }
+    }
+}
+
+/// A parameter that counts something.
+pub(super) const fn counted(
+    name: &'static str,
+    meaning: &'static str,
+    unit: &'static str,
+    default: i64,
+    (low, high): (i64, i64),
+) -> Parameter {
+    Parameter { name, meaning, unit, default: Value::Integer(default), domain: Domain::Integers(low, high) }
+}
+
+/// A parameter that is one of some words, the first if not given.
+pub(super) const fn choice(
+    name: &'static str,
+    meaning: &'static str,
+    default: &'static str,
+    words: &'static [&'static str],
+) -> Parameter {
+    Parameter { name, meaning, unit: "", default: Value::Word(default), domain: Domain::Words(words) }
+}
+
+/// The examples of all cells of a request, each with as many units as fit. `begin` draws what does not depend on their
+/// number; what it returns makes the example of a number of units, the same one whenever it is asked.
+pub(super) fn fill<M>(
+    request: &Request<'_>,
+    task: &'static str,
+    limits: (usize, usize),
+    mut begin: impl FnMut(Cell, Random) -> Result<M, EvalError>,
+) -> Result<Vec<Example>, EvalError>
+where
+    M: FnMut(usize) -> Result<Example, EvalError>,
+{
+    request
+        .cells()?
+        .into_iter()
+        .map(|cell| {
+            let make = begin(cell, request.random(&cell.id(task)))?;
+            request.largest(task, cell.length, limits, make)
+        })
+        .collect()
+}
+
+/// An example of a cell.
+pub(super) fn example(task: &str, cell: Cell, context: String, turns: Vec<Turn>) -> Example {
+    Example { id: cell.id(task), context, turns, length: cell.length, ..Example::default() }
+}
+
+/// A question with one or more right answers.
+pub(super) fn ask(
+    question: String,
+    answer_start: String,
+    gold: Vec<String>,
+    max_tokens: usize,
+    depth: Option<f64>,
+) -> Turn {
+    Turn { question, answer_start, gold, max_tokens, depth, ..Turn::default() }
+}
+
+/// `a`, `a and b`, `a, b, and c`.
+pub(super) fn listed<T: AsRef<str>>(items: &[T]) -> String {
+    let items: Vec<&str> = items.iter().map(AsRef::as_ref).collect();
+    match items.as_slice() {
+        [] => String::new(),
+        [only] => (*only).to_owned(),
+        [one, other] => format!("{one} and {other}"),
+        [before @ .., last] => format!("{}, and {last}", before.join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::listed;
+
+    #[test]
+    fn lists_read_as_one_writes_them() {
+        assert_eq!(listed::<&str>(&[]), "");
+        assert_eq!(listed(&["a"]), "a");
+        assert_eq!(listed(&["a", "b"]), "a and b");
+        assert_eq!(listed(&["a", "b", "c"]), "a, b, and c");
+    }
+}
