@@ -22,9 +22,12 @@ fn ask(model: &mut LocalModel, text: &str, question: &str, start: &str, shared: 
 #[test]
 fn a_text_is_read_once_for_all_its_questions() {
     let text = "the wind went over the field and the gate stood open. ".repeat(4);
-    for method in
-        ["full", "inf-llm:window=32,queries=16,top_k=2,block_size=16,sinks=4", "squeezed-attention", "window:window=64"]
-    {
+    for method in [
+        "full",
+        "inf-llm:window=32,queries=16,top_k=2,block_size=16,sinks=4",
+        "squeezed-attention",
+        "window:window=64",
+    ] {
         let mut model = LocalModel::new(engine(), context(method));
         let first = ask(&mut model, &text, "Who came?", "", text.len()).account;
         assert_eq!(first.read_tokens, first.prompt_tokens, "{method}");

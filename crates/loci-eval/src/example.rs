@@ -11,7 +11,7 @@ pub enum Mode {
     /// Each is asked about the text alone; the text is read once for all of them.
     #[default]
     Apart,
-    /// Each follows the ones before it and their answers, as in a conversation.
+    /// Each follows the ones before it with their right answers, so that errors do not pile up (as SCBench does).
     InTurn,
 }
 

@@ -74,6 +74,13 @@ pub fn run(
     stop: Option<&AtomicBool>,
     on_step: &mut dyn FnMut(Step<'_>),
 ) -> Result<Vec<Key>, EvalError> {
+    if examples.iter().any(|example| example.sequence.is_some()) {
+        return Err(EvalError::Unmakeable {
+            task: task.info().method.id,
+            message: "token ids are for models trained on them; use as=text with a model of language"
+                .to_owned(),
+        });
+    }
     let total = examples.iter().map(|example| example.turns.len()).sum::<usize>() * subjects.len();
     let (mut keys, mut done) = (Vec::with_capacity(total), 0);
     for example in examples {
@@ -84,28 +91,19 @@ pub fn run(
             if blank.iter().all(|record| journal.has(&record.key())) {
                 continue;
             }
-            let mut seat = Seat { task, example, manner, stop, said: Vec::new() };
+            let seat = Seat { task, example, manner, stop };
             let mut model = (subject.open)();
-            for (turn, mut record) in example.turns.iter().zip(blank) {
-                let known = journal.has(&record.key());
-                // A question that follows others needs their answers: what stands before a missing one is asked again.
-                if known && example.mode == Mode::Apart {
+            for (number, (turn, mut record)) in example.turns.iter().zip(blank).enumerate() {
+                if journal.has(&record.key()) {
                     continue;
                 }
                 match &mut model {
-                    Ok(model) => seat.fill(model.as_mut(), turn, &mut record)?,
+                    Ok(model) => seat.fill(model.as_mut(), number, turn, &mut record)?,
                     Err(error) => record.error = Some(error.to_string()),
                 }
-                if known {
-                    continue;
-                }
-                let failed = record.error.is_some();
                 journal.add(record.clone())?;
                 done += 1;
                 on_step(Step { done, total, newest: &record });
-                if failed && example.mode == Mode::InTurn {
-                    break;
-                }
             }
         }
     }
@@ -118,9 +116,6 @@ fn blanks(task: &str, example: &Example, subject: &Subject, manner: &Manner) -> 
     let mut records = Vec::with_capacity(example.turns.len());
     let asked = format!("{} choose={} {:?}", subject.recipe, manner.choose, manner.generate.sampler);
     for (number, turn) in example.turns.iter().enumerate() {
-        if example.mode == Mode::InTurn {
-            before.push_str(&turn.question);
-        }
         records.push(Record {
             task: task.to_owned(),
             model: subject.model.clone(),
@@ -136,6 +131,13 @@ fn blanks(task: &str, example: &Example, subject: &Subject, manner: &Manner) -> 
             recipe_hash: hash(&[&asked, &turn.max_tokens.to_string()]),
             ..Record::default()
         });
+        if example.mode == Mode::InTurn {
+            before.extend([
+                turn.question.as_str(),
+                &turn.answer_start,
+                turn.gold.first().map_or("", String::as_str),
+            ]);
+        }
     }
     records
 }
@@ -146,19 +148,18 @@ struct Seat<'a> {
     example: &'a Example,
     manner: &'a Manner,
     stop: Option<&'a AtomicBool>,
-    /// Questions and answers so far, where they follow each other.
-    said: Vec<Message>,
 }
 
 impl Seat<'_> {
     /// Asks one question and writes what came of it into `record`.
     fn fill(
-        &mut self,
+        &self,
         model: &mut dyn LanguageModel,
+        number: usize,
         turn: &Turn,
         record: &mut Record,
     ) -> Result<(), EvalError> {
-        match self.ask(model, turn) {
+        match self.ask(model, number, turn) {
             Ok(generation) => {
                 let account = &generation.account;
                 record.finish = finish(generation.finish).to_owned();
@@ -188,43 +189,56 @@ impl Seat<'_> {
         Ok(())
     }
 
-    fn ask(&mut self, model: &mut dyn LanguageModel, turn: &Turn) -> Result<Generation, EngineError> {
-        let context = &self.example.context;
-        let text =
-            if self.said.is_empty() { format!("{context}{}", turn.question) } else { turn.question.clone() };
-        let shared = if self.said.is_empty() && self.example.mode == Mode::Apart { context.len() } else { 0 };
-        let mut messages = self.said.clone();
-        let plain;
+    /// What was said before question `number`: the questions before it with their right answers, where they follow each
+    /// other.
+    fn said(&self, number: usize) -> Vec<Message> {
+        let before = if self.example.mode == Mode::InTurn { number } else { 0 };
+        let mut said = Vec::with_capacity(2 * before + 1);
+        for (index, turn) in self.example.turns.iter().enumerate().take(before) {
+            let right = turn.gold.first().map_or("", String::as_str);
+            said.push(Message::new("user", self.asked(index, turn)));
+            said.push(Message::new("assistant", format!("{}{right}", turn.answer_start)));
+        }
+        said
+    }
+
+    /// A question with the text in front of it, unless that was read with an earlier one.
+    fn asked(&self, number: usize, turn: &Turn) -> String {
+        match self.example.mode {
+            Mode::InTurn if number > 0 => turn.question.clone(),
+            _ => format!("{}{}", self.example.context, turn.question),
+        }
+    }
+
+    fn ask(
+        &self,
+        model: &mut dyn LanguageModel,
+        number: usize,
+        turn: &Turn,
+    ) -> Result<Generation, EngineError> {
+        let shared = if self.example.mode == Mode::Apart { self.example.context.len() } else { 0 };
+        let mut messages = self.said(number);
+        messages.push(Message::new("user", self.asked(number, turn)));
+        let plain: String;
         let body = match self.example.wrap {
-            Wrap::Chat => {
-                messages.push(Message::new("user", text.as_str()));
-                Body::Messages(&messages)
-            }
+            Wrap::Chat => Body::Messages(&messages),
             Wrap::Plain => {
-                plain = messages.iter().map(|message| message.content.as_str()).collect::<String>() + &text;
+                plain = messages.iter().map(|message| message.content.as_str()).collect();
                 Body::Text(&plain)
             }
         };
         let input = Input { body, answer_start: &turn.answer_start, shared };
         let mut control = Control { stop: self.stop, progress: None };
-        let generation = if self.manner.choose && !turn.choices.is_empty() {
-            choose(model, &input, &turn.choices, &mut control)?
+        if self.manner.choose && !turn.choices.is_empty() {
+            choose(model, &input, &turn.choices, &mut control)
         } else {
             let options = GenerateOptions {
                 max_tokens: turn.max_tokens,
                 stop: turn.stop.clone(),
                 ..self.manner.generate.clone()
             };
-            model.answer(&input, &options, &mut control, &mut |_| ControlFlow::Continue(()))?
-        };
-        if self.example.mode == Mode::InTurn {
-            if self.example.wrap == Wrap::Plain {
-                messages.push(Message::new("user", text));
-            }
-            messages.push(Message::new("assistant", format!("{}{}", turn.answer_start, generation.text)));
-            self.said = messages;
+            model.answer(&input, &options, &mut control, &mut |_| ControlFlow::Continue(()))
         }
-        Ok(generation)
     }
 }
 

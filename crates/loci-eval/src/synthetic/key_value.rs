@@ -1,11 +1,12 @@
 //! Key-value retrieval: a JSON object of random pairs, one key asked.
 
 use super::draw::Form;
+use super::key_lines::{lines, read};
 use super::make::{ANY, Declared, ask, choice, counted, example, fill};
 use super::pairs::{Pairs, index_at, json, quoted, read_json};
 use super::scores::contained;
 use crate::error::EvalError;
-use crate::example::{Example, Turn, Wrap};
+use crate::example::{Example, Turn};
 use crate::metrics::numbers;
 use crate::task::{Level, Request, Score, Task, TaskInfo};
 
@@ -36,6 +37,13 @@ pub(super) const INFO: TaskInfo = Declared {
             "lines",
             5,
             (0, 50),
+        ),
+        counted(
+            "pairs",
+            "lines that stand in prose; 0: the text is nothing but lines; of interest with form=lines",
+            "lines",
+            0,
+            (0, 100_000),
         ),
     ],
     invariants: &["A program that reads the text names the value", "No key or value occurs twice"],
@@ -99,44 +107,12 @@ impl Task for KeyValue {
     fn read(&self, example: &Example) -> Option<Vec<String>> {
         let turn = example.turns.first()?;
         if let Some(key) = turn.answer_start.strip_suffix(':') {
-            let own = |line: &str| line.strip_prefix(key)?.strip_prefix(": ").map(str::to_owned);
-            return Some(vec![example.context.lines().find_map(own)?]);
+            return Some(vec![read(&example.context, key)?]);
         }
         let key = quoted(&turn.question)?;
         let (_, value) = read_json(&example.context).into_iter().find(|(other, _)| *other == key)?;
         Some(vec![value.to_owned()])
     }
-}
-
-/// Examples of `form=lines`.
-fn lines(request: &Request<'_>, form: Form) -> Result<Vec<Example>, EvalError> {
-    let shots = request.values.size("shots");
-    fill(request, INFO.method.id, (shots + 2, ANY), |cell, mut random| {
-        let share = cell.depth.unwrap_or_else(|| random.unit());
-        let order = random.clone();
-        let mut pairs = Pairs::new(random, form, Form::Number(4));
-        Ok(move |count| {
-            let pairs = pairs.take(count);
-            let line = |(key, value): &(String, String)| format!("{}: {value}\n", key.replace('-', " "));
-            let asked = index_at(share, count);
-            let (key, value) = pairs.get(asked).cloned().unwrap_or_default();
-            let others: Vec<usize> = (0..count).filter(|index| *index != asked).collect();
-            let shown = order.clone().some_of(&others, shots);
-            let shown: String = shown.iter().filter_map(|index| pairs.get(*index)).map(line).collect();
-            let context: String = pairs.iter().map(line).collect();
-            let turn = Turn {
-                stop: vec!["\n".to_owned()],
-                ..ask(
-                    format!("\nAgain:\n{shown}"),
-                    format!("{}:", key.replace('-', " ")),
-                    vec![value],
-                    8,
-                    Some(share),
-                )
-            };
-            Ok(Example { wrap: Wrap::Plain, ..example(INFO.method.id, cell, context, vec![turn]) })
-        })
-    })
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ mod first_sentence;
 mod fixtures;
 mod hay;
 mod joint_recall;
+mod key_lines;
 mod key_value;
 mod lines;
 mod make;

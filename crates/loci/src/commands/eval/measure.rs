@@ -161,10 +161,8 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<(), CliError> {
         limits: limits(args, &subjects),
         ..Card::default()
     };
-    let tasks: Vec<_> = measured
-        .iter()
-        .map(|one| (one.task, one.named.as_str(), journal.of(&one.keys)))
-        .collect();
+    let tasks: Vec<_> =
+        measured.iter().map(|one| (one.task, one.named.as_str(), journal.of(&one.keys))).collect();
     let report = build(card, &tasks);
     write(&report, &args.out)?;
     if args.json { print_json(&report) } else { print(&text(&report)) }?;
@@ -174,10 +172,14 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<(), CliError> {
 
 /// The method that others are compared with, as it was typed.
 fn baseline(asked: Option<&str>, methods: &[&str]) -> Result<String, CliError> {
-    let known = |name: &str| methods.iter().find(|method| **method == name || without_parameters(method) == name);
+    let known =
+        |name: &str| methods.iter().find(|method| **method == name || without_parameters(method) == name);
     match asked {
         Some(name) => known(name).map(|method| (*method).to_owned()).ok_or_else(|| {
-            CliError::usage(format!("--against {name} is none of the methods; name one of {}", methods.join(", ")))
+            CliError::usage(format!(
+                "--against {name} is none of the methods; name one of {}",
+                methods.join(", ")
+            ))
         }),
         None => Ok(known("full").or(methods.first()).map_or_else(String::new, |method| (*method).to_owned())),
     }
@@ -214,7 +216,8 @@ fn write(report: &Report, folder: &Path) -> Result<(), CliError> {
     write("report.md".to_owned(), &markdown(report))?;
     write("report.html".to_owned(), &html(report))?;
     for task in &report.tasks {
-        let figures = [("heat-map", heat_map(task)), ("by-length", by_length(task)), ("by-depth", by_depth(task))];
+        let figures =
+            [("heat-map", heat_map(task)), ("by-length", by_length(task)), ("by-depth", by_depth(task))];
         for (name, figure) in figures {
             if let Some(svg) = figure {
                 write(format!("figures/{}-{name}.svg", task.id), &svg)?;

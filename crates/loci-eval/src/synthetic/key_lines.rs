@@ -1,0 +1,117 @@
+//! Pairs as plain lines, `misty canyon: 4821`, which a model of any size can go on with.
+
+use super::draw::Form;
+use super::hay::{Haystack, insert};
+use super::key_value::INFO;
+use super::make::{ANY, ask, example, fill};
+use super::pairs::{Pairs, index_at};
+use crate::error::EvalError;
+use crate::example::{Example, Turn, Wrap};
+use crate::task::Request;
+
+/// Answers that are offered to choose among.
+const CHOICES: usize = 10;
+
+/// Examples of `form=lines`, with keys of the form `key`. With `pairs=0` the text is nothing but lines; otherwise so many
+/// stand in prose.
+pub(super) fn lines(request: &Request<'_>, key: Form) -> Result<Vec<Example>, EvalError> {
+    let (shots, fixed) = (request.values.size("shots"), request.values.size("pairs"));
+    if fixed > 0 && fixed < shots + 2 {
+        return Err(EvalError::Unmakeable {
+            task: INFO.method.id,
+            message: format!("pairs={fixed} are too few for shots={shots}; use pairs={} or more", shots + 2),
+        });
+    }
+    let haystack = Haystack::of(request)?;
+    let limits = if fixed > 0 { (1, ANY) } else { (shots + 2, ANY) };
+    fill(request, INFO.method.id, limits, |cell, mut random| {
+        let share = cell.depth.unwrap_or_else(|| random.unit());
+        let order = random.clone();
+        let mut hay = haystack.begin(random.clone());
+        let mut pairs = Pairs::new(random, key, Form::Number(4));
+        Ok(move |units| {
+            let count = if fixed > 0 { fixed } else { units };
+            let pairs = pairs.take(count);
+            let line = |(key, value): &(String, String)| format!("{}: {value}\n", key.replace('-', " "));
+            let asked = index_at(share, count);
+            let (key, value) = pairs.get(asked).cloned().unwrap_or_default();
+            let mut order = order.clone();
+            let others: Vec<usize> = (0..count).filter(|index| *index != asked).collect();
+            let shown = order.some_of(&others, shots);
+            let rivals: Vec<usize> = others.into_iter().filter(|index| !shown.contains(index)).collect();
+            let mut choices = vec![format!(" {value}")];
+            choices.extend(
+                order
+                    .some_of(&rivals, CHOICES - 1)
+                    .iter()
+                    .filter_map(|index| pairs.get(*index))
+                    .map(|(_, value)| format!(" {value}")),
+            );
+            let count_of = choices.len();
+            let shown: String = shown.iter().filter_map(|index| pairs.get(*index)).map(line).collect();
+            let context = if fixed > 0 {
+                let place = |index: usize| index as f64 / count.saturating_sub(1).max(1) as f64;
+                let hidden: Vec<(f64, String)> = pairs
+                    .iter()
+                    .enumerate()
+                    .map(|(index, pair)| (place(index), format!("\n{}", line(pair))))
+                    .collect();
+                insert(hay.take(units), &hidden)
+            } else {
+                pairs.iter().map(line).collect()
+            };
+            let turn = Turn {
+                stop: vec!["\n".to_owned()],
+                choices: order.some_of(&choices, count_of),
+                ..ask(
+                    format!("\nAgain:\n{shown}"),
+                    format!("{}:", key.replace('-', " ")),
+                    vec![value],
+                    8,
+                    Some(share),
+                )
+            };
+            Ok(Example { wrap: Wrap::Plain, ..example(INFO.method.id, cell, context, vec![turn]) })
+        })
+    })
+}
+
+/// The value behind `key` in a text with lines.
+pub(super) fn read(text: &str, key: &str) -> Option<String> {
+    text.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(": ").map(str::to_owned))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sizes::Words;
+    use crate::task::Task;
+
+    #[test]
+    fn lines_stand_alone_or_in_prose() {
+        for (spec, lines) in
+            [("key-value:form=lines", None), ("key-value:form=lines,pairs=20,kind=words", Some(20))]
+        {
+            let values = crate::registry::parse(spec).unwrap().1;
+            let request =
+                Request { lengths: &[600], depths: &[0.0, 0.5, 1.0], ..Request::new(&values, &Words) };
+            for made in super::super::KeyValue.examples(&request).unwrap() {
+                let turn = &made.turns[0];
+                let pairs: Vec<&str> = made.context.lines().filter(|line| line.contains(": ")).collect();
+                assert_eq!(pairs.len(), lines.unwrap_or(made.context.lines().count()));
+                let at = pairs.iter().position(|line| line.ends_with(&turn.gold[0])).unwrap();
+                assert_eq!(at, index_at(turn.depth.unwrap(), pairs.len()));
+                assert_eq!(
+                    turn.choices.iter().filter(|choice| **choice == format!(" {}", turn.gold[0])).count(),
+                    1
+                );
+                assert_eq!(turn.choices.len(), CHOICES);
+                assert_eq!(turn.question.lines().filter(|line| line.contains(": ")).count(), 5);
+                assert!(!turn.question.contains(turn.answer_start.as_str()), "not among those shown");
+            }
+        }
+        let values = crate::registry::parse("key-value:form=lines,pairs=6").unwrap().1;
+        let request = Request { lengths: &[600], ..Request::new(&values, &Words) };
+        assert!(super::super::KeyValue.examples(&request).unwrap_err().to_string().contains("pairs=7"));
+    }
+}
