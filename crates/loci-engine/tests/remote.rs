@@ -20,8 +20,11 @@ enum Act {
     Silence,
 }
 
-/// Serves `acts` one after the other and keeps what was sent: path, header of the key, body.
-fn stand_in(acts: Vec<Act>) -> (RemoteOptions, Arc<Mutex<Vec<(String, String, serde_json::Value)>>>) {
+/// What was sent: path, header of the key, body.
+type Sent = (String, String, serde_json::Value);
+
+/// Serves `acts` one after the other and keeps what was sent.
+fn stand_in(acts: Vec<Act>) -> (RemoteOptions, Arc<Mutex<Vec<Sent>>>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}/v1/", listener.local_addr().unwrap());
     let seen = Arc::new(Mutex::new(Vec::new()));
@@ -54,7 +57,7 @@ fn stand_in(acts: Vec<Act>) -> (RemoteOptions, Arc<Mutex<Vec<(String, String, se
     (options, seen)
 }
 
-fn read(stream: &mut TcpStream) -> (String, String, serde_json::Value) {
+fn read(stream: &mut TcpStream) -> Sent {
     let mut reader = BufReader::new(stream);
     let (mut path, mut key, mut length) = (String::new(), String::new(), 0);
     loop {

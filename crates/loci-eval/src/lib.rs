@@ -6,6 +6,7 @@
 pub mod datasets;
 pub mod error;
 pub mod example;
+pub mod export;
 pub mod metrics;
 pub mod registry;
 pub mod report;

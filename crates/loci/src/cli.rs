@@ -3,7 +3,7 @@
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    ask, bench, chat, completions, doctor, eval, fit, inspect, man, methods, probe, pull, run, score,
+    ask, bench, chat, completions, data, doctor, eval, fit, inspect, man, methods, probe, pull, run, score,
     tokenize,
 };
 
@@ -41,6 +41,8 @@ pub(crate) enum Command {
     Fit(fit::Args),
     /// Plant needles in a text and measure which methods find them.
     Probe(probe::Args),
+    /// List data sets that tasks can use.
+    Data(data::Args),
     /// Evaluate methods on tasks, with intervals and tests.
     Eval(eval::Args),
     /// Measure how well a model predicts a text.

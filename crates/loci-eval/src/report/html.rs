@@ -14,7 +14,7 @@ h2{font-size:1.25rem;margin:2.6rem 0 .2rem;overflow-wrap:anywhere}p{margin:.2rem
 .wide{overflow-x:auto;margin:0 0 1.2rem}table{border-collapse:collapse;font-size:.875rem;\
 font-variant-numeric:tabular-nums}caption{text-align:left;color:var(--soft);padding:.3rem 0}\
 th,td{padding:.3rem .7rem;border-bottom:1px solid var(--line);text-align:right;white-space:nowrap}\
-th:first-child,td:first-child{text-align:left;white-space:normal;overflow-wrap:anywhere;min-width:9rem}\
+th:first-child,td:first-child{text-align:left;white-space:normal;min-width:11rem}\
 thead th{background:var(--band);font-weight:600}tbody tr:hover{background:var(--band)}\
 figure{margin:0 0 1.2rem;background:#fff;border:1px solid var(--line);border-radius:6px;padding:.5rem;overflow-x:auto}\
 figure svg{display:block;max-width:100%;height:auto;min-width:40rem}.card td:last-child{text-align:left;\
@@ -112,7 +112,7 @@ fn table(class: &str, caption: &str, rows: &[Vec<String>]) -> String {
     for (index, row) in rows.iter().enumerate() {
         let tag = if index == 0 { "th scope=\"col\"" } else { "td" };
         let end = if index == 0 { "th" } else { "td" };
-        let cells: String = row.iter().map(|cell| format!("<{tag}>{}</{end}>", escaped(cell))).collect();
+        let cells: String = row.iter().map(|cell| format!("<{tag}>{}</{end}>", breakable(cell))).collect();
         text.push_str(&match index {
             0 => format!("<thead><tr>{cells}</tr></thead><tbody>\n"),
             _ => format!("<tr>{cells}</tr>\n"),
@@ -120,6 +120,11 @@ fn table(class: &str, caption: &str, rows: &[Vec<String>]) -> String {
     }
     text.push_str("</tbody></table></div>\n");
     text
+}
+
+/// Text of a cell, in which a method with many parameters may be broken behind them.
+fn breakable(text: &str) -> String {
+    escaped(text).replace(',', ",<wbr>").replace(':', ":<wbr>")
 }
 
 /// Text between tags: whatever a model or a file says stays text.

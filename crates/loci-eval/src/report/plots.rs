@@ -25,9 +25,14 @@ fn point(estimate: Estimate) -> Point {
     Point { value: estimate.mean, low: estimate.low, high: estimate.high }
 }
 
-fn below(task: &TaskReport) -> String {
-    let n: usize = task.cells.iter().filter_map(|cell| cell.score).map(|score| score.n).max().unwrap_or(0);
-    format!("{}, up to {n} examples a point, 95 % intervals", task.metric)
+fn below(task: &TaskReport, series: &[Series], n: usize) -> String {
+    let intervals = if series.is_empty() { "" } else { ", 95\u{a0}% intervals" };
+    format!("{}, {n} examples a point{intervals}", task.metric)
+}
+
+/// Examples of the estimates that a figure shows: the most that one of them has.
+fn most<'a>(estimates: impl Iterator<Item = &'a Estimate>) -> usize {
+    estimates.map(|estimate| estimate.n).max().unwrap_or(0)
 }
 
 /// One panel for each method, a column for each length, a row for each depth; `None` where depths were not asked for.
@@ -81,7 +86,8 @@ pub fn by_length(task: &TaskReport) -> Option<String> {
         })
         .collect();
     let columns: Vec<String> = lengths.iter().map(|tokens| length(*tokens)).collect();
-    Some(curves(task, "over length", &series, &columns, "tokens of the prompt"))
+    let n = most(task.cells.iter().filter_map(|cell| cell.score.as_ref()));
+    Some(curves(task, ("over length", n), &series, &columns, "tokens of the prompt"))
 }
 
 /// Score over depth at the longest length, a curve for each method; `None` where depths were not asked for.
@@ -105,13 +111,20 @@ pub fn by_depth(task: &TaskReport) -> Option<String> {
         0 => "over depth".to_owned(),
         tokens => format!("over depth at {} tokens", length(tokens)),
     };
-    Some(curves(task, &over, &series, &columns, "share of the text before what is asked for"))
+    let n = most(task.cells.iter().flat_map(|cell| &cell.by_depth).map(|(_, estimate)| estimate));
+    Some(curves(task, (&over, n), &series, &columns, "share of the text before what is asked for"))
 }
 
-fn curves(task: &TaskReport, over: &str, series: &[Series], columns: &[String], x: &str) -> String {
+fn curves(
+    task: &TaskReport,
+    (over, n): (&str, usize),
+    series: &[Series],
+    columns: &[String],
+    x: &str,
+) -> String {
     Curves {
         title: &format!("{} {over}", task.task),
-        below: &below(task),
+        below: &below(task, series, n),
         series,
         columns,
         x,

@@ -1,5 +1,7 @@
 //! Pairs as plain lines, `misty canyon: 4821`, which a model of any size can go on with.
 
+use loci_context::random::Random;
+
 use super::draw::Form;
 use super::hay::{Haystack, insert};
 use super::key_value::INFO;
@@ -24,56 +26,59 @@ pub(super) fn lines(request: &Request<'_>, key: Form) -> Result<Vec<Example>, Ev
     }
     let haystack = Haystack::of(request)?;
     let limits = if fixed > 0 { (1, ANY) } else { (shots + 2, ANY) };
+    let questions = request.values.size("questions").max(1);
     fill(request, INFO.method.id, limits, |cell, mut random| {
-        let share = cell.depth.unwrap_or_else(|| random.unit());
+        let asked: Vec<f64> = match cell.depth {
+            Some(depth) => vec![depth],
+            None if questions == 1 => vec![random.unit()],
+            None => (0..questions).map(|index| (index as f64 + 0.5) / questions as f64).collect(),
+        };
         let order = random.clone();
         let mut hay = haystack.begin(random.clone());
         let mut pairs = Pairs::new(random, key, Form::Number(4));
         Ok(move |units| {
-            let count = if fixed > 0 { fixed } else { units };
-            let pairs = pairs.take(count);
-            let line = |(key, value): &(String, String)| format!("{}: {value}\n", key.replace('-', " "));
-            let asked = index_at(share, count);
-            let (key, value) = pairs.get(asked).cloned().unwrap_or_default();
+            let pairs = pairs.take(if fixed > 0 { fixed } else { units });
             let mut order = order.clone();
-            let others: Vec<usize> = (0..count).filter(|index| *index != asked).collect();
-            let shown = order.some_of(&others, shots);
-            let rivals: Vec<usize> = others.into_iter().filter(|index| !shown.contains(index)).collect();
-            let mut choices = vec![format!(" {value}")];
-            choices.extend(
-                order
-                    .some_of(&rivals, CHOICES - 1)
-                    .iter()
-                    .filter_map(|index| pairs.get(*index))
-                    .map(|(_, value)| format!(" {value}")),
-            );
-            let count_of = choices.len();
-            let shown: String = shown.iter().filter_map(|index| pairs.get(*index)).map(line).collect();
+            let turns = asked.iter().map(|share| turn(pairs, *share, shots, &mut order)).collect();
             let context = if fixed > 0 {
-                let place = |index: usize| index as f64 / count.saturating_sub(1).max(1) as f64;
-                let hidden: Vec<(f64, String)> = pairs
-                    .iter()
-                    .enumerate()
-                    .map(|(index, pair)| (place(index), format!("\n{}", line(pair))))
-                    .collect();
-                insert(hay.take(units), &hidden)
+                let place = |index: usize| index as f64 / pairs.len().saturating_sub(1).max(1) as f64;
+                let hide = |(index, pair)| (place(index), format!("\n{}", line(pair)));
+                insert(hay.take(units), &pairs.iter().enumerate().map(hide).collect::<Vec<_>>())
             } else {
                 pairs.iter().map(line).collect()
             };
-            let turn = Turn {
-                stop: vec!["\n".to_owned()],
-                choices: order.some_of(&choices, count_of),
-                ..ask(
-                    format!("\nAgain:\n{shown}"),
-                    format!("{}:", key.replace('-', " ")),
-                    vec![value],
-                    8,
-                    Some(share),
-                )
-            };
-            Ok(Example { wrap: Wrap::Plain, ..example(INFO.method.id, cell, context, vec![turn]) })
+            Ok(Example { wrap: Wrap::Plain, ..example(INFO.method.id, cell, context, turns) })
         })
     })
+}
+
+fn line((key, value): &(String, String)) -> String {
+    format!("{}: {value}\n", key.replace('-', " "))
+}
+
+/// Asks for the pair at a share of the text, behind `shots` others.
+fn turn(pairs: &[(String, String)], share: f64, shots: usize, order: &mut Random) -> Turn {
+    let asked = index_at(share, pairs.len());
+    let (key, value) = pairs.get(asked).cloned().unwrap_or_default();
+    let others: Vec<usize> = (0..pairs.len()).filter(|index| *index != asked).collect();
+    let shown = order.some_of(&others, shots);
+    let rivals: Vec<usize> = others.into_iter().filter(|index| !shown.contains(index)).collect();
+    let mut choices = vec![format!(" {value}")];
+    let drawn = order.some_of(&rivals, CHOICES - 1);
+    choices.extend(drawn.iter().filter_map(|index| pairs.get(*index)).map(|(_, value)| format!(" {value}")));
+    let count = choices.len();
+    let shown: String = shown.iter().filter_map(|index| pairs.get(*index)).map(line).collect();
+    Turn {
+        stop: vec!["\n".to_owned()],
+        choices: order.some_of(&choices, count),
+        ..ask(
+            format!("\nAgain:\n{shown}"),
+            format!("{}:", key.replace('-', " ")),
+            vec![value],
+            8,
+            Some(share),
+        )
+    }
 }
 
 /// The value behind `key` in a text with lines.
@@ -110,6 +115,11 @@ mod tests {
                 assert!(!turn.question.contains(turn.answer_start.as_str()), "not among those shown");
             }
         }
+        let values = crate::registry::parse("key-value:form=lines,pairs=40,questions=4").unwrap().1;
+        let request = Request { lengths: &[600], ..Request::new(&values, &Words) };
+        let made = super::super::KeyValue.examples(&request).unwrap();
+        let depths: Vec<Option<f64>> = made[0].turns.iter().map(|turn| turn.depth).collect();
+        assert_eq!(depths, [Some(0.125), Some(0.375), Some(0.625), Some(0.875)]);
         let values = crate::registry::parse("key-value:form=lines,pairs=6").unwrap().1;
         let request = Request { lengths: &[600], ..Request::new(&values, &Words) };
         assert!(super::super::KeyValue.examples(&request).unwrap_err().to_string().contains("pairs=7"));

@@ -45,6 +45,13 @@ pub(super) const INFO: TaskInfo = Declared {
             0,
             (0, 100_000),
         ),
+        counted(
+            "questions",
+            "keys asked about one text, at evenly spaced depths unless depths are given; of interest with form=lines",
+            "questions",
+            1,
+            (1, 100),
+        ),
     ],
     invariants: &["A program that reads the text names the value", "No key or value occurs twice"],
     description: "A JSON object, one pair a line; the answer is begun with the key as it stands in the \
@@ -107,7 +114,8 @@ impl Task for KeyValue {
     fn read(&self, example: &Example) -> Option<Vec<String>> {
         let turn = example.turns.first()?;
         if let Some(key) = turn.answer_start.strip_suffix(':') {
-            return Some(vec![read(&example.context, key)?]);
+            let keys = example.turns.iter().map(|turn| turn.answer_start.strip_suffix(':').unwrap_or(key));
+            return keys.map(|key| read(&example.context, key)).collect();
         }
         let key = quoted(&turn.question)?;
         let (_, value) = read_json(&example.context).into_iter().find(|(other, _)| *other == key)?;

@@ -4,6 +4,7 @@ pub(crate) mod ask;
 pub(crate) mod bench;
 pub(crate) mod chat;
 pub(crate) mod completions;
+pub(crate) mod data;
 pub(crate) mod doctor;
 pub(crate) mod eval;
 pub(crate) mod fit;
@@ -35,6 +36,7 @@ pub(crate) fn run(cli: &Cli) -> Result<(), CliError> {
         Command::Score(args) => score::run(args, &ui),
         Command::Tokenize(args) => tokenize::run(args),
         Command::Inspect(args) => inspect::run(args, &ui),
+        Command::Data(args) => data::run(args),
         Command::Doctor(args) => doctor::run(args),
         Command::Bench(args) => bench::run(args, &ui),
         Command::Completions(args) => completions::run(args),

@@ -1,16 +1,16 @@
 //! `loci eval TASK…`: the run itself.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use loci_engine::layout::conversation;
-use loci_engine::{ContextOptions, Engine, GenerateOptions, LocalModel, documents, files};
+use loci_engine::{GenerateOptions, documents, files};
 use loci_eval::report::{Card, Report, build, by_depth, by_length, heat_map, html, markdown, text};
 use loci_eval::run::{Journal, Key, Manner, Record, Step, Subject, examples, run as run_task};
 use loci_eval::sizes::ModelTokens;
 use loci_eval::{Request, Task, registry};
 use loci_models::template::Message;
 
+use super::subjects::{EndpointArgs, local};
 use crate::args::{ContextArgs, ModelArgs, methods, without_parameters};
 use crate::error::CliError;
 use crate::ui::{Ui, print, print_json, stop_flag};
@@ -58,6 +58,8 @@ pub(crate) struct Args {
     /// Print the report as one JSON object.
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    endpoint: EndpointArgs,
     #[command(flatten)]
     model: ModelArgs,
     #[command(flatten)]
@@ -107,11 +109,17 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<(), CliError> {
     let sizes = ModelTokens::new(tokenizer, overhead);
     let shared = context.clone();
     let names: Vec<&str> = methods.iter().map(|(typed, _)| typed.as_str()).collect();
-    let against = baseline(args.against.as_deref(), &names)?;
-    let subjects: Vec<Subject> = methods
-        .into_iter()
-        .map(|(typed, method)| subject(&engine, typed, context.for_method(method)))
-        .collect();
+    let against = match &args.endpoint.endpoint {
+        Some(_) => "endpoint".to_owned(),
+        None => baseline(args.against.as_deref(), &names)?,
+    };
+    let subjects: Vec<Subject> = match &args.endpoint.endpoint {
+        Some(url) => vec![args.endpoint.subject(url)?],
+        None => methods
+            .into_iter()
+            .map(|(typed, method)| local(&engine, typed, context.for_method(method)))
+            .collect(),
+    };
     let manner = Manner { choose: args.choose, generate: GenerateOptions::default(), seed: args.seed };
     let mut journal = Journal::open(&args.out.join("answers.jsonl"))?;
     let mut measured = Vec::new();
@@ -232,25 +240,5 @@ fn told(record: &Record) -> String {
     match (&record.error, record.score) {
         (Some(error), _) => format!("{}: {error}", record.method),
         (None, score) => format!("{} {} {:.2}", record.method, record.example, score.unwrap_or(0.0)),
-    }
-}
-
-/// `engine` with its context held as `context` says.
-fn subject(engine: &Arc<Engine>, typed: String, context: ContextOptions) -> Subject {
-    let method = context.method.as_ref().map_or_else(String::new, ToString::to_string);
-    let recipe = format!(
-        "{} {method} rows={:?} rope={:?} budget={:?} draft={:?}",
-        engine.name(),
-        context.rows(),
-        context.rope,
-        context.budget,
-        context.draft.is_some()
-    );
-    let engine = Arc::clone(engine);
-    Subject {
-        model: engine.name().to_owned(),
-        method: typed,
-        recipe,
-        open: Box::new(move || Ok(Box::new(LocalModel::new(Arc::clone(&engine), context.clone())))),
     }
 }
