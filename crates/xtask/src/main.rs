@@ -11,6 +11,7 @@ mod arrows;
 mod catalogue;
 mod page;
 mod sizes;
+mod tasks;
 mod tree;
 mod words;
 
@@ -24,7 +25,7 @@ fn main() -> ExitCode {
     let command = std::env::args().nth(1).unwrap_or_default();
     let root = root();
     let problems = match command.as_str() {
-        "generate" => catalogue::generate(&root),
+        "generate" => [catalogue::generate(&root), tasks::generate(&root)].concat(),
         "check" => check(&root),
         _ => {
             eprintln!("{USAGE}");
@@ -43,7 +44,7 @@ fn main() -> ExitCode {
 }
 
 fn check(root: &Path) -> Problems {
-    let mut problems = catalogue::stale(root);
+    let mut problems = [catalogue::stale(root), tasks::stale(root)].concat();
     match tree::read(root) {
         Ok(files) => {
             problems.extend(sizes::too_long(root, &files));

@@ -7,7 +7,7 @@ use loci_context::random::Random;
 use super::compare::{compared, correct};
 use super::{Card, Cell, Cost, Estimate, Report, TaskReport};
 use crate::run::Record;
-use crate::statistics::{bootstrap_mean, mean, wilson};
+use crate::statistics::{Interval, bootstrap_mean, mean, wilson};
 use crate::task::Task;
 
 /// Samples of a bootstrap.
@@ -124,6 +124,9 @@ fn estimate(records: &[&Record]) -> Option<Estimate> {
     let n = scores.len();
     let interval = if scores.iter().all(|score| *score == 0.0 || *score == 1.0) {
         wilson(scores.iter().filter(|score| **score == 1.0).count(), n)
+    } else if n == 1 {
+        // One example says nothing of others.
+        Interval { low: 0.0, high: 1.0 }
     } else {
         bootstrap_mean(&scores, RESAMPLES, &mut Random::new(n as u64))?
     };
@@ -185,6 +188,8 @@ mod tests {
     fn questions_of_one_example_count_as_one() {
         let records =
             [record("full", "a", 0.1, 1.0), record("full", "a", 0.9, 0.0), record("full", "b", 0.1, 1.0)];
+        let alone = estimate(&records.iter().take(2).collect::<Vec<_>>()).unwrap();
+        assert_eq!((alone.n, alone.mean, alone.low, alone.high), (1, 0.5, 0.0, 1.0));
         let cells = cells(&records.iter().collect::<Vec<_>>());
         let score = cells[0].score.unwrap();
         assert_eq!((score.n, score.mean, cells[0].questions), (2, 0.75, 3));

@@ -21,7 +21,7 @@ use crate::ui::{Ui, print, print_json, stop_flag};
 goes on where it was stopped. The report is made of the answers that belong to the command: FOLDER/report.html, \
 report.md, report.json."
 )]
-pub(crate) struct Args {
+pub(crate) struct MeasureArgs {
     /// Tasks, with parameters if wanted: passkey, key-value:kind=words (see `loci eval tasks`).
     #[arg(required = true, value_name = "TASK")]
     tasks: Vec<String>,
@@ -92,7 +92,7 @@ struct Measured {
     keys: Vec<Key>,
 }
 
-pub(crate) fn run(args: &Args, ui: &Ui) -> Result<(), CliError> {
+pub(crate) fn run(args: &MeasureArgs, ui: &Ui) -> Result<(), CliError> {
     if args.context.method.is_some() || args.context.method_file.is_some() {
         return Err(CliError::usage("methods are compared here; name them with --methods"));
     }
@@ -194,7 +194,7 @@ fn baseline(asked: Option<&str>, methods: &[&str]) -> Result<String, CliError> {
 }
 
 /// What these figures do not show.
-fn limits(args: &Args, subjects: &[Subject]) -> Vec<String> {
+fn limits(args: &MeasureArgs, subjects: &[Subject]) -> Vec<String> {
     let mut limits = vec![format!("{} examples of each length and depth, one seed", args.n)];
     for control in ["full", "window", "random-rows"] {
         if !subjects.iter().any(|subject| without_parameters(&subject.method) == control) {

@@ -19,7 +19,7 @@ pub(crate) struct Args {
     #[command(subcommand)]
     action: Option<Action>,
     #[command(flatten)]
-    measure: measure::Args,
+    measure: measure::MeasureArgs,
 }
 
 #[derive(Debug, clap::Subcommand)]

@@ -1,0 +1,229 @@
+//! `loci eval` and `loci data`, run as a program with a small random model.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // a test fails by panicking
+
+use std::io::{Read, Write};
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use loci_models::reference::TinyModel;
+use serde_json::Value;
+
+struct Place {
+    folder: tempfile::TempDir,
+}
+
+impl Place {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("tiny.gguf"), TinyModel::default().file()).unwrap();
+        Self { folder }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn run(&self, arguments: &[&str]) -> Output {
+        let program = Path::new(env!("CARGO_BIN_EXE_loci"));
+        Command::new(program).args(arguments).current_dir(self.folder.path()).output().unwrap()
+    }
+
+    fn well(&self, arguments: &[&str]) -> String {
+        let output = self.run(arguments);
+        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    fn refused(&self, arguments: &[&str]) -> (i32, String) {
+        let output = self.run(arguments);
+        (output.status.code().unwrap(), String::from_utf8_lossy(&output.stderr).replace("\n", " "))
+    }
+
+    fn answers(&self, name: &str) -> Vec<Value> {
+        let text = std::fs::read_to_string(self.path(name)).unwrap();
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+}
+
+const MEASURE: &[&str] = &[
+    "eval",
+    "passkey",
+    "key-value:form=lines,kind=numbers,shots=1",
+    "--lengths",
+    "400,0.6k",
+    "--depths",
+    "0.1,0.9",
+    "--n",
+    "2",
+    "--methods",
+    "full,window:window=64",
+    "-m",
+    "tiny.gguf",
+    "--threads",
+    "2",
+];
+
+#[test]
+fn a_run_is_whole_goes_on_where_it_was_stopped_and_repeats_nothing() {
+    let place = Place::new();
+    let table = place.well(MEASURE);
+    for said in
+        ["passkey:digits=5", "key-value:kind=numbers,form=lines", "window:window=64", "Holm", "at 0.10"]
+    {
+        assert!(table.contains(said), "{said} in {table}");
+    }
+    let answers = place.answers("eval/answers.jsonl");
+    assert_eq!(answers.len(), 2 * 2 * 2 * 2 * 2, "tasks, lengths, depths, n, methods");
+    for answer in &answers {
+        let (prompt, length) =
+            (answer["prompt_tokens"].as_u64().unwrap(), answer["length"].as_u64().unwrap());
+        assert!(prompt <= length && prompt * 2 > length, "{answer}");
+        assert!(answer["score"].is_number() && answer["error"].is_null(), "{answer}");
+    }
+    let page = std::fs::read_to_string(place.path("eval/report.html")).unwrap();
+    assert!(page.matches("<svg").count() >= 6 && page.contains("id=\"card\""));
+    let elsewhere = ["src=\"http", "href=\"http", "@import", "<script", "<link"];
+    assert!(elsewhere.iter().all(|mark| !page.contains(mark)), "the page needs nothing else");
+    let report: Value =
+        serde_json::from_slice(&std::fs::read(place.path("eval/report.json")).unwrap()).unwrap();
+    assert_eq!(report["tasks"][0]["cells"][0]["score"]["n"], 4);
+    assert_eq!(report["tasks"][0]["comparisons"][0]["against"], "full");
+    assert!(
+        place.path("eval/figures/passkey-heat-map.svg").is_file() && place.path("eval/report.md").is_file()
+    );
+
+    // Killed in the middle of a line: the half is cut off, and what is missing is run again.
+    let path = place.path("eval/answers.jsonl");
+    let text = std::fs::read_to_string(&path).unwrap();
+    let kept: Vec<&str> = text.lines().take(20).collect();
+    std::fs::write(&path, format!("{}\n{{\"task\":\"pass", kept.join("\n"))).unwrap();
+    assert_eq!(place.well(MEASURE).lines().count(), table.lines().count());
+    let again = place.answers("eval/answers.jsonl");
+    let same = |a: &Value, b: &Value| {
+        ["task", "method", "example", "answer", "score"].iter().all(|name| a[name] == b[name])
+    };
+    assert!(again.len() == answers.len() && again.iter().zip(&answers).all(|(a, b)| same(a, b)));
+
+    // Another run, compared with the first; and both in another harness's layout.
+    let other = [MEASURE, &["--kv", "f32", "-o", "other"]].concat();
+    place.well(&other);
+    let compared = place.well(&["eval", "compare", "other/answers.jsonl", "eval/answers.jsonl"]);
+    assert_eq!(compared.lines().count(), 1 + 2 * 2, "{compared}");
+    let files = place.well(&["eval", "export", "eval/answers.jsonl", "-o", "exported"]);
+    assert!(files.contains("exported/tiny.gguf__window_window_64/results_loci.json"), "{files}");
+}
+
+#[test]
+fn what_is_wrong_is_said_before_anything_is_read() {
+    let place = Place::new();
+    let with = |more: &[&'static str]| [&["eval", "-m", "tiny.gguf"], more].concat();
+    for (arguments, said) in [
+        (with(&["passkeys"]), "passkeys"),
+        (with(&["passkey:digit=3"]), "digits"),
+        (with(&["passkey", "--lengths", "0"]), "thousand million"),
+        (with(&["passkey", "--depths", "1.5"]), "from 0 to 1"),
+        (with(&["passkey", "--lengths", "30"]), "ask for a longer one"),
+        (with(&["passkey", "--methods", "nonsense"]), "nonsense"),
+        (with(&["passkey", "--methods", "full", "--against", "window"]), "--against window"),
+        (with(&["passkey", "--method", "full"]), "--methods"),
+        (with(&["mqar:as=tokens", "--lengths", "128"]), "as=text"),
+        (with(&["long-bench"]), "--data"),
+        (vec!["eval", "tasks", "nonsense"], "nonsense"),
+        (vec!["eval"], "TASK"),
+        (vec!["data", "list", "--data", "nowhere"], "nowhere"),
+    ] {
+        let (code, error) = place.refused(&arguments);
+        assert!(code == 2 && error.contains(said), "{arguments:?}: {code} {error}");
+    }
+    std::fs::write(place.path("bad.jsonl"), "{\"task\": 3}\n").unwrap();
+    let (code, error) = place.refused(&["eval", "compare", "bad.jsonl", "bad.jsonl"]);
+    assert!(code == 1 && error.contains("bad.jsonl, line 1"), "{error}");
+}
+
+#[test]
+fn tasks_and_data_sets_are_listed() {
+    let place = Place::new();
+    let tasks = place.well(&["eval", "tasks"]);
+    for task in loci_eval::registry::TASKS {
+        assert!(tasks.contains(task.info().method.id));
+    }
+    let shown = place.well(&["eval", "tasks", "key-value"]);
+    assert!(shown.contains("kind=uuid") && shown.contains("Lost in the Middle"), "{shown}");
+    assert!(place.well(&["data", "list"]).contains("long-bench"));
+    let lines = "{\"id\":1}\nnot json\n";
+    std::fs::create_dir_all(place.path("sets/long-bench/data")).unwrap();
+    std::fs::write(place.path("sets/long-bench/data/trec.jsonl"), lines).unwrap();
+    std::fs::write(place.path("sets/long-bench/trec.jsonl"), lines).unwrap();
+    let held = place.well(&["data", "list", "--data", "sets"]);
+    assert!(held.contains("line 2"), "{held}");
+    let json: Value =
+        serde_json::from_str(&place.well(&["data", "list", "--data", "sets", "--json"])).unwrap();
+    assert!(json.as_array().unwrap().len() > 10);
+}
+
+/// Answers the first request with an error and all later ones with `text`.
+fn endpoint(text: &'static str) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/v1", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        for (number, stream) in listener.incoming().enumerate() {
+            let mut stream = stream.unwrap();
+            let mut seen = Vec::new();
+            let mut buffer = [0; 4096];
+            loop {
+                let read = stream.read(&mut buffer).unwrap();
+                seen.extend_from_slice(&buffer[..read]);
+                let head = seen.windows(4).position(|four| four == b"\r\n\r\n");
+                let Some(head) = head else { continue };
+                let text = String::from_utf8_lossy(&seen[..head]).to_lowercase();
+                let length = text.split("content-length: ").nth(1).unwrap().split("\r\n").next().unwrap();
+                if seen.len() >= head + 4 + length.parse::<usize>().unwrap() {
+                    break;
+                }
+            }
+            let (status, body) = match number {
+                0 => (400, "{\"error\": \"first one refused\"}".to_owned()),
+                _ => (200, serde_json::json!({"choices": [{"text": text}]}).to_string()),
+            };
+            let length = body.len();
+            let reply =
+                format!("HTTP/1.1 {status} X\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}");
+            stream.write_all(reply.as_bytes()).unwrap();
+        }
+    });
+    url
+}
+
+#[test]
+fn an_endpoint_s_errors_are_counted_and_asked_again_by_the_next_run() {
+    let place = Place::new();
+    let url = endpoint(" 12345");
+    let arguments = [
+        "eval",
+        "passkey",
+        "--lengths",
+        "400",
+        "--depths",
+        "0.5",
+        "--n",
+        "3",
+        "-m",
+        "tiny.gguf",
+        "--endpoint",
+        &url,
+        "--retries",
+        "0",
+    ];
+    let table = place.well(&arguments);
+    assert!(
+        table.contains("1 without an answer, the first:") && table.contains("first one refused"),
+        "{table}"
+    );
+    let answers = place.answers("eval/answers.jsonl");
+    assert!(answers[0]["score"].is_null() && answers[0]["error"].as_str().unwrap().contains("400"));
+    assert!(answers[1]["score"].is_number() && answers[1]["answer"] == " 12345");
+    let table = place.well(&arguments);
+    assert!(!table.contains("without an answer"), "{table}");
+    assert_eq!(place.answers("eval/answers.jsonl").len(), 4, "only the one that failed was asked again");
+}
