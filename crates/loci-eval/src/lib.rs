@@ -4,6 +4,7 @@
 //! text answers them. [`metrics`] are plain functions of answer and gold; [`statistics`] say what follows from the scores.
 
 pub mod datasets;
+mod declare;
 pub mod error;
 pub mod example;
 pub mod export;

@@ -7,8 +7,9 @@ use serde_json::json;
 use super::book_sort_form::{Size, Wording};
 use super::book_words::{Book, evenness};
 use super::catalogue::{DataSet, Expected};
-use super::common::{chosen, declaration, flag, integer, root, subset};
+use super::common::{chosen, declaration, root, subset};
 use super::files::text;
+use crate::declare::{counted, flag};
 use crate::error::EvalError;
 use crate::example::{Example, Turn};
 use crate::task::{Level, Request, Score, Task, TaskInfo};
@@ -63,17 +64,17 @@ const INFO: TaskInfo = TaskInfo {
         "Pink et al., Assessing Episodic Memory in LLMs with Sequence Order Recall Tasks, 2024",
         &[
             subset(NAMES),
-            integer(
+            counted(
                 "excerpt",
                 "words of a book that are read; the paper: 250 to 20,000",
                 "words",
                 250,
                 (60, 100_000),
             ),
-            integer("segment", "words of each segment; the paper: 20 and 50", "words", 20, (5, 1000)),
+            counted("segment", "words of each segment; the paper: 20 and 50", "words", 20, (5, 1000)),
             flag("text", "whether the excerpt is given; without it, what is measured is guessing", true),
             flag("both_orders", "asks each pair in both orders, which cancels a liking for one label", false),
-            integer(
+            counted(
                 "prompt",
                 "wording: 0 ours, else that line of prompts.jsonl, whose system line stands before the text",
                 "",

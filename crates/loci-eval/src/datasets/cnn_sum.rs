@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use loci_models::method::{Domain, Parameter, Value};
 
 use super::catalogue::{DataSet, Expected};
-use super::common::{TRUNCATE, chosen, declaration, drawn, finished, root, subset};
-use super::files::{object, records};
+use super::common::{TRUNCATE, declaration, drawn_parts, finished, root, subset};
+use super::files::object;
 use super::scoring;
 use crate::error::EvalError;
 use crate::example::{Example, Turn};
@@ -69,19 +69,8 @@ impl Task for CnnSum {
     fn examples(&self, request: &Request<'_>) -> Result<Vec<Example>, EvalError> {
         let root = root(request)?;
         let prompts = object(&SET.path(root, &["prompts.json"])?)?;
-        let names = chosen(request, NAMES);
-        let mut parts = Vec::new();
-        for (file, name) in SET.files.iter().skip(1).zip(NAMES.iter().skip(1)) {
-            if let Some(path) = SET.file(root, file.names).filter(|_| names.contains(name)) {
-                let of: Vec<_> = records(&path)?.into_iter().map(|record| (*name, record)).collect();
-                parts.push(((*name).to_owned(), of));
-            }
-        }
-        if parts.is_empty() {
-            return Err(SET.missing(root, &format!("file of {}", names.join(" or "))));
-        }
         let mut examples = Vec::new();
-        for (part, record) in drawn(request, parts)? {
+        for (part, record) in drawn_parts(request, &SET, 1, NAMES)? {
             for prompt in ["IB", "IE"] {
                 if !["both", prompt].contains(&request.values.word("prompt")) {
                     continue;

@@ -2,47 +2,29 @@
 
 use std::path::Path;
 
-use loci_models::method::{Domain, Exactness, MemoryKind, MethodInfo, Parameter, Parts, Phase, Value};
+use loci_models::method::{MethodInfo, Parameter};
 
+use super::catalogue::DataSet;
+use super::files::{Record, records};
+use crate::declare::{choice, counted, task};
 use crate::error::EvalError;
 use crate::example::{Example, Mode, Turn};
 use crate::task::Request;
 
 /// The parameter that leaves out the middle of prompts that are too long.
-pub(super) const TRUNCATE: Parameter = Parameter {
-    name: "truncate",
-    meaning: "most tokens of a prompt before the chat template; of a longer one the first and the last half stay; 0: \
-              everything is read",
-    unit: "tokens",
-    default: Value::Integer(0),
-    domain: Domain::Integers(0, 100_000_000),
-};
+pub(super) const TRUNCATE: Parameter = counted(
+    "truncate",
+    "most tokens of a prompt before the chat template; of a longer one the first and the last half stay; 0: everything is \
+     read",
+    "tokens",
+    0,
+    (0, 100_000_000),
+);
 
 /// The parameter that chooses one part of a data set; `parts` begins with `all`.
 pub(super) const fn subset(parts: &'static [&'static str]) -> Parameter {
-    Parameter {
-        name: "subset",
-        meaning: "which part; all: every part that is in the folder, examples drawn evenly over them",
-        unit: "",
-        default: Value::Word("all"),
-        domain: Domain::Words(parts),
-    }
-}
-
-/// A yes or no.
-pub(super) const fn flag(name: &'static str, meaning: &'static str, default: bool) -> Parameter {
-    Parameter { name, meaning, unit: "", default: Value::Flag(default), domain: Domain::Flag }
-}
-
-/// A whole number.
-pub(super) const fn integer(
-    name: &'static str,
-    meaning: &'static str,
-    unit: &'static str,
-    default: i64,
-    (low, high): (i64, i64),
-) -> Parameter {
-    Parameter { name, meaning, unit, default: Value::Integer(default), domain: Domain::Integers(low, high) }
+    let meaning = "which part; all: every part that is in the folder, examples drawn evenly over them";
+    choice("subset", meaning, "all", parts)
 }
 
 /// The declaration of a task over a data set.
@@ -53,25 +35,17 @@ pub(super) const fn declaration(
     parameters: &'static [Parameter],
     description: &'static str,
 ) -> MethodInfo {
-    MethodInfo {
+    task(
         id,
         title,
         paper,
-        family: "task",
-        kind: MemoryKind::Contextual,
-        parts: Parts::NONE,
-        needs: &[],
-        phases: &[Phase::Prefill],
-        exactness: Exactness::Exact,
         parameters,
-        cost: "one reading for each text",
-        composes_with: &[],
-        invariants: &[
+        &[
             "The gold answer scores 1 and the empty one 0",
             "A malformed file is refused with its name and line",
         ],
         description,
-    }
+    )
 }
 
 /// The folder with the data sets.
@@ -91,6 +65,37 @@ pub(super) fn root<'a>(request: &Request<'a>) -> Result<&'a Path, EvalError> {
 pub(super) fn chosen<'a>(request: &Request<'_>, parts: &[&'a str]) -> Vec<&'a str> {
     let word = request.values.word("subset");
     parts.iter().copied().filter(|part| *part != "all" && (word == "all" || word == *part)).collect()
+}
+
+/// `request.n` records of the parts that are wanted and there, each with its part; see [`drawn`]. The files of `set` behind
+/// the first `tables` hold the parts that `parts` names behind `all`, in the same order.
+///
+/// # Errors
+/// [`EvalError`] when no file of a wanted part is there, and as [`records`] and [`drawn`].
+pub(super) fn drawn_parts(
+    request: &Request<'_>,
+    set: &DataSet,
+    tables: usize,
+    parts: &[&'static str],
+) -> Result<Vec<(&'static str, Record)>, EvalError> {
+    let root = root(request)?;
+    let names = chosen(request, parts);
+    let wanted = || {
+        let files = set.files.iter().skip(tables).zip(parts.iter().skip(1));
+        files.filter(|(_, name)| names.contains(name))
+    };
+    let mut found = Vec::new();
+    for (file, name) in wanted() {
+        if let Some(path) = set.file(root, file.names) {
+            let of: Vec<_> = records(&path)?.into_iter().map(|record| (*name, record)).collect();
+            found.push(((*name).to_owned(), of));
+        }
+    }
+    if found.is_empty() {
+        let files: Vec<&str> = wanted().filter_map(|(file, _)| file.names.first().copied()).collect();
+        return Err(set.missing(root, &files.join(" or ")));
+    }
+    drawn(request, found)
 }
 
 /// `request.n` records, as evenly over the parts as they have them, drawn by the seed; in their own order where all are

@@ -6,8 +6,9 @@ use loci_models::method::{Domain, Parameter, ParameterError, Value};
 use serde_json::json;
 
 use super::catalogue::{DataSet, Expected};
-use super::common::{TRUNCATE, carried, chosen, declaration, drawn, finished, flag, integer, root, subset};
+use super::common::{TRUNCATE, carried, chosen, declaration, drawn, finished, root, subset};
 use super::lic_bench_items::{Answer, Item, Kind, items, labels_of, select};
+use crate::declare::{counted, flag};
 use crate::error::EvalError;
 use crate::example::{Example, Turn, Wrap};
 use crate::task::{Level, Request, Score, Task, TaskInfo};
@@ -50,7 +51,7 @@ const INFO: TaskInfo = TaskInfo {
         "Li et al., Long-context LLMs Struggle with Long In-context Learning, 2024",
         &[
             subset(NAMES),
-            integer(
+            counted(
                 "rounds",
                 "examples of every label; Few-NERD and DialogRE have at most 5 rounds",
                 "",
@@ -65,7 +66,7 @@ const INFO: TaskInfo = TaskInfo {
                 domain: Domain::Words(&["scattered", "grouped", "shuffled"]),
             },
             flag("list", "whether the instruction lists the labels", false),
-            integer("classes", "labels used, the first of the data set; 0: all", "labels", 0, (0, 1000)),
+            counted("classes", "labels used, the first of the data set; 0: all", "labels", 0, (0, 1000)),
             TRUNCATE,
         ],
         "One prompt of examples is read once for all test items, of which `n` in all are drawn, evenly over the \

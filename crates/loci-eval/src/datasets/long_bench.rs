@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::catalogue::{DataSet, Expected};
-use super::common::{TRUNCATE, carried, chosen, declaration, drawn, filled, finished, flag, root, subset};
+use super::common::{TRUNCATE, carried, chosen, declaration, drawn, filled, finished, root, subset};
 use super::files::{Record, object, records};
 use super::scoring;
+use crate::declare::flag;
 use crate::error::EvalError;
 use crate::example::{Example, Turn, Wrap};
 use crate::metrics::normal::first_line;

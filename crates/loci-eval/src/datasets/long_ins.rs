@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::catalogue::{DataSet, Expected};
-use super::common::{TRUNCATE, declaration, drawn, finished, integer, root, subset};
+use super::common::{TRUNCATE, declaration, drawn, finished, root, subset};
 use super::files::{Record, object};
+use crate::declare::counted;
 use crate::error::EvalError;
 use crate::example::{Example, Turn};
 use crate::metrics::numbers;
@@ -48,7 +49,7 @@ const INFO: TaskInfo = TaskInfo {
         "Gavin et al., LongIns: A Challenging Long-context Instruction-based Exam for LLMs, 2024",
         &[
             subset(NAMES),
-            integer(
+            counted(
                 "size",
                 "tokens of the file that is read, 256 to 16,384; 0: all that are there",
                 "tokens",

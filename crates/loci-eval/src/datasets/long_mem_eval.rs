@@ -6,9 +6,10 @@ use loci_models::method::{Domain, Parameter, Value};
 use serde_json::json;
 
 use super::catalogue::{DataSet, Expected};
-use super::common::{carried, chosen, declaration, drawn, finished, integer, root};
-use super::files::{Record, records};
+use super::common::{carried, declaration, drawn_parts, finished};
+use super::files::Record;
 use super::scoring::{holds, words};
+use crate::declare::counted;
 use crate::error::EvalError;
 use crate::example::{Example, Turn};
 use crate::metrics::f1::f1;
@@ -60,7 +61,7 @@ const INFO: TaskInfo = TaskInfo {
                 default: Value::Word("direct"),
                 domain: Domain::Words(&["direct", "notes"]),
             },
-            integer(
+            counted(
                 "history",
                 "most tokens of history: the oldest sessions beyond are left out; 0: all is read",
                 "tokens",
@@ -86,20 +87,8 @@ impl Task for LongMemEval {
     }
 
     fn examples(&self, request: &Request<'_>) -> Result<Vec<Example>, EvalError> {
-        let root = root(request)?;
-        let names = chosen(request, NAMES);
-        let mut parts = Vec::new();
-        for (file, name) in SET.files.iter().zip(NAMES.iter().skip(1)) {
-            if let Some(path) = SET.file(root, file.names).filter(|_| names.contains(name)) {
-                let of: Vec<_> = records(&path)?.into_iter().map(|record| (*name, record)).collect();
-                parts.push(((*name).to_owned(), of));
-            }
-        }
-        if parts.is_empty() {
-            return Err(SET.missing(root, &format!("file of {}", names.join(" or "))));
-        }
         let mut examples = Vec::new();
-        for (part, record) in drawn(request, parts)? {
+        for (part, record) in drawn_parts(request, &SET, 0, NAMES)? {
             examples.push(example(request, part, &record)?);
         }
         finished(request, examples)

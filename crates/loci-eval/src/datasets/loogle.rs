@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::catalogue::{DataSet, Expected};
-use super::common::{TRUNCATE, carried, chosen, declaration, drawn, filled, finished, root, subset};
-use super::files::{Record, object, records};
+use super::common::{TRUNCATE, carried, declaration, drawn_parts, filled, finished, root, subset};
+use super::files::{Record, object};
 use super::literal::{dictionary, literal};
 use crate::error::EvalError;
 use crate::example::{Example, Turn};
@@ -75,19 +75,8 @@ impl Task for LooGle {
     fn examples(&self, request: &Request<'_>) -> Result<Vec<Example>, EvalError> {
         let root = root(request)?;
         let templates = object(&SET.path(root, &["task2prompt.json"])?)?;
-        let names = chosen(request, NAMES);
-        let mut parts = Vec::new();
-        for (file, name) in SET.files.iter().skip(1).zip(NAMES.iter().skip(1)) {
-            if let Some(path) = SET.file(root, file.names).filter(|_| names.contains(name)) {
-                let of: Vec<_> = records(&path)?.into_iter().map(|record| (*name, record)).collect();
-                parts.push(((*name).to_owned(), of));
-            }
-        }
-        if parts.is_empty() {
-            return Err(SET.missing(root, &format!("{}.jsonl", names.join(".jsonl or "))));
-        }
         let mut examples = Vec::new();
-        for (part, record) in drawn(request, parts)? {
+        for (part, record) in drawn_parts(request, &SET, 1, NAMES)? {
             examples.push(example(part, &record, templates.text(part)?)?);
         }
         finished(request, examples)

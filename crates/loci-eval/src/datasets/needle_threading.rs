@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::catalogue::{DataSet, Expected};
-use super::common::{TRUNCATE, carried, chosen, declaration, drawn, finished, root, subset};
-use super::files::{Record, records};
+use super::common::{TRUNCATE, carried, declaration, drawn_parts, finished, subset};
+use super::files::Record;
 use super::literal::{list, literal};
 use crate::error::EvalError;
 use crate::example::{Example, Turn};
@@ -65,20 +65,10 @@ impl Task for NeedleThreading {
     }
 
     fn examples(&self, request: &Request<'_>) -> Result<Vec<Example>, EvalError> {
-        let root = root(request)?;
-        let names = chosen(request, NAMES);
-        let mut parts = Vec::new();
-        for (file, name) in SET.files.iter().zip(NAMES.iter().skip(1)) {
-            if let Some(path) = SET.file(root, file.names).filter(|_| names.contains(name)) {
-                let of: Vec<_> = records(&path)?.into_iter().map(|record| (*name, record)).collect();
-                parts.push(((*name).to_owned(), of));
-            }
-        }
-        if parts.is_empty() {
-            return Err(SET.missing(root, &format!("file of {}", names.join(" or "))));
-        }
-        let examples: Result<Vec<Example>, EvalError> =
-            drawn(request, parts)?.into_iter().map(|(part, record)| example(part, &record)).collect();
+        let examples: Result<Vec<Example>, EvalError> = drawn_parts(request, &SET, 0, NAMES)?
+            .into_iter()
+            .map(|(part, record)| example(part, &record))
+            .collect();
         finished(request, examples?)
     }
 

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use serde_json::json;
 
 use super::catalogue::{DataSet, Expected};
-use super::common::{declaration, integer, root};
+use super::common::{declaration, root};
 use super::files::{Record, object};
+use crate::declare::counted;
 use crate::error::EvalError;
 use crate::example::{Example, Turn};
 use crate::task::{Cell, Level, Request, Score, Task, TaskInfo};
@@ -34,8 +35,8 @@ const INFO: TaskInfo = TaskInfo {
         "Wang and Sun, Unable to Forget: Proactive Interference Reveals Working Memory Limits in LLMs Beyond Context \
          Length, 2025",
         &[
-            integer("keys", "how many keys are updated", "keys", 46, (1, 46)),
-            integer(
+            counted("keys", "how many keys are updated", "keys", 46, (1, 46)),
+            counted(
                 "updates",
                 "updates of each key; 0: as many as fit into the length asked for",
                 "updates",

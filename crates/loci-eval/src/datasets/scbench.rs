@@ -6,9 +6,10 @@ use loci_models::method::{Domain, Parameter, Value};
 use serde_json::json;
 
 use super::catalogue::{DataSet, Expected};
-use super::common::{TRUNCATE, carried, chosen, declaration, drawn, filled, finished, integer, root, subset};
-use super::files::{Record, object, records};
+use super::common::{TRUNCATE, carried, declaration, drawn_parts, filled, finished, root, subset};
+use super::files::{Record, object};
 use super::scbench_score::{Metric, score};
+use crate::declare::counted;
 use crate::error::EvalError;
 use crate::example::{Example, Mode, Turn};
 use crate::task::{Level, Request, Score, Task, TaskInfo};
@@ -75,7 +76,7 @@ const INFO: TaskInfo = TaskInfo {
                 default: Value::Word("multi-turn"),
                 domain: Domain::Words(&["multi-turn", "multi-request"]),
             },
-            integer("turns", "questions of a context that are asked; 0: all", "questions", 0, (0, 1000)),
+            counted("turns", "questions of a context that are asked; 0: all", "questions", 0, (0, 1000)),
             TRUNCATE,
         ],
         "What is dropped for the first question is missing for the second: `turn-1`, `turn-2`, … show it. \
@@ -119,19 +120,8 @@ impl Task for ScBench {
     fn examples(&self, request: &Request<'_>) -> Result<Vec<Example>, EvalError> {
         let root = root(request)?;
         let prompts = SET.file(root, &["prompts.json"]).map(|path| object(&path)).transpose()?;
-        let names = chosen(request, NAMES);
-        let mut parts = Vec::new();
-        for (file, name) in SET.files.iter().skip(1).zip(NAMES.iter().skip(1)) {
-            if let Some(path) = SET.file(root, file.names).filter(|_| names.contains(name)) {
-                let of: Vec<_> = records(&path)?.into_iter().map(|record| (*name, record)).collect();
-                parts.push(((*name).to_owned(), of));
-            }
-        }
-        if parts.is_empty() {
-            return Err(SET.missing(root, &format!("scbench_*.jsonl of {}", names.join(" or "))));
-        }
         let mut examples = Vec::new();
-        for (part, record) in drawn(request, parts)? {
+        for (part, record) in drawn_parts(request, &SET, 1, NAMES)? {
             examples.push(example(request, part, &record, prompts.as_ref())?);
         }
         finished(request, examples)

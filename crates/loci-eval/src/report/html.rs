@@ -2,7 +2,7 @@
 
 use super::markdown::card;
 use super::plots::{by_depth, by_length, heat_map};
-use super::text::{p, rows};
+use super::text::{comparison_rows, failures, rows};
 use super::{Report, TaskReport};
 
 const STYLE: &str = "\
@@ -59,45 +59,14 @@ fn section(index: usize, task: &TaskReport) -> String {
     }
     text.push_str(&table("", "Each method at each length, with what it took", &rows(task)));
     if !task.comparisons.is_empty() {
-        let heading = [
-            "method",
-            "against",
-            "n",
-            "difference",
-            "95 %",
-            "p",
-            "p (Holm)",
-            "p (BH)",
-            "Cohen's d",
-            "Cliff's delta",
-        ];
-        let mut rows = vec![heading.map(str::to_owned).to_vec()];
-        let effect =
-            |value: Option<f64>| value.map_or_else(|| "-".to_owned(), |value| format!("{value:+.2}"));
-        rows.extend(task.comparisons.iter().map(|one| {
-            vec![
-                one.method.clone(),
-                one.against.clone(),
-                one.n.to_string(),
-                format!("{:+.3}", one.difference),
-                format!("{:+.3} to {:+.3}", one.low, one.high),
-                p(one.p),
-                p(one.p_holm),
-                p(one.p_bh),
-                effect(one.cohens_d),
-                effect(one.cliffs_delta),
-            ]
-        }));
-        text.push_str(&table("", "On the same examples; all lengths together", &rows));
-    }
-    for cell in task.cells.iter().filter(|cell| cell.failed > 0) {
-        text.push_str(&format!(
-            "<p>{} at {} tokens: {} without an answer, the first: {}</p>\n",
-            escaped(&cell.method),
-            cell.length,
-            cell.failed,
-            escaped(cell.error.as_deref().unwrap_or("unknown"))
+        text.push_str(&table(
+            "",
+            "On the same examples; all lengths together",
+            &comparison_rows(&task.comparisons),
         ));
+    }
+    for failure in failures(task) {
+        text.push_str(&format!("<p>{}</p>\n", escaped(&failure)));
     }
     text.push_str("</section>\n");
     text

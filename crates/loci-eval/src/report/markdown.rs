@@ -1,6 +1,6 @@
 //! The report as Markdown.
 
-use super::text::{p, rows};
+use super::text::{comparison_rows, failures, rows};
 use super::{Card, Report};
 
 /// The report as Markdown: a table for each task, the comparisons, and the card.
@@ -16,33 +16,11 @@ pub fn markdown(report: &Report) -> String {
         ));
         text.push_str(&table(&rows(task)));
         if !task.comparisons.is_empty() {
-            let heading =
-                ["method", "against", "n", "difference", "95 %", "p", "p (Holm)", "p (BH)", "Cohen's d"];
-            let mut rows = vec![heading.map(str::to_owned).to_vec()];
-            rows.extend(task.comparisons.iter().map(|one| {
-                vec![
-                    one.method.clone(),
-                    one.against.clone(),
-                    one.n.to_string(),
-                    format!("{:+.3}", one.difference),
-                    format!("{:+.3} to {:+.3}", one.low, one.high),
-                    p(one.p),
-                    p(one.p_holm),
-                    p(one.p_bh),
-                    one.cohens_d.map_or_else(|| "-".to_owned(), |d| format!("{d:+.2}")),
-                ]
-            }));
             text.push('\n');
-            text.push_str(&table(&rows));
+            text.push_str(&table(&comparison_rows(&task.comparisons)));
         }
-        for cell in task.cells.iter().filter(|cell| cell.failed > 0) {
-            text.push_str(&format!(
-                "\n{} at {} tokens: {} without an answer, the first: {}\n",
-                cell.method,
-                cell.length,
-                cell.failed,
-                cell.error.as_deref().unwrap_or("unknown")
-            ));
+        for failure in failures(task) {
+            text.push_str(&format!("\n{failure}\n"));
         }
     }
     text.push_str("\n## Card\n\n");

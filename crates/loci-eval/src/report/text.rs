@@ -20,14 +20,8 @@ pub fn text(report: &Report) -> String {
             text.push('\n');
             text.push_str(&comparison_table(&pairs));
         }
-        for cell in task.cells.iter().filter(|cell| cell.failed > 0) {
-            text.push_str(&format!(
-                "{} at {}: {} without an answer, the first: {}\n",
-                cell.method,
-                length(cell.length),
-                cell.failed,
-                cell.error.as_deref().unwrap_or("unknown")
-            ));
+        for failure in failures(task) {
+            text.push_str(&format!("{failure}\n"));
         }
     }
     text.push_str(&format!("\nseed {}; p corrected by {}\n", report.card.seed, report.card.correction));
@@ -36,14 +30,30 @@ pub fn text(report: &Report) -> String {
 
 /// Comparisons as a table, each with the name of its task.
 pub fn comparison_table(comparisons: &[(&str, &Comparison)]) -> String {
-    let mut rows = vec![
-        ["task", "method", "against", "n", "difference", "95 %", "p", "Holm", "BH", "d", "delta"]
-            .map(str::to_owned)
-            .to_vec(),
+    let mut rows = comparison_rows(comparisons.iter().map(|(_, comparison)| *comparison));
+    let names = std::iter::once("task").chain(comparisons.iter().map(|(task, _)| *task));
+    rows.iter_mut().zip(names).for_each(|(row, name)| row.insert(0, name.to_owned()));
+    aligned(&rows)
+}
+
+/// Heading and rows of comparisons.
+pub(super) fn comparison_rows<'a>(comparisons: impl IntoIterator<Item = &'a Comparison>) -> Vec<Vec<String>> {
+    let heading = [
+        "method",
+        "against",
+        "n",
+        "difference",
+        "95 %",
+        "p",
+        "p (Holm)",
+        "p (BH)",
+        "Cohen's d",
+        "Cliff's delta",
     ];
-    for (task, one) in comparisons {
-        rows.push(vec![
-            (*task).to_owned(),
+    let effect = |value: Option<f64>| value.map_or_else(dash, |value| format!("{value:+.2}"));
+    let mut rows = vec![heading.map(str::to_owned).to_vec()];
+    rows.extend(comparisons.into_iter().map(|one| {
+        vec![
             one.method.clone(),
             one.against.clone(),
             one.n.to_string(),
@@ -52,11 +62,26 @@ pub fn comparison_table(comparisons: &[(&str, &Comparison)]) -> String {
             p(one.p),
             p(one.p_holm),
             p(one.p_bh),
-            one.cohens_d.map_or_else(dash, |d| format!("{d:+.2}")),
-            one.cliffs_delta.map_or_else(dash, |delta| format!("{delta:+.2}")),
-        ]);
-    }
-    aligned(&rows)
+            effect(one.cohens_d),
+            effect(one.cliffs_delta),
+        ]
+    }));
+    rows
+}
+
+/// What could not be answered, a sentence for each method and length.
+pub(super) fn failures(task: &TaskReport) -> Vec<String> {
+    let failed = task.cells.iter().filter(|cell| cell.failed > 0);
+    let said = failed.map(|cell| {
+        let first = cell.error.as_deref().unwrap_or("unknown");
+        format!(
+            "{} at {}: {} without an answer, the first: {first}",
+            cell.method,
+            length(cell.length),
+            cell.failed
+        )
+    });
+    said.collect()
 }
 
 /// Heading and cells of a task's main table.

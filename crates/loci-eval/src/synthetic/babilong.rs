@@ -6,8 +6,9 @@ use loci_models::method::{Domain, Parameter, Value};
 
 use super::data;
 use super::hay::{Haystack, insert};
-use super::make::{ANY, Declared, ask, counted, example, fill};
+use super::make::{ANY, Declared, ask, example, fill};
 use super::scores::{holds_whole, small};
+use crate::declare::counted;
 use crate::error::EvalError;
 use crate::example::{Example, Turn};
 use crate::task::{Level, Request, Score, Task, TaskInfo};

@@ -3,8 +3,9 @@
 use loci_context::random::Random;
 
 use super::draw::shuffled;
-use super::make::{Declared, ask, choice, counted, example, fill};
+use super::make::{Declared, ask, example, fill};
 use super::mqar::{at_their_places, of_sequence, read_sequence};
+use crate::declare::{choice, counted};
 use crate::error::EvalError;
 use crate::example::{Example, Sequence, Turn};
 use crate::metrics::numbers;

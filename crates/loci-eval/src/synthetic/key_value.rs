@@ -2,9 +2,10 @@
 
 use super::draw::Form;
 use super::key_lines::{lines, read};
-use super::make::{ANY, Declared, ask, choice, counted, example, fill};
+use super::make::{ANY, Declared, ask, example, fill};
 use super::pairs::{Pairs, index_at, json, quoted, read_json};
 use super::scores::contained;
+use crate::declare::{choice, counted};
 use crate::error::EvalError;
 use crate::example::{Example, Turn};
 use crate::metrics::numbers;

@@ -1,8 +1,9 @@
 //! What every generated task does alike: its declaration, filling lengths, examples with one question.
 
 use loci_context::random::Random;
-use loci_models::method::{Domain, Exactness, MemoryKind, MethodInfo, Parameter, Parts, Phase, Value};
+use loci_models::method::Parameter;
 
+use crate::declare::task;
 use crate::error::EvalError;
 use crate::example::{Example, Turn};
 use crate::task::{Cell, Level, Request, TaskInfo};
@@ -27,49 +28,13 @@ impl Declared {
     /// The whole declaration.
     pub(super) const fn info(self) -> TaskInfo {
         TaskInfo {
-            method: MethodInfo {
-                id: self.id,
-                title: self.title,
-                paper: self.paper,
-                family: "task",
-                kind: MemoryKind::Contextual,
-                parts: Parts::NONE,
-                needs: &[],
-                phases: &[Phase::Prefill],
-                exactness: Exactness::Exact,
-                parameters: self.parameters,
-                cost: "one reading for each example",
-                composes_with: &[],
-                invariants: self.invariants,
-                description: self.description,
-            },
+            method: task(self.id, self.title, self.paper, self.parameters, self.invariants, self.description),
             diffusion: self.diffusion,
             scope: self.scope,
             metric: self.metric,
             sized: true,
         }
     }
-}
-
-/// A parameter that counts something.
-pub(super) const fn counted(
-    name: &'static str,
-    meaning: &'static str,
-    unit: &'static str,
-    default: i64,
-    (low, high): (i64, i64),
-) -> Parameter {
-    Parameter { name, meaning, unit, default: Value::Integer(default), domain: Domain::Integers(low, high) }
-}
-
-/// A parameter that is one of some words, the first if not given.
-pub(super) const fn choice(
-    name: &'static str,
-    meaning: &'static str,
-    default: &'static str,
-    words: &'static [&'static str],
-) -> Parameter {
-    Parameter { name, meaning, unit: "", default: Value::Word(default), domain: Domain::Words(words) }
 }
 
 /// The examples of all cells of a request, each with as many units as fit. `begin` draws what does not depend on their

@@ -4,7 +4,8 @@ use loci_context::random::Random;
 use loci_models::method::{Domain, Parameter, Value};
 
 use super::draw::{between, places, shuffled};
-use super::make::{ANY, Declared, ask, choice, counted, example, fill};
+use super::make::{ANY, Declared, ask, example, fill};
+use crate::declare::{choice, counted};
 use crate::error::EvalError;
 use crate::example::{Example, Sequence, Turn};
 use crate::metrics::numbers;

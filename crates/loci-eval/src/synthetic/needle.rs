@@ -3,8 +3,9 @@
 use loci_context::random::Random;
 
 use super::hay::{Haystack, insert};
-use super::make::{ANY, Declared, ask, counted, example, fill};
+use super::make::{ANY, Declared, ask, example, fill};
 use super::scores::{holds_whole, small, word_recall};
+use crate::declare::counted;
 use crate::error::EvalError;
 use crate::example::{Example, Turn};
 use crate::task::{Level, Request, Score, Task, TaskInfo};

@@ -1,8 +1,9 @@
 //! Ordered events: which of two things that a text tells happened first in it.
 
 use super::hay::{Haystack, insert};
-use super::make::{ANY, Declared, ask, counted, example, fill};
+use super::make::{ANY, Declared, ask, example, fill};
 use super::prose;
+use crate::declare::counted;
 use crate::error::EvalError;
 use crate::example::{Example, Turn};
 use crate::task::{Level, Request, Score, Task, TaskInfo};

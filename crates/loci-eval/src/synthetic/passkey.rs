@@ -1,7 +1,7 @@
 //! Pass key: one line with a number, hidden in filler that says nothing.
 
-use loci_models::method::{Domain, Exactness, MemoryKind, MethodInfo, Parameter, Parts, Phase, Value};
-
+use super::make::{ANY, Declared, fill};
+use crate::declare::counted;
 use crate::error::EvalError;
 use crate::example::{Example, Turn, Wrap};
 use crate::metrics::numbers;
@@ -11,36 +11,26 @@ use crate::task::{Cell, Level, Request, Score, Task, TaskInfo};
 #[derive(Clone, Copy, Debug)]
 pub struct Passkey;
 
-pub(super) const INFO: TaskInfo = TaskInfo {
-    method: MethodInfo {
-        id: "passkey",
-        title: "One number hidden in filler is found again.",
-        paper: "Mohtashami and Jaggi, Landmark Attention: Random-Access Infinite Context Length for Transformers, 2023",
-        family: "task",
-        kind: MemoryKind::Contextual,
-        parts: Parts::NONE,
-        needs: &[],
-        phases: &[Phase::Prefill],
-        exactness: Exactness::Exact,
-        parameters: &[Parameter {
-            name: "digits",
-            meaning: "digits of the key; 0 draws a number from 1 to 50,000 as the paper does",
-            unit: "digits",
-            default: Value::Integer(5),
-            domain: Domain::Integers(0, 12),
-        }],
-        cost: "one reading for each example",
-        composes_with: &[],
-        invariants: &["A program that reads the text names the key"],
-        description: "Five short sentences are repeated and cut by characters; one line says a number twice. Right is an \
-                      answer whose first number is the key. The filler is periodic and the key is the only thing of its \
-                      kind: success shows that a text is read at all, no more.",
-    },
+pub(super) const INFO: TaskInfo = Declared {
+    id: "passkey",
+    title: "One number hidden in filler is found again.",
+    paper: "Mohtashami and Jaggi, Landmark Attention: Random-Access Infinite Context Length for Transformers, 2023",
+    parameters: &[counted(
+        "digits",
+        "digits of the key; 0 draws a number from 1 to 50,000 as the paper does",
+        "digits",
+        5,
+        (0, 12),
+    )],
+    invariants: &["A program that reads the text names the key"],
+    description: "Five short sentences are repeated and cut by characters; one line says a number twice. Right is an \
+                  answer whose first number is the key. The filler is periodic and the key is the only thing of its \
+                  kind: success shows that a text is read at all, no more.",
     diffusion: Level::Low,
     scope: Level::Low,
     metric: "accuracy",
-    sized: true,
-};
+}
+.info();
 
 const HEAD: &str = "There is important information hidden inside a lot of irrelevant text. Find it and memorize it. I will \
                     quiz you about the important information there.\n";
@@ -85,20 +75,13 @@ impl Task for Passkey {
 
     fn examples(&self, request: &Request<'_>) -> Result<Vec<Example>, EvalError> {
         let digits = request.values.size("digits") as u32;
-        request
-            .cells()?
-            .into_iter()
-            .map(|cell| {
-                let mut random = request.random(&cell.id(INFO.method.id));
-                let (low, high) =
-                    if digits == 0 { (1, 50_001) } else { (10_u64.pow(digits - 1), 10_u64.pow(digits)) };
-                let key = low + (random.unit() * (high - low) as f64) as u64;
-                let share = cell.depth.unwrap_or_else(|| random.unit());
-                request.largest(INFO.method.id, cell.length, (0, 100_000_000), |characters| {
-                    Ok(example(cell, &key.to_string(), share, characters))
-                })
-            })
-            .collect()
+        fill(request, INFO.method.id, (0, ANY), |cell, mut random| {
+            let (low, high) =
+                if digits == 0 { (1, 50_001) } else { (10_u64.pow(digits - 1), 10_u64.pow(digits)) };
+            let key = (low + (random.unit() * (high - low) as f64) as u64).to_string();
+            let share = cell.depth.unwrap_or_else(|| random.unit());
+            Ok(move |characters| Ok(example(cell, &key, share, characters)))
+        })
     }
 
     fn score(&self, turn: &Turn, answer: &str) -> Score {

@@ -3,9 +3,10 @@
 use loci_context::random::Random;
 
 use super::draw::shuffled;
-use super::make::{Declared, ask, counted, example, fill, listed};
+use super::make::{Declared, ask, example, fill, listed};
 use super::scores::small;
 use super::words::{NOUNS, VERBS, words};
+use crate::declare::counted;
 use crate::error::EvalError;
 use crate::example::{Example, Turn};
 use crate::task::{Level, Request, Score, Task, TaskInfo};

@@ -7,8 +7,9 @@ use loci_models::method::Parameter;
 use serde_json::json;
 
 use super::draw::{Form, Fresh, places, shuffled};
-use super::make::{ANY, Declared, ask, choice, counted, example, fill, listed};
+use super::make::{ANY, Declared, ask, example, fill, listed};
 use super::pairs::{index_at, json as written, read_json};
+use crate::declare::{choice, counted};
 use crate::error::EvalError;
 use crate::example::{Example, Turn};
 use crate::task::{Level, Request, Score, Task, TaskInfo};

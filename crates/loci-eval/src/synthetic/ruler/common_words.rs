@@ -3,9 +3,10 @@
 use loci_context::random::Random;
 
 use super::super::draw::shuffled;
-use super::super::make::{Declared, ask, counted, example, fill};
+use super::super::make::{Declared, ask, example, fill};
 use super::super::words::{ADJECTIVES, NOUNS, VERBS, words};
 use super::{PAPER, SMALL, all_contained};
+use crate::declare::counted;
 use crate::error::EvalError;
 use crate::example::{Example, Turn};
 use crate::task::{Level, Request, Score, Task, TaskInfo};

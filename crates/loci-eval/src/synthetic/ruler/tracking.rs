@@ -3,8 +3,9 @@
 use loci_context::random::Random;
 
 use super::super::draw::{Form, Fresh, number, places};
-use super::super::make::{ANY, Declared, ask, counted, example, fill};
+use super::super::make::{ANY, Declared, ask, example, fill};
 use super::{NOISE, PAPER, all_contained};
+use crate::declare::counted;
 use crate::error::EvalError;
 use crate::example::{Example, Turn};
 use crate::task::{Level, Request, Score, Task, TaskInfo};
