@@ -139,7 +139,7 @@ mod tests {
 
     #[test]
     fn what_is_wrong_is_named() {
-        refuses("cnn-sum", &[PROMPTS], &["no file of L or XL"]);
+        refuses("cnn-sum", &[PROMPTS], &["no cnnsum_L_16k.jsonl or cnnsum_XL_32k.jsonl"]);
         let pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:0";
         let with = |text: &str, words: &[&str]| {
             refuses("cnn-sum", &[PROMPTS, ("cnn-sum/cnnsum_L_16k.jsonl", text)], words);

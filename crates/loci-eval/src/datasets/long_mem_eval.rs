@@ -366,7 +366,7 @@ mod tests {
 
     #[test]
     fn what_is_wrong_is_named() {
-        refuses("long-mem-eval", &[], &["no file of s"]);
+        refuses("long-mem-eval", &[], &["no longmemeval_s_cleaned.json"]);
         let with = |text: &str, words: &[&str]| {
             refuses("long-mem-eval", &[("long-mem-eval/longmemeval_s.json", text)], words);
         };

@@ -201,7 +201,7 @@ mod tests {
 
     #[test]
     fn what_is_wrong_is_named() {
-        refuses("needle-threading", &[], &["no file of single-needle"]);
+        refuses("needle-threading", &[], &["no Single_Needle.json or Multiple_Needles.json"]);
         let with = |text: &str, words: &[&str]| {
             refuses("needle-threading", &[("needle-threading/Single_Needle.json", text)], words);
         };

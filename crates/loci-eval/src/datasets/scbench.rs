@@ -331,7 +331,7 @@ mod tests {
 
     #[test]
     fn what_is_wrong_is_named() {
-        refuses("scbench:subset=kv", &[], &["no scbench_*.jsonl of kv"]);
+        refuses("scbench:subset=kv", &[], &["no scbench_kv.jsonl"]);
         let with = |part: &str, turns: &str, words: &[&str]| {
             let file = format!("scbench/scbench_{part}.jsonl");
             refuses("scbench", &[(&file, &record(turns))], words);
