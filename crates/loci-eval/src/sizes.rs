@@ -151,23 +151,18 @@ impl Request<'_> {
     /// # Errors
     /// As [`Tokens::spans`].
     pub fn without_middle(&self, text: &str, most: usize) -> Result<String, EvalError> {
-        without_middle(self.tokens, text, most)
+        let spans = self.tokens.spans(text)?;
+        if spans.len() <= most {
+            return Ok(text.to_owned());
+        }
+        let half = most / 2;
+        let end = half.checked_sub(1).and_then(|last| spans.get(last)).map_or(0, |span| span.end);
+        let start = spans.get(spans.len() - half).map_or(text.len(), |span| span.start);
+        // A character that is cut in two goes with the half that holds its beginning.
+        let head = text.get(..whole_characters(text, 0, end).end).unwrap_or("");
+        let tail = text.get(whole_characters(text, 0, start).end..).unwrap_or("");
+        Ok(format!("{head}{tail}"))
     }
-}
-
-/// See [`Request::without_middle`].
-pub fn without_middle(tokens: &dyn Tokens, text: &str, most: usize) -> Result<String, EvalError> {
-    let spans = tokens.spans(text)?;
-    if spans.len() <= most {
-        return Ok(text.to_owned());
-    }
-    let half = most / 2;
-    let end = half.checked_sub(1).and_then(|last| spans.get(last)).map_or(0, |span| span.end);
-    let start = spans.get(spans.len() - half).map_or(text.len(), |span| span.start);
-    // A character that is cut in two goes with the half that holds its beginning.
-    let head = text.get(..whole_characters(text, 0, end).end).unwrap_or("");
-    let tail = text.get(whole_characters(text, 0, start).end..).unwrap_or("");
-    Ok(format!("{head}{tail}"))
 }
 
 #[cfg(test)]
@@ -187,10 +182,12 @@ mod tests {
 
     #[test]
     fn the_middle_is_left_out_of_what_is_too_long_only() {
-        assert_eq!(without_middle(&Words, "a b c d", 4).unwrap(), "a b c d");
-        assert_eq!(without_middle(&Words, "a b c d e f", 4).unwrap(), "a b e f");
-        assert_eq!(without_middle(&Words, "a b c d e f", 5).unwrap(), "a b e f");
-        assert_eq!(without_middle(&Words, "a b", 0).unwrap(), "");
+        let values = crate::synthetic::passkey_values();
+        let request = Request::new(&values, &Words);
+        assert_eq!(request.without_middle("a b c d", 4).unwrap(), "a b c d");
+        assert_eq!(request.without_middle("a b c d e f", 4).unwrap(), "a b e f");
+        assert_eq!(request.without_middle("a b c d e f", 5).unwrap(), "a b e f");
+        assert_eq!(request.without_middle("a b", 0).unwrap(), "");
     }
 
     #[test]

@@ -181,13 +181,15 @@ impl ContextArgs {
         })
     }
 
-    /// What several methods that are compared have in common, and the methods that `text` lists.
-    pub(crate) fn several(&self, text: &str) -> Result<(ContextOptions, Vec<MethodSpec>), CliError> {
+    /// What several methods that are compared have in common, and the methods that `text` lists, as [`methods`] gives them.
+    pub(crate) fn several(
+        &self,
+        text: &str,
+    ) -> Result<(ContextOptions, Vec<(String, MethodSpec)>), CliError> {
         if self.method.is_some() || self.method_file.is_some() {
             return Err(CliError::usage("methods are compared here; name them with --methods"));
         }
-        let methods = methods(text, &self.parts)?.into_iter().map(|(_, spec)| spec).collect();
-        Ok((self.shared()?, methods))
+        Ok((self.shared()?, methods(text, &self.parts)?))
     }
 
     /// Loads the model, and the one that drafts for it into the `options` that were read before.

@@ -186,12 +186,15 @@ impl LanguageModel for LocalModel {
         for whole in &wholes {
             let mut session = held.session.fork()?;
             let mut rating = Rating { log_probability: 0.0, tokens: 0 };
+            let mut before = None;
             for token in whole.get(shared..).unwrap_or(&[]) {
-                session.ensure_logits(control)?;
+                // The last token is judged and needs no reading.
+                if let Some(before) = before.replace(*token) {
+                    session.step(before)?;
+                }
                 let shares = log_shares(session.logits().unwrap_or(&[]));
                 rating.log_probability += shares.get(*token as usize).copied().unwrap_or(f64::NAN);
                 rating.tokens += 1;
-                session.step(*token)?;
             }
             ratings.push(rating);
         }

@@ -1,7 +1,7 @@
 //! Similarity of texts by the characters one must take out and put in.
 
 /// Length of the longest common subsequence, in O(len a * len b) steps and O(len b) memory.
-fn common(a: &[char], b: &[char]) -> usize {
+pub(crate) fn common<T: PartialEq>(a: &[T], b: &[T]) -> usize {
     let mut row = vec![0_usize; b.len() + 1];
     for left in a {
         let (mut diagonal, mut before) = (0, 0);

@@ -1,7 +1,7 @@
 //! The report as one HTML page that needs nothing else.
 
 use super::markdown::card;
-use super::plots::{by_depth, by_length, heat_map};
+use super::plots::figures;
 use super::text::{comparison_rows, failures, rows};
 use super::{Report, TaskReport};
 
@@ -54,8 +54,8 @@ fn section(index: usize, task: &TaskReport) -> String {
         task.diffusion.name(),
         task.scope.name()
     );
-    for figure in [heat_map(task), by_length(task), by_depth(task)].into_iter().flatten() {
-        text.push_str(&format!("<figure>{figure}</figure>\n"));
+    for (_, svg) in figures(task) {
+        text.push_str(&format!("<figure>{svg}</figure>\n"));
     }
     text.push_str(&table("", "Each method at each length, with what it took", &rows(task)));
     if !task.comparisons.is_empty() {

@@ -11,7 +11,7 @@ pub use build::{build, cells};
 pub use compare::{compare_files, compared};
 pub use html::html;
 pub use markdown::markdown;
-pub use plots::{by_depth, by_length, heat_map};
+pub use plots::figures;
 pub use text::{comparison_table, text};
 
 use std::collections::BTreeMap;

@@ -6,6 +6,12 @@ use super::build::in_order;
 use super::text::{depths, length};
 use super::{Cell, Estimate, TaskReport};
 
+/// The figures that a task's scores allow, as SVG, each with its name.
+pub fn figures(task: &TaskReport) -> Vec<(&'static str, String)> {
+    let all = [("heat-map", heat_map(task)), ("by-length", by_length(task)), ("by-depth", by_depth(task))];
+    all.into_iter().filter_map(|(name, figure)| Some((name, figure?))).collect()
+}
+
 fn methods(task: &TaskReport) -> Vec<String> {
     in_order(task.cells.iter().map(|cell| cell.method.as_str()))
 }
@@ -36,7 +42,7 @@ fn most<'a>(estimates: impl Iterator<Item = &'a Estimate>) -> usize {
 }
 
 /// One panel for each method, a column for each length, a row for each depth; `None` where depths were not asked for.
-pub fn heat_map(task: &TaskReport) -> Option<String> {
+fn heat_map(task: &TaskReport) -> Option<String> {
     let (depths, lengths) = (depths(task), lengths(task));
     if depths.len() < 2 {
         return None;
@@ -73,7 +79,7 @@ pub fn heat_map(task: &TaskReport) -> Option<String> {
 }
 
 /// Score over length, a curve for each method; `None` with fewer than two lengths.
-pub fn by_length(task: &TaskReport) -> Option<String> {
+fn by_length(task: &TaskReport) -> Option<String> {
     let lengths = lengths(task);
     if lengths.len() < 2 {
         return None;
@@ -91,7 +97,7 @@ pub fn by_length(task: &TaskReport) -> Option<String> {
 }
 
 /// Score over depth at the longest length, a curve for each method; `None` where depths were not asked for.
-pub fn by_depth(task: &TaskReport) -> Option<String> {
+fn by_depth(task: &TaskReport) -> Option<String> {
     let (depths, longest) = (depths(task), lengths(task).last().copied().unwrap_or(0));
     if depths.len() < 2 {
         return None;

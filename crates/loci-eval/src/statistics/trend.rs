@@ -85,6 +85,21 @@ pub fn falls_below(points: &[(f64, f64)], level: f64) -> Option<f64> {
     Some(x_before + (x - x_before) * (y_before - level) / (y_before - y))
 }
 
+/// The largest length whose average score is at least `threshold`; 0 when there is none. RULER (Hsieh et al. 2024) takes
+/// the score of Llama-2-7B at 4,096 tokens, 0.856. `averages` holds lengths with their average scores from 0 to 1.
+pub fn effective_length(averages: &[(usize, f64)], threshold: f64) -> usize {
+    averages.iter().filter(|(_, score)| *score >= threshold).map(|(length, _)| *length).max().unwrap_or(0)
+}
+
+/// The average over lengths, rising, of which the first weighs 1, the second 2, and so on if `rising`; otherwise the
+/// last weighs 1. `None` without a score. These are RULER's two averages: longer or shorter use is more likely.
+pub fn weighted_average(scores: &[f64], rising: bool) -> Option<f64> {
+    let weight = |at: usize| if rising { at + 1 } else { scores.len() - at } as f64;
+    let sum: f64 = (0..scores.len()).map(weight).sum();
+    let weighted: f64 = scores.iter().enumerate().map(|(at, score)| weight(at) * score).sum();
+    (!scores.is_empty()).then(|| weighted / sum)
+}
+
 /// How far the middle lies below the ends: mean of the first and the last bin less the smallest between them. Bins
 /// without a score are `None` and left out. `None` without both ends and a middle.
 pub fn middle_drop(bins: &[Option<f64>]) -> Option<f64> {
@@ -104,6 +119,16 @@ pub fn gap(bins: &[Option<f64>]) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn figures_by_hand() {
+        assert_eq!(effective_length(&[(4096, 0.9), (8192, 0.86), (16_384, 0.7), (32_768, 0.8)], 0.856), 8192);
+        assert_eq!(effective_length(&[(4096, 0.5)], 0.856), 0);
+        let averages = [0.9, 0.6, 0.3];
+        assert!((weighted_average(&averages, true).unwrap() - (0.9 + 1.2 + 0.9) / 6.0).abs() < 1e-12);
+        assert!((weighted_average(&averages, false).unwrap() - (2.7 + 1.2 + 0.3) / 6.0).abs() < 1e-12);
+        assert_eq!(weighted_average(&[], true), None);
+    }
 
     #[test]
     fn lines() {

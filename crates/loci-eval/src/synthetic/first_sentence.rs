@@ -5,6 +5,7 @@ use super::make::{ANY, Declared, ask, example, fill};
 use super::scores::{holds_whole, small};
 use crate::error::EvalError;
 use crate::example::{Example, Turn};
+use crate::metrics::edit::common;
 use crate::task::{Level, Request, Score, Task, TaskInfo};
 
 /// Asks for the first sentence of a text.
@@ -36,21 +37,6 @@ fn words(text: &str) -> Vec<String> {
         .filter(|word| !word.is_empty())
         .map(str::to_owned)
         .collect()
-}
-
-/// Length of the longest common subsequence.
-fn longest_common(one: &[String], other: &[String]) -> usize {
-    let mut row = vec![0_usize; other.len() + 1];
-    for word in one {
-        let mut diagonal = 0;
-        let mut left = 0;
-        for (cell, also) in row.iter_mut().skip(1).zip(other) {
-            let above = *cell;
-            *cell = if word == also { diagonal + 1 } else { above.max(left) };
-            (diagonal, left) = (above, *cell);
-        }
-    }
-    row.last().copied().unwrap_or(0)
 }
 
 impl Task for FirstSentence {
@@ -85,8 +71,8 @@ impl Task for FirstSentence {
     fn score(&self, turn: &Turn, answer: &str) -> Score {
         let gold = turn.gold.first().map_or("", String::as_str);
         let (wanted, given) = (words(gold), words(answer));
-        let common = longest_common(&wanted, &given) as f64;
-        let score = 2.0 * common / (wanted.len() + given.len()).max(1) as f64;
+        let both = common(&wanted, &given) as f64;
+        let score = 2.0 * both / (wanted.len() + given.len()).max(1) as f64;
         Score::of(score).and("verbatim", f64::from(u8::from(holds_whole(answer, gold))))
     }
 

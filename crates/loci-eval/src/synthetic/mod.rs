@@ -4,7 +4,6 @@ mod babilong;
 mod data;
 mod documents;
 mod draw;
-pub mod figures;
 mod first_sentence;
 #[cfg(test)]
 mod fixtures;

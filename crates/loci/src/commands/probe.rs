@@ -49,7 +49,7 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<(), CliError> {
     let (engine, context) = args.context.open(context, &args.model)?;
     let request = ProbeRequest {
         text: &document.text,
-        methods,
+        methods: methods.into_iter().map(|(_, method)| method).collect(),
         lengths: args.lengths.clone(),
         depths: usize::from(args.depths),
         needles: usize::from(args.needles),

@@ -4,14 +4,14 @@ use std::path::{Path, PathBuf};
 
 use loci_engine::layout::conversation;
 use loci_engine::{GenerateOptions, documents, files};
-use loci_eval::report::{Card, Report, build, by_depth, by_length, heat_map, html, markdown, text};
+use loci_eval::report::{Card, Report, build, figures, html, markdown, text};
 use loci_eval::run::{Journal, Key, Manner, Record, Step, Subject, examples, run as run_task};
 use loci_eval::sizes::ModelTokens;
 use loci_eval::{Request, Task, registry};
 use loci_models::template::Message;
 
 use super::subjects::{EndpointArgs, local};
-use crate::args::{ContextArgs, ModelArgs, methods, without_parameters};
+use crate::args::{ContextArgs, ModelArgs, without_parameters};
 use crate::error::CliError;
 use crate::ui::{Ui, print, print_json, stop_flag};
 
@@ -93,14 +93,11 @@ struct Measured {
 }
 
 pub(crate) fn run(args: &MeasureArgs, ui: &Ui) -> Result<(), CliError> {
-    if args.context.method.is_some() || args.context.method_file.is_some() {
-        return Err(CliError::usage("methods are compared here; name them with --methods"));
-    }
+    let (context, methods) = args.context.several(&args.methods)?;
     let tasks =
         args.tasks.iter().map(|text| Ok(registry::parse(text)?)).collect::<Result<Vec<_>, CliError>>()?;
-    let methods = methods(&args.methods, &args.context.parts)?;
     let haystack = args.haystack.as_ref().map(|path| documents::read(path)).transpose()?;
-    let (engine, context) = args.context.open(args.context.options()?, &args.model)?;
+    let (engine, context) = args.context.open(context, &args.model)?;
     let tokenizer = engine.tokenizer()?;
     let overhead = match engine.chat_template() {
         Some(_) => conversation(&engine, &[Message::new("user", "")], "", 0)?.len(),
@@ -224,12 +221,8 @@ fn write(report: &Report, folder: &Path) -> Result<(), CliError> {
     write("report.md".to_owned(), &markdown(report))?;
     write("report.html".to_owned(), &html(report))?;
     for task in &report.tasks {
-        let figures =
-            [("heat-map", heat_map(task)), ("by-length", by_length(task)), ("by-depth", by_depth(task))];
-        for (name, figure) in figures {
-            if let Some(svg) = figure {
-                write(format!("figures/{}-{name}.svg", task.id), &svg)?;
-            }
+        for (name, svg) in figures(task) {
+            write(format!("figures/{}-{name}.svg", task.id), &svg)?;
         }
     }
     Ok(())

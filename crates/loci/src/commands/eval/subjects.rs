@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use loci_engine::{ContextOptions, Engine, LocalModel};
+use loci_engine::{ContextOptions, Draft, Engine, LocalModel};
 use loci_eval::run::Subject;
 
 use crate::error::CliError;
@@ -76,7 +76,10 @@ pub(crate) fn local(engine: &Arc<Engine>, typed: String, context: ContextOptions
         context.rope,
         context.budget,
         context.heads,
-        context.draft.is_some()
+        context.draft.as_ref().map(|draft| match draft {
+            Draft::Itself => "self",
+            Draft::Model(model) => model.name(),
+        })
     );
     let engine = Arc::clone(engine);
     Subject {
