@@ -124,8 +124,8 @@ pub(crate) fn log_shares(logits: &[f32]) -> Vec<f64> {
     logits.iter().map(|logit| f64::from(*logit) - shift).collect()
 }
 
-/// `KL(p || q)` of two distributions given by their logarithms.
-fn kl(p: &[f64], q: &[f64]) -> f64 {
+/// `KL(p || q)` in nats of two distributions over the same tokens, given by their natural logarithms.
+pub fn kl(p: &[f64], q: &[f64]) -> f64 {
     p.iter()
         .zip(q)
         .map(|(p, q)| if *p == f64::NEG_INFINITY { 0.0 } else { p.exp() * (p - q) })
@@ -133,8 +133,9 @@ fn kl(p: &[f64], q: &[f64]) -> f64 {
         .max(0.0)
 }
 
-fn first(shares: &[f64]) -> Option<usize> {
-    (0..shares.len()).max_by(|a, b| shares[*a].total_cmp(&shares[*b]))
+/// The most probable token.
+pub fn first(shares: &[f64]) -> Option<usize> {
+    shares.iter().enumerate().max_by(|a, b| a.1.total_cmp(b.1)).map(|(index, _)| index)
 }
 
 #[cfg(test)]

@@ -67,7 +67,7 @@ fn ratings_are_those_of_reading_the_whole() {
     let mut model = LocalModel::new(engine(), context("full"));
     let answers = [" over the field", " x", ""];
     let (ratings, account) =
-        model.rate(&Input::text("the wind went"), &answers, &mut Control::default()).unwrap();
+        model.rate(&Input::text("the wind went"), &answers, true, &mut Control::default()).unwrap();
     assert_eq!(account.answer_tokens, 0);
     assert_eq!((ratings[2].log_probability, ratings[2].tokens), (0.0, 0));
     for (answer, rating) in answers.iter().zip(&ratings) {

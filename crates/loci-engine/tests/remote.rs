@@ -180,7 +180,11 @@ fn what_an_endpoint_does_not_tell_is_refused() {
     let mut model = RemoteModel::new(RemoteOptions::new("http://localhost/v1", "m"));
     let mut control = Control { stop: None, progress: None };
     assert!(
-        model.rate(&Input::text("a"), &["b"], &mut control).unwrap_err().to_string().contains("local model")
+        model
+            .rate(&Input::text("a"), &["b"], false, &mut control)
+            .unwrap_err()
+            .to_string()
+            .contains("local model")
     );
     assert!(model.score("a", &mut control).is_err() && model.embed("a").is_err());
 }

@@ -79,6 +79,9 @@ pub struct Turn {
     /// The answers to choose among, where they are few: small models are then judged by which one they find most likely.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub choices: Vec<String>,
+    /// The model is judged by how likely it finds the first of `gold`, instead of by what it writes.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub likelihood: bool,
     /// Share of the text before what is asked for, from 0 to 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub depth: Option<f64>,

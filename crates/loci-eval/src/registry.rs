@@ -48,6 +48,7 @@ pub const TASKS: &[&dyn Task] = &[
     &OrderedEvents,
     &Mqar,
     &JointRecall,
+    &synthetic::Perplexity,
     &LongBench,
     &LongChatLines,
     &LongChatTopics,

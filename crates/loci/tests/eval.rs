@@ -115,6 +115,73 @@ fn a_run_is_whole_goes_on_where_it_was_stopped_and_repeats_nothing() {
 }
 
 #[test]
+fn predictions_are_compared_with_those_of_the_baseline() {
+    let place = Place::new();
+    let measure = |methods: &'static str, more: &[&'static str]| {
+        let typed = ["eval", "perplexity:scored=20", "--lengths", "300", "--n", "2", "-m", "tiny.gguf"];
+        place.well(&[&typed[..], &["--kv", "f32", "--methods", methods], more].concat());
+        place.answers("eval/answers.jsonl")
+    };
+    // Whoever comes first, the baseline differs from itself by nothing, and what keeps everything differs by rounding.
+    let answers = measure("window:window=32,full,window:window=4000", &[]);
+    assert_eq!(answers.len(), 6);
+    for answer in &answers {
+        let figure = |name: &str| answer["also"][name].as_f64().unwrap();
+        let (score, kl) = (answer["score"].as_f64().unwrap(), figure("kl"));
+        assert!((score * figure("perplexity") - 1.0).abs() < 1e-9, "{answer}");
+        match answer["method"].as_str().unwrap() {
+            "full" => assert!(kl == 0.0 && figure("same first") == 1.0, "{answer}"),
+            "window:window=32" => assert!(kl > 1e-4, "{answer}"),
+            _ => assert!(kl < 1e-9, "{answer}"),
+        }
+    }
+    // The baseline's old answer is kept, and its predictions are there for a method that is new.
+    let answers = measure("window:window=32,full,lm-infinite", &[]);
+    assert_eq!(answers.len(), 8);
+    assert!(answers[6..].iter().all(|answer| answer["also"]["kl"].is_number()), "{answers:?}");
+    // Compared with another method, it is another question.
+    let answers = measure("window:window=32,full", &["--against", "window"]);
+    assert_eq!(answers.len(), 12);
+    assert!(
+        answers[8..].iter().all(|answer| {
+            (answer["method"] == "full") == (answer["also"]["kl"].as_f64().unwrap() > 1e-4)
+        })
+    );
+    let (_, error) = place.refused(&["eval", "perplexity", "--lengths", "100", "-m", "tiny.gguf"]);
+    assert!(error.contains("scored=50"), "{error}");
+}
+
+#[test]
+fn answers_that_are_there_are_reported_without_a_model() {
+    let place = Place::new();
+    place.well(MEASURE);
+    let (whole, half) = (place.path("eval/answers.jsonl"), place.path("half.jsonl"));
+    let text = std::fs::read_to_string(&whole).unwrap();
+    let some: Vec<&str> = text.lines().skip(9).take(9).collect();
+    std::fs::write(&half, some.join("\n") + "\n").unwrap();
+    std::fs::remove_file(place.path("tiny.gguf")).unwrap();
+    let again = place.well(&["eval", "report", "half.jsonl", "eval/answers.jsonl", "--json", "-o", "again"]);
+    let report: Value = serde_json::from_str(&again).unwrap();
+    let cells: Vec<&Value> = report["tasks"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .flat_map(|task| task["cells"].as_array().unwrap())
+        .collect();
+    assert_eq!(
+        cells.iter().map(|cell| cell["questions"].as_u64().unwrap()).sum::<u64>(),
+        32,
+        "each counts once"
+    );
+    assert!(place.path("again/report.html").is_file() && place.path("again/report.md").is_file());
+    let table = place.well(&["eval", "report", "half.jsonl", "--against", "window"]);
+    assert!(table.contains("window:window=64") && !place.path("report.html").is_file());
+    std::fs::write(place.path("empty.jsonl"), "").unwrap();
+    let (code, error) = place.refused(&["eval", "report", "empty.jsonl"]);
+    assert!(code == 1 && error.contains("loci eval TASK"), "{error}");
+}
+
+#[test]
 fn what_is_wrong_is_said_before_anything_is_read() {
     let place = Place::new();
     let with = |more: &[&'static str]| [&["eval", "-m", "tiny.gguf"], more].concat();

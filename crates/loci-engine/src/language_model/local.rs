@@ -167,6 +167,7 @@ impl LanguageModel for LocalModel {
         &mut self,
         input: &Input<'_>,
         answers: &[&str],
+        distributions: bool,
         control: &mut Control<'_>,
     ) -> Result<(Vec<Rating>, Account), EngineError> {
         let prompt = self.prompt(input)?;
@@ -185,7 +186,7 @@ impl LanguageModel for LocalModel {
         let mut ratings = Vec::with_capacity(answers.len());
         for whole in &wholes {
             let mut session = held.session.fork()?;
-            let mut rating = Rating { log_probability: 0.0, tokens: 0 };
+            let mut rating = Rating::default();
             let mut before = None;
             for token in whole.get(shared..).unwrap_or(&[]) {
                 // The last token is judged and needs no reading.
@@ -195,6 +196,9 @@ impl LanguageModel for LocalModel {
                 let shares = log_shares(session.logits().unwrap_or(&[]));
                 rating.log_probability += shares.get(*token as usize).copied().unwrap_or(f64::NAN);
                 rating.tokens += 1;
+                if distributions {
+                    rating.distributions.push(shares);
+                }
             }
             ratings.push(rating);
         }

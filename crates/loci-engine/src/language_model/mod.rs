@@ -69,12 +69,15 @@ pub struct Account {
 }
 
 /// How likely a model finds an answer.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Rating {
     /// Natural logarithm of the probability of all its tokens, each given those before.
     pub log_probability: f64,
     /// Number of its tokens.
     pub tokens: usize,
+    /// Before each of its tokens, the natural logarithms of the probabilities of the whole vocabulary; empty unless asked
+    /// for.
+    pub distributions: Vec<Vec<f64>>,
 }
 
 /// A model that reads and writes text, here or elsewhere.
@@ -94,7 +97,8 @@ pub trait LanguageModel {
         on_text: &mut OnText<'_>,
     ) -> Result<Generation, EngineError>;
 
-    /// How likely the model finds each of `answers` to `input`, and what reading it took.
+    /// How likely the model finds each of `answers` to `input`, and what reading it took. With `distributions` all
+    /// probabilities are kept: 8 bytes for each token of the answer and of the vocabulary.
     ///
     /// # Errors
     /// [`EngineError`] when the input is refused, or the model fails or does not tell likelihoods.
@@ -102,6 +106,7 @@ pub trait LanguageModel {
         &mut self,
         input: &Input<'_>,
         answers: &[&str],
+        distributions: bool,
         control: &mut Control<'_>,
     ) -> Result<(Vec<Rating>, Account), EngineError>;
 

@@ -271,6 +271,7 @@ impl LanguageModel for RemoteModel {
         &mut self,
         _input: &Input<'_>,
         _answers: &[&str],
+        _distributions: bool,
         _control: &mut Control<'_>,
     ) -> Result<(Vec<Rating>, Account), EngineError> {
         Err(self.cannot("how likely an answer is"))

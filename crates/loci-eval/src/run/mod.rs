@@ -1,6 +1,7 @@
 //! Runs: every example of a task by every subject, each answer on the disk before the next is begun.
 
 mod examples;
+mod likelihood;
 mod record;
 
 pub use examples::examples;
@@ -9,9 +10,12 @@ pub use record::{Journal, Key, Record, hash, read};
 use std::ops::ControlFlow;
 use std::sync::atomic::AtomicBool;
 
-use loci_engine::{Body, Control, EngineError, Finish, GenerateOptions, Generation, Input, LanguageModel};
+use loci_engine::{
+    Account, Body, Control, EngineError, Finish, GenerateOptions, Generation, Input, LanguageModel,
+};
 use loci_models::template::Message;
 
+use self::likelihood::{Reference, judge};
 use crate::error::EvalError;
 use crate::example::{Example, Mode, Turn, Wrap};
 use crate::task::Task;
@@ -44,6 +48,8 @@ pub struct Manner {
     pub generate: GenerateOptions,
     /// Seed of the examples, for the records.
     pub seed: u64,
+    /// Which of the subjects the predictions of all are compared with, where a question is about how likely an answer is.
+    pub reference: Option<usize>,
 }
 
 /// What is told while it runs.
@@ -84,8 +90,10 @@ pub fn run(
     let total = examples.iter().map(|example| example.turns.len()).sum::<usize>() * subjects.len();
     let (mut keys, mut done) = (Vec::with_capacity(total), 0);
     for example in examples {
-        for subject in subjects {
-            let blank = blanks(named, example, subject, manner);
+        let mut reference = manner.reference.and_then(|index| Reference::of(subjects, index));
+        for (index, subject) in subjects.iter().enumerate() {
+            let compared = reference.as_ref().map_or("", |reference| reference.recipe());
+            let blank = blanks(named, example, subject, manner, compared);
             keys.extend(blank.iter().map(Record::key));
             done += blank.iter().filter(|record| journal.has(&record.key())).count();
             if blank.iter().all(|record| journal.has(&record.key())) {
@@ -98,7 +106,9 @@ pub fn run(
                     continue;
                 }
                 match &mut model {
-                    Ok(model) => seat.fill(model.as_mut(), number, turn, &mut record)?,
+                    Ok(model) => {
+                        seat.fill(model.as_mut(), (index, &mut reference), (number, turn), &mut record)?;
+                    }
                     Err(error) => record.error = Some(error.to_string()),
                 }
                 journal.add(record.clone())?;
@@ -110,8 +120,8 @@ pub fn run(
     Ok(keys)
 }
 
-/// Records of the questions of an example, without answers.
-fn blanks(task: &str, example: &Example, subject: &Subject, manner: &Manner) -> Vec<Record> {
+/// Records of the questions of an example, without answers. `compared` is the recipe of what predictions are compared with.
+fn blanks(task: &str, example: &Example, subject: &Subject, manner: &Manner, compared: &str) -> Vec<Record> {
     let mut before = String::new();
     let mut records = Vec::with_capacity(example.turns.len());
     let asked = format!("{} choose={} {:?}", subject.recipe, manner.choose, manner.generate.sampler);
@@ -128,7 +138,10 @@ fn blanks(task: &str, example: &Example, subject: &Subject, manner: &Manner) -> 
             gold: turn.gold.clone(),
             seed: manner.seed,
             prompt_hash: hash(&[&example.context, &before, &turn.question, &turn.answer_start]),
-            recipe_hash: hash(&[&asked, &turn.max_tokens.to_string()]),
+            recipe_hash: match turn.likelihood {
+                true => hash(&[&asked, &turn.max_tokens.to_string(), compared]),
+                false => hash(&[&asked, &turn.max_tokens.to_string()]),
+            },
             ..Record::default()
         });
         if example.mode == Mode::InTurn {
@@ -151,26 +164,27 @@ struct Seat<'a> {
 }
 
 impl Seat<'_> {
-    /// Asks one question and writes what came of it into `record`.
+    /// Asks subject number `index` one question and writes what came of it into `record`.
     fn fill(
         &self,
         model: &mut dyn LanguageModel,
-        number: usize,
-        turn: &Turn,
+        (index, reference): (usize, &mut Option<Reference<'_>>),
+        (number, turn): (usize, &Turn),
         record: &mut Record,
     ) -> Result<(), EvalError> {
+        if turn.likelihood {
+            match judge(self, model, (index, reference), (number, turn), record) {
+                Ok(account) => charge(record, &account),
+                Err(error @ EngineError::Interrupted { .. }) => return Err(error.into()),
+                Err(error) => record.error = Some(error.to_string()),
+            }
+            return Ok(());
+        }
         match self.ask(model, number, turn) {
             Ok(generation) => {
-                let account = &generation.account;
+                charge(record, &generation.account);
                 record.finish = finish(generation.finish).to_owned();
-                record.prompt_tokens = account.prompt_tokens;
-                record.read_tokens = account.read_tokens;
-                record.prefill_s = account.prefill.as_secs_f64();
-                record.answer_tokens = account.answer_tokens;
                 record.decode_s = generation.elapsed.as_secs_f64();
-                record.memory_bytes = account.memory_bytes;
-                record.dropped_tokens =
-                    account.context.as_ref().map_or(0, |report| report.dropped + report.skipped);
                 let score = self.task.score(turn, &generation.text);
                 record.score = Some(score.score);
                 record.also = score.also.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
@@ -210,12 +224,13 @@ impl Seat<'_> {
         }
     }
 
-    fn ask(
+    /// Makes what question `number` is asked with, and asks it.
+    fn with_input<T>(
         &self,
-        model: &mut dyn LanguageModel,
         number: usize,
         turn: &Turn,
-    ) -> Result<Generation, EngineError> {
+        ask: impl FnOnce(&Input<'_>, &mut Control<'_>) -> Result<T, EngineError>,
+    ) -> Result<T, EngineError> {
         let shared = if self.example.mode == Mode::Apart { self.example.context.len() } else { 0 };
         let mut messages = self.said(number);
         messages.push(Message::new("user", self.asked(number, turn)));
@@ -227,19 +242,38 @@ impl Seat<'_> {
                 Body::Text(&plain)
             }
         };
-        let input = Input { body, answer_start: &turn.answer_start, shared };
         let mut control = Control { stop: self.stop, progress: None };
-        if self.manner.choose && !turn.choices.is_empty() {
-            choose(model, &input, &turn.choices, &mut control)
-        } else {
+        ask(&Input { body, answer_start: &turn.answer_start, shared }, &mut control)
+    }
+
+    fn ask(
+        &self,
+        model: &mut dyn LanguageModel,
+        number: usize,
+        turn: &Turn,
+    ) -> Result<Generation, EngineError> {
+        self.with_input(number, turn, |input, control| {
+            if self.manner.choose && !turn.choices.is_empty() {
+                return choose(model, input, &turn.choices, control);
+            }
             let options = GenerateOptions {
                 max_tokens: turn.max_tokens,
                 stop: turn.stop.clone(),
                 ..self.manner.generate.clone()
             };
-            model.answer(&input, &options, &mut control, &mut |_| ControlFlow::Continue(()))
-        }
+            model.answer(input, &options, control, &mut |_| ControlFlow::Continue(()))
+        })
     }
+}
+
+/// Writes what an answer took into `record`.
+fn charge(record: &mut Record, account: &Account) {
+    record.prompt_tokens = account.prompt_tokens;
+    record.read_tokens = account.read_tokens;
+    record.prefill_s = account.prefill.as_secs_f64();
+    record.answer_tokens = account.answer_tokens;
+    record.memory_bytes = account.memory_bytes;
+    record.dropped_tokens = account.context.as_ref().map_or(0, |report| report.dropped + report.skipped);
 }
 
 /// The choice with the greatest mean log-probability of its tokens: the sum would favour short ones.
@@ -250,7 +284,7 @@ fn choose(
     control: &mut Control<'_>,
 ) -> Result<Generation, EngineError> {
     let texts: Vec<&str> = choices.iter().map(String::as_str).collect();
-    let (ratings, account) = model.rate(input, &texts, control)?;
+    let (ratings, account) = model.rate(input, &texts, false, control)?;
     let mean = |index: usize| {
         ratings
             .get(index)

@@ -5,7 +5,7 @@ use loci_context::random::Random;
 use super::draw::Form;
 use super::hay::{Haystack, insert};
 use super::key_value::INFO;
-use super::make::{ANY, ask, example, fill};
+use super::make::{ANY, ask, depths, example, fill};
 use super::pairs::{Pairs, index_at};
 use crate::error::EvalError;
 use crate::example::{Example, Turn, Wrap};
@@ -26,13 +26,9 @@ pub(super) fn lines(request: &Request<'_>, key: Form) -> Result<Vec<Example>, Ev
     }
     let haystack = Haystack::of(request)?;
     let limits = if fixed > 0 { (1, ANY) } else { (shots + 2, ANY) };
-    let questions = request.values.size("questions").max(1);
+    let questions = request.values.size("questions");
     fill(request, INFO.method.id, limits, |cell, mut random| {
-        let asked: Vec<f64> = match cell.depth {
-            Some(depth) => vec![depth],
-            None if questions == 1 => vec![random.unit()],
-            None => (0..questions).map(|index| (index as f64 + 0.5) / questions as f64).collect(),
-        };
+        let asked = depths(cell, questions, &mut random);
         let order = random.clone();
         let mut hay = haystack.begin(random.clone());
         let mut pairs = Pairs::new(random, key, Form::Number(4));

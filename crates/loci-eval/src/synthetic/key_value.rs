@@ -2,7 +2,7 @@
 
 use super::draw::Form;
 use super::key_lines::{lines, read};
-use super::make::{ANY, Declared, ask, example, fill};
+use super::make::{ANY, Declared, QUESTIONS, ask, example, fill};
 use super::pairs::{Pairs, index_at, json, quoted, read_json};
 use super::scores::contained;
 use crate::declare::{choice, counted};
@@ -46,13 +46,7 @@ pub(super) const INFO: TaskInfo = Declared {
             0,
             (0, 100_000),
         ),
-        counted(
-            "questions",
-            "keys asked about one text, at evenly spaced depths unless depths are given; of interest with form=lines",
-            "questions",
-            1,
-            (1, 100),
-        ),
+        QUESTIONS,
     ],
     invariants: &["A program that reads the text names the value", "No key or value occurs twice"],
     description: "A JSON object, one pair a line; the answer is begun with the key as it stands in the \

@@ -1,7 +1,7 @@
 //! Line retrieval: many lines that each name a number, one asked.
 
 use super::draw::{Form, Fresh, between};
-use super::make::{ANY, Declared, ask, example, fill};
+use super::make::{ANY, Declared, QUESTIONS, ask, depths, example, fill};
 use super::pairs::index_at;
 use crate::error::EvalError;
 use crate::example::{Example, Turn};
@@ -16,7 +16,7 @@ const INFO: TaskInfo = Declared {
     id: "lines",
     title: "The number of one line among many alike.",
     paper: "Li et al., How Long Can Open-Source LLMs Truly Promise on Context Length? (LongChat), 2023",
-    parameters: &[],
+    parameters: &[QUESTIONS],
     invariants: &["A program that reads the text names the number", "No line's name occurs twice"],
     description: "Each line has a name of two words and a number from 1 to 50,000. Right is an answer whose \
                   last whole number is that of the line asked for; `first` looks at the first number \
@@ -30,6 +30,19 @@ const INFO: TaskInfo = Declared {
 const HEAD: &str = "Below is a record of lines. Each has a name and, as its REGISTER_CONTENT, a number. \
                     Remember the numbers: I will ask for one of them by the name of its line.\n\n";
 
+fn turn(name: &str, number: u64, share: f64) -> Turn {
+    Turn {
+        stop: vec!["\nline".to_owned()],
+        ..ask(
+            format!("\nWhat is the <REGISTER_CONTENT> in line {name}? Answer with the number."),
+            format!("The <REGISTER_CONTENT> in line {name} is <"),
+            vec![number.to_string()],
+            12,
+            Some(share),
+        )
+    }
+}
+
 impl Task for Lines {
     fn info(&self) -> &'static TaskInfo {
         &INFO
@@ -37,7 +50,7 @@ impl Task for Lines {
 
     fn examples(&self, request: &Request<'_>) -> Result<Vec<Example>, EvalError> {
         fill(request, INFO.method.id, (2, ANY), |cell, mut random| {
-            let share = cell.depth.unwrap_or_else(|| random.unit());
+            let asked = depths(cell, request.values.size("questions"), &mut random);
             let (mut fresh, mut made) = (Fresh::new(), Vec::new());
             Ok(move |count| {
                 while made.len() < count {
@@ -47,20 +60,11 @@ impl Task for Lines {
                 for (name, number) in made.iter().take(count) {
                     context.push_str(&format!("line {name}: REGISTER_CONTENT is <{number}>\n"));
                 }
-                let (name, number) = made.get(index_at(share, count)).cloned().unwrap_or_default();
-                let turn = ask(
-                    format!("\nWhat is the <REGISTER_CONTENT> in line {name}? Answer with the number."),
-                    format!("The <REGISTER_CONTENT> in line {name} is <"),
-                    vec![number.to_string()],
-                    12,
-                    Some(share),
-                );
-                Ok(example(
-                    INFO.method.id,
-                    cell,
-                    context,
-                    vec![Turn { stop: vec!["\nline".to_owned()], ..turn }],
-                ))
+                let turns = asked.iter().map(|share| {
+                    let (name, number) = made.get(index_at(*share, count)).cloned().unwrap_or_default();
+                    turn(&name, number, *share)
+                });
+                Ok(example(INFO.method.id, cell, context, turns.collect()))
             })
         })
     }
@@ -72,9 +76,12 @@ impl Task for Lines {
     }
 
     fn read(&self, example: &Example) -> Option<Vec<String>> {
-        let name = example.turns.first()?.question.split_once("in line ")?.1.split_once('?')?.0;
-        let (_, behind) = example.context.split_once(&format!("line {name}: REGISTER_CONTENT is <"))?;
-        Some(vec![behind.split_once('>')?.0.to_owned()])
+        let answer = |turn: &Turn| {
+            let name = turn.question.split_once("in line ")?.1.split_once('?')?.0;
+            let (_, behind) = example.context.split_once(&format!("line {name}: REGISTER_CONTENT is <"))?;
+            Some(behind.split_once('>')?.0.to_owned())
+        };
+        example.turns.iter().map(answer).collect()
     }
 }
 

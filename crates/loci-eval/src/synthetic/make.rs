@@ -3,7 +3,7 @@
 use loci_context::random::Random;
 use loci_models::method::Parameter;
 
-use crate::declare::task;
+use crate::declare::{counted, task};
 use crate::error::EvalError;
 use crate::example::{Example, Turn};
 use crate::task::{Cell, Level, Request, TaskInfo};
@@ -72,6 +72,24 @@ pub(super) fn ask(
     depth: Option<f64>,
 ) -> Turn {
     Turn { question, answer_start, gold, max_tokens, depth, ..Turn::default() }
+}
+
+/// The parameter that [`depths`] takes its number from.
+pub(super) const QUESTIONS: Parameter = counted(
+    "questions",
+    "questions about one text, which is read once, at evenly spaced depths; with depths given, one a text",
+    "questions",
+    1,
+    (1, 100),
+);
+
+/// Where what is asked for stands: at the cell's depth, or at `questions` evenly spaced ones, or at a drawn one.
+pub(super) fn depths(cell: Cell, questions: usize, random: &mut Random) -> Vec<f64> {
+    match cell.depth {
+        Some(depth) => vec![depth],
+        None if questions <= 1 => vec![random.unit()],
+        None => (0..questions).map(|index| (index as f64 + 0.5) / questions as f64).collect(),
+    }
 }
 
 /// `a`, `a and b`, `a, b, and c`.

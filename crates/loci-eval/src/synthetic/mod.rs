@@ -18,6 +18,7 @@ mod needle;
 mod ordered_events;
 mod pairs;
 mod passkey;
+mod perplexity;
 mod pi_updates;
 mod probing;
 mod prose;
@@ -39,6 +40,7 @@ pub use mqar::Mqar;
 pub use needle::Needle;
 pub use ordered_events::OrderedEvents;
 pub use passkey::Passkey;
+pub use perplexity::Perplexity;
 pub use pi_updates::PiUpdates;
 pub use probing::{Probing, VAL_CODE, VAL_DATABASE, VAL_DOCUMENT};
 pub use threading::{

@@ -3,7 +3,7 @@
 use loci_context::random::Random;
 
 use super::hay::{Haystack, insert};
-use super::make::{ANY, Declared, ask, example, fill};
+use super::make::{ANY, Declared, QUESTIONS, ask, depths, example, fill};
 use super::scores::{holds_whole, small, word_recall};
 use crate::declare::counted;
 use crate::error::EvalError;
@@ -18,13 +18,16 @@ pub(super) const INFO: TaskInfo = Declared {
     id: "needle",
     title: "Sentences hidden in prose are found again.",
     paper: "Kamradt, Needle In A Haystack: pressure testing LLMs, 2023",
-    parameters: &[counted(
-        "needles",
-        "how many sentences are hidden and asked for; the first stands at the depth, the others evenly behind",
-        "sentences",
-        1,
-        (1, 20),
-    )],
+    parameters: &[
+        counted(
+            "needles",
+            "how many sentences are hidden and asked for; the first stands at the depth, the others evenly behind",
+            "sentences",
+            1,
+            (1, 20),
+        ),
+        QUESTIONS,
+    ],
     invariants: &["A program that reads the text names what is hidden", "Depths are met to one sentence"],
     description: "A sentence names the best thing to do in some city; the question asks for it. What there \
                   is to do is composed anew for each example, so that it cannot be known. The score is the \
@@ -162,23 +165,35 @@ impl Task for Needle {
     fn examples(&self, request: &Request<'_>) -> Result<Vec<Example>, EvalError> {
         let haystack = Haystack::of(request)?;
         let count = request.values.size("needles").max(1);
-        fill(request, INFO.method.id, (count, ANY), |cell, mut random| {
-            let cities: Vec<&str> = CITIES.iter().copied().filter(|city| !haystack.holds(city)).collect();
-            let city = random.one_of(if cities.is_empty() { CITIES } else { &cities });
-            let phrases = phrases(&mut random, count);
-            let share = cell.depth.unwrap_or_else(|| random.unit());
+        let questions = request.values.size("questions").max(1);
+        let cities: Vec<&str> = CITIES.iter().copied().filter(|city| !haystack.holds(city)).collect();
+        let cities = if cities.is_empty() { CITIES } else { &cities };
+        if questions > cities.len() {
+            return Err(EvalError::Unmakeable {
+                task: INFO.method.id,
+                message: format!(
+                    "questions={questions} need as many cities that the text does not name; use {} or fewer",
+                    cities.len()
+                ),
+            });
+        }
+        fill(request, INFO.method.id, (count * questions, ANY), |cell, mut random| {
+            let asked = depths(cell, questions, &mut random);
+            let cities = random.some_of(cities, asked.len());
+            let mut phrases = phrases(&mut random, count * asked.len());
             let mut hay = haystack.begin(random);
-            Ok(move |sentences| {
+            let (mut hidden, mut turns) = (Vec::new(), Vec::new());
+            for (city, share) in cities.into_iter().zip(asked) {
+                let own = phrases.split_off(phrases.len().saturating_sub(count));
                 let step = (1.0 - share) / count as f64;
-                let hidden: Vec<(f64, String)> = phrases
-                    .iter()
-                    .enumerate()
-                    .map(|(at, phrase)| {
-                        (share + at as f64 * step, format!("{}{phrase}. ", beginning(city, count == 1)))
-                    })
-                    .collect();
+                hidden.extend(own.iter().enumerate().map(|(at, phrase)| {
+                    (share + at as f64 * step, format!("{}{phrase}. ", beginning(city, count == 1)))
+                }));
+                turns.push(turn(city, own, share));
+            }
+            Ok(move |sentences| {
                 let context = format!("{HEAD}{}", insert(hay.take(sentences), &hidden));
-                Ok(example(INFO.method.id, cell, context, vec![turn(city, phrases.clone(), share)]))
+                Ok(example(INFO.method.id, cell, context, turns.clone()))
             })
         })
     }
@@ -193,14 +208,16 @@ impl Task for Needle {
     }
 
     fn read(&self, example: &Example) -> Option<Vec<String>> {
-        let question = &example.turns.first()?.question;
-        let city = CITIES.iter().find(|city| question.contains(&format!(" in {city}?")))?;
-        let told: Vec<&str> = [true, false]
-            .iter()
-            .flat_map(|one| example.context.split(&beginning(city, *one)).skip(1).collect::<Vec<_>>())
-            .filter_map(|behind| behind.split_once('.').map(|(phrase, _)| phrase))
-            .collect();
-        Some(vec![told.join("; ")])
+        let answer = |turn: &Turn| {
+            let city = CITIES.iter().find(|city| turn.question.contains(&format!(" in {city}?")))?;
+            let told: Vec<&str> = [true, false]
+                .iter()
+                .flat_map(|one| example.context.split(&beginning(city, *one)).skip(1).collect::<Vec<_>>())
+                .filter_map(|behind| behind.split_once('.').map(|(phrase, _)| phrase))
+                .collect();
+            Some(told.join("; "))
+        };
+        example.turns.iter().map(answer).collect()
     }
 }
 
@@ -221,6 +238,23 @@ mod tests {
                 assert!((stands - wanted).abs() < 0.05, "{stands} {wanted}");
             }
         }
+    }
+
+    #[test]
+    fn several_questions_are_about_cities_of_their_own() {
+        let values = crate::registry::parse("needle:questions=5").unwrap().1;
+        let request = Request { lengths: &[2000], ..Request::new(&values, &Words) };
+        let made = Needle.examples(&request).unwrap();
+        let depths: Vec<f64> = made[0].turns.iter().map(|turn| turn.depth.unwrap()).collect();
+        assert!(depths.iter().zip([0.1, 0.3, 0.5, 0.7, 0.9]).all(|(a, b)| (a - b).abs() < 1e-12));
+        for (turn, read) in made[0].turns.iter().zip(Needle.read(&made[0]).unwrap()) {
+            assert_eq!(turn.gold, [read]);
+            let stands = made[0].context.find(&turn.gold[0]).unwrap() as f64 / made[0].context.len() as f64;
+            assert!((stands - turn.depth.unwrap()).abs() < 0.05);
+        }
+        let values = crate::registry::parse("needle:questions=30").unwrap().1;
+        let request = Request { lengths: &[2000], ..Request::new(&values, &Words) };
+        assert!(Needle.examples(&request).unwrap_err().to_string().contains("questions=30"));
     }
 
     #[test]

@@ -117,7 +117,13 @@ pub(crate) fn run(args: &MeasureArgs, ui: &Ui) -> Result<(), CliError> {
             .map(|(typed, method)| local(&engine, typed, context.for_method(method)))
             .collect(),
     };
-    let manner = Manner { choose: args.choose, generate: GenerateOptions::default(), seed: args.seed };
+    // Distributions are compared with those of the method that scores are compared with; endpoints do not tell theirs.
+    let reference = subjects
+        .iter()
+        .position(|subject| subject.method == against)
+        .filter(|_| args.endpoint.endpoint.is_none());
+    let manner =
+        Manner { choose: args.choose, generate: GenerateOptions::default(), seed: args.seed, reference };
     let mut journal = Journal::open(&args.out.join("answers.jsonl"))?;
     let mut measured = Vec::new();
     for (task, values) in &tasks {
@@ -176,7 +182,7 @@ pub(crate) fn run(args: &MeasureArgs, ui: &Ui) -> Result<(), CliError> {
 }
 
 /// The method that others are compared with, as it was typed.
-fn baseline(asked: Option<&str>, methods: &[&str]) -> Result<String, CliError> {
+pub(super) fn baseline(asked: Option<&str>, methods: &[&str]) -> Result<String, CliError> {
     let known =
         |name: &str| methods.iter().find(|method| **method == name || without_parameters(method) == name);
     match asked {
@@ -202,7 +208,7 @@ fn limits(args: &MeasureArgs, subjects: &[Subject]) -> Vec<String> {
 }
 
 /// The command as it was typed.
-fn typed() -> String {
+pub(super) fn typed() -> String {
     let quoted = |argument: String| match argument.contains(char::is_whitespace) || argument.is_empty() {
         true => format!("'{argument}'"),
         false => argument,
@@ -212,7 +218,7 @@ fn typed() -> String {
 }
 
 /// Writes the report's files.
-fn write(report: &Report, folder: &Path) -> Result<(), CliError> {
+pub(super) fn write(report: &Report, folder: &Path) -> Result<(), CliError> {
     let write = |name: String, text: &str| {
         let path = folder.join(name);
         files::write(&path, text).map_err(|error| CliError::failed(format!("{}: {error}", path.display())))

@@ -1,6 +1,7 @@
 //! `loci eval`: how well methods do on tasks, and how surely that is known.
 
 mod measure;
+mod report;
 mod subjects;
 
 use std::path::PathBuf;
@@ -29,6 +30,8 @@ enum Action {
         /// Its id.
         task: Option<String>,
     },
+    /// Report answers that are there already: of a run that was stopped, or of several.
+    Report(report::ReportArgs),
     /// Compare the answers of two runs, on the examples that both have.
     Compare {
         /// answers.jsonl of the run that is judged.
@@ -67,6 +70,7 @@ enum Format {
 pub(crate) fn run(args: &Args, ui: &Ui) -> Result<(), CliError> {
     match &args.action {
         None => measure::run(&args.measure, ui),
+        Some(Action::Report(args)) => report::run(args, ui),
         Some(Action::Tasks { task: None }) => print(&tasks()),
         Some(Action::Tasks { task: Some(task) }) => print(&page(task)?),
         Some(Action::Compare { first, second, against, json }) => {

@@ -1,0 +1,70 @@
+//! `loci eval report FILE…`: reports of answers that are there already, finished or not.
+
+use std::path::PathBuf;
+
+use loci_eval::registry;
+use loci_eval::report::{Card, build, text};
+use loci_eval::run::{Record, read};
+
+use super::measure::{baseline, typed, write};
+use crate::error::CliError;
+use crate::ui::{Ui, print, print_json};
+
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "All answers of the files are reported, whatever command they belong to: those of a run that was stopped, or \
+of several runs together. An answer that stands in more than one of them counts once."
+)]
+pub(crate) struct ReportArgs {
+    /// answers.jsonl of one or more runs.
+    #[arg(required = true, value_name = "FILE")]
+    answers: Vec<PathBuf>,
+    /// The method that all others are compared with [default: full if it is among them, else the first].
+    #[arg(long, value_name = "METHOD")]
+    against: Option<String>,
+    /// Folder for report.html, report.md, report.json and figures [default: only printed].
+    #[arg(short, long, value_name = "FOLDER")]
+    out: Option<PathBuf>,
+    /// Print the report as one JSON object.
+    #[arg(long)]
+    json: bool,
+}
+
+pub(crate) fn run(args: &ReportArgs, ui: &Ui) -> Result<(), CliError> {
+    let mut records: Vec<Record> = Vec::new();
+    let mut known = std::collections::BTreeSet::new();
+    for path in &args.answers {
+        records.extend(read(path)?.into_iter().filter(|record| known.insert(record.key())));
+    }
+    let mut names: Vec<&str> = Vec::new();
+    let mut methods: Vec<&str> = Vec::new();
+    for record in &records {
+        for (list, name) in [(&mut names, &record.task), (&mut methods, &record.method)] {
+            if !list.contains(&name.as_str()) {
+                list.push(name);
+            }
+        }
+    }
+    if names.is_empty() {
+        return Err(CliError::failed("there is no answer in these files; run `loci eval TASK` first"));
+    }
+    let mut tasks = Vec::new();
+    for name in names {
+        let own = records.iter().filter(|record| record.task == name).collect();
+        tasks.push((registry::parse(name)?.0, name, own));
+    }
+    let card = Card {
+        command: typed(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        seed: records.first().map_or(0, |record| record.seed),
+        against: baseline(args.against.as_deref(), &methods)?,
+        ..Card::default()
+    };
+    let report = build(card, &tasks);
+    if args.json { print_json(&report) } else { print(&text(&report)) }?;
+    if let Some(folder) = &args.out {
+        write(&report, folder)?;
+        ui.say(&format!("report: {}", folder.join("report.html").display()));
+    }
+    Ok(())
+}

@@ -1,0 +1,226 @@
+"""All context methods on the same tasks: runs `loci eval` and writes docs/results.md from the answers.
+
+    python scripts/results.py --lengths 8k,16k,32k --n 2
+    python scripts/results.py --report
+
+Answers are kept in docs/results/eval-own.jsonl and eval-stretched.jsonl and never asked twice: the script goes on where it
+was stopped, with more lengths, texts or methods as well as after an interruption. Short lengths come first. --minutes ends
+it after so long; --report only writes the page. Methods that leave keys at their true distances get, beyond the model's
+trained window, the schedule `--rope ntk:factor=5`, under which full attention still finds a pass key at 32,000 tokens; they
+are compared with full attention under the same schedule. Nothing but Python and `scripts/fetch-book.sh`.
+"""
+
+import argparse
+import json
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from measure import FOLDER, add_common
+
+# Positions stay within the trained window at any length; `full` and `window` are the controls.
+OWN = [
+    "full", "window", "lm-infinite", "inf-llm:repr_top_k=16", "em-llm:repr_top_k=16", "act-qkv:repr_top_k=16", "long-heads",
+    "sir-llm", "spec-pc",
+]  # fmt: skip
+# Keys stand at their true distances.
+TRUE_DISTANCE = [
+    "full", "window", "random-rows", "duo-attention", "hip-attention", "recycled-attention", "squeezed-attention", "snap-kv",
+    "spec-kv", "spec-kv-pc", "think",
+]  # fmt: skip
+STRETCH = "ntk:factor=5"
+WINDOW = 8192
+
+TASKS = {
+    "needle": ["needle:questions=5", "--haystack", "BOOK"],
+    "key-value": ["key-value:form=lines,kind=words,pairs=50,questions=5", "--choose"],
+    "perplexity": ["perplexity", "--haystack", "BOOK"],
+    "lines": ["lines:questions=5"],
+    "passkey": ["passkey", "--depths", "0.1,0.5,0.9"],
+    "long-bench": ["long-bench", "--data", "DATA"],
+}
+
+
+def tokens(text):
+    """A number of tokens as it is typed."""
+    return int(float(text[:-1]) * 1000) if text.endswith("k") else int(text)
+
+
+def steps(arguments):
+    """The commands, shortest texts first: file of the answers, arguments."""
+    for n in range(1, arguments.n + 1):
+        for length in sorted(arguments.lengths, key=tokens):
+            groups = {"own": OWN, "stretched": TRUE_DISTANCE}
+            if tokens(length) <= WINDOW:
+                groups = {"own": OWN + [method for method in TRUE_DISTANCE if method not in OWN]}
+            for task in arguments.tasks:
+                if task == "long-bench" and (length != min(arguments.lengths, key=tokens) or not arguments.data):
+                    continue
+                for group, methods in groups.items():
+                    typed = [
+                        {"BOOK": arguments.book, "DATA": arguments.data}.get(word, word) for word in TASKS[task]
+                    ]
+                    yield group, [*typed, "--lengths", length, "--n", n, "--methods", ",".join(methods),
+                                  *(["--rope", STRETCH] if group == "stretched" else [])]  # fmt: skip
+
+
+def run(arguments, deadline):
+    """Runs what is missing until `deadline`."""
+    for group, typed in steps(arguments):
+        left = deadline - time.monotonic()
+        if left <= 0:
+            print("time is up", file=sys.stderr)
+            return
+        command = [str(word) for word in
+                   [arguments.loci, "eval", *typed, "-m", arguments.model, "-o", arguments.work / group, "--json"]]  # fmt: skip
+        print(" ".join(command[1:]), file=sys.stderr)
+        with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as running:
+            try:
+                _, error = running.communicate(timeout=left)
+            except subprocess.TimeoutExpired:
+                running.send_signal(signal.SIGINT)
+                running.communicate()
+                print("time is up", file=sys.stderr)
+                return
+            finally:
+                keep(arguments, group)
+        if running.returncode:
+            sys.exit(f"{' '.join(command)}: exit code {running.returncode}\n{error[-1500:]}")
+
+
+def kept(arguments, group):
+    """Where a group's answers stay."""
+    return arguments.out / f"eval-{group}.jsonl"
+
+
+def keep(arguments, group):
+    """Copies a group's answers to where they stay."""
+    answers = arguments.work / group / "answers.jsonl"
+    if answers.exists():
+        kept(arguments, group).write_text(answers.read_text())
+
+
+def reports(arguments):
+    """The report of each group that has answers."""
+    for group in ("own", "stretched"):
+        if kept(arguments, group).exists():
+            done = subprocess.run(
+                [arguments.loci, "eval", "report", kept(arguments, group), "--against", "full", "--json"],
+                capture_output=True, text=True, check=True,
+            )  # fmt: skip
+            yield group, json.loads(done.stdout)
+
+
+def name(length):
+    """A length as it is typed."""
+    return f"{length // 1000}k" if length % 1000 == 0 else str(length)
+
+
+def table(rows):
+    """Markdown."""
+    head, *rest = rows
+    return "\n".join("| " + " | ".join(row) + " |" for row in [head, ["---"] + ["---:"] * (len(head) - 1), *rest])
+
+
+def scores(task):
+    """Methods by lengths: score, its interval, and texts and questions behind it."""
+    lengths = sorted({cell["length"] for cell in task["cells"]})
+    cells = {(cell["method"], cell["length"]): cell for cell in task["cells"]}
+    further = [figure for figure in ("perplexity", "kl") if any(figure in cell.get("also", {}) for cell in task["cells"])]
+    columns = [(length, figure) for length in lengths for figure in ["score", *further]]
+    rows = [["method", *(f"{name(length) if length else ''} {figure if figure != 'score' else task['metric']}".strip()
+                         for length, figure in columns)]]  # fmt: skip
+    for method in dict.fromkeys(cell["method"] for cell in task["cells"]):
+        row = [f"`{method}`"]
+        for length, figure in columns:
+            cell = cells.get((method, length))
+            if cell is None or cell.get("score") is None:
+                row.append("–" if cell is None else "failed")
+            elif figure == "score":
+                score = cell["score"]
+                row.append(f"{score['mean']:.2f} ({score['low']:.2f} to {score['high']:.2f}; "
+                           f"{score['n']} · {cell['questions'] / score['n']:.0f})")  # fmt: skip
+            else:
+                value = cell.get("also", {}).get(figure)
+                row.append("–" if value is None else f"{value:.1f}" if figure == "perplexity" else f"{value:.3f}")
+        rows.append(row)
+    return table(rows)
+
+
+def against(task):
+    """Each method against full attention, all lengths together."""
+    rows = [["method", "texts", "difference", "95 %", "p", "p (Holm)", "p (BH)", "Cliff's delta"]]
+    for one in task["comparisons"]:
+        delta = one.get("cliffs_delta")
+        rows.append([f"`{one['method']}`", str(one["n"]), f"{one['difference']:+.3f}", f"{one['low']:+.2f} to {one['high']:+.2f}",
+                     *(f"{one[p]:.3f}" for p in ("p", "p_holm", "p_bh")), "–" if delta is None else f"{delta:+.2f}"])  # fmt: skip
+    return table(rows)
+
+
+TITLES = {
+    "own": "With the model's own positions",
+    "stretched": f"With stretched positions (`--rope {STRETCH}`)",
+}
+HEAD = """<!-- written by scripts/results.py; run it to change this page -->
+# Results
+
+All context methods of Loci on the same tasks, with SmolLM2-135M-Instruct Q4_1, 8-bit rows and default parameters but for
+those shown. `python scripts/results.py` runs everything again or goes on where it was stopped; raw answers:
+[eval-own.jsonl](results/eval-own.jsonl), [eval-stretched.jsonl](results/eval-stretched.jsonl).
+
+A cell reads: mean score (95 % interval; texts · questions a text). Questions about one text are not independent, so texts are
+what is counted: Wilson intervals for right and wrong, else a percentile bootstrap over texts; one text alone says nothing of
+others, and its interval is all there is. Differences are to full attention on the same texts, all lengths together, by a
+paired permutation test; p-values are corrected over all comparisons of the section. A dash was not run. The model was
+trained for 8,192 tokens.
+"""
+
+
+def page(arguments):
+    """Writes docs/results.md."""
+    text = HEAD
+    for group, report in reports(arguments):
+        text += f"\n## {TITLES[group]}\n\n{report['card']['correction']}.\n"
+        for task in report["tasks"]:
+            text += f"\n### {task['task']}\n\n{task['title']} Diffusion {task['diffusion']}, scope {task['scope']}.\n\n"
+            text += scores(task) + "\n"
+            if any(one["n"] > 1 for one in task["comparisons"]):
+                text += "\n" + against(task) + "\n"
+    path = FOLDER / "docs/results.md"
+    path.write_text(text)
+    print(path)
+
+
+def main():
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    add_common(parser, "")
+    parser.add_argument("--lengths", type=lambda text: text.split(","), default=["8k", "16k", "32k"])
+    parser.add_argument("--tasks", type=lambda text: text.split(","), default=list(TASKS), help=", ".join(TASKS))
+    parser.add_argument("--n", type=int, default=2, help="texts of each length (and depth)")
+    parser.add_argument("--data", help="folder with data sets; without it long-bench is left out")
+    parser.add_argument("--book", help="text that needles are hidden in and whose end is predicted [Moby-Dick, fetched once]")
+    parser.add_argument("--minutes", type=float, default=float("inf"), help="ends after so long")
+    parser.add_argument("--report", action="store_true", help="runs nothing, only writes the page")
+    arguments = parser.parse_args()
+    unknown = [task for task in arguments.tasks if task not in TASKS]
+    if unknown:
+        parser.error(f"there is no task {', '.join(unknown)}; there are {', '.join(TASKS)}")
+    if not arguments.report:
+        if arguments.book is None:
+            arguments.book = subprocess.check_output([FOLDER / "scripts/fetch-book.sh"], text=True).strip()
+        with tempfile.TemporaryDirectory() as folder:
+            arguments.work = Path(folder)
+            for group in ("own", "stretched"):
+                (arguments.work / group).mkdir()
+                if kept(arguments, group).exists():
+                    (arguments.work / group / "answers.jsonl").write_text(kept(arguments, group).read_text())
+            run(arguments, time.monotonic() + 60 * arguments.minutes)
+    page(arguments)
+
+
+if __name__ == "__main__":
+    main()
