@@ -35,7 +35,7 @@ STRETCH = "ntk:factor=5"
 WINDOW = 8192
 
 TASKS = {
-    "needle": ["needle:questions=5", "--haystack", "BOOK"],
+    "needle": ["needle:questions=5", "--haystack", "BOOK", "--choose"],
     "key-value": ["key-value:form=lines,kind=words,pairs=50,questions=5", "--choose"],
     "perplexity": ["perplexity", "--haystack", "BOOK"],
     "lines": ["lines:questions=5"],
@@ -85,8 +85,6 @@ def run(arguments, deadline):
                 running.communicate()
                 print("time is up", file=sys.stderr)
                 return
-            finally:
-                keep(arguments, group)
         if running.returncode:
             sys.exit(f"{' '.join(command)}: exit code {running.returncode}\n{error[-1500:]}")
 
@@ -94,13 +92,6 @@ def run(arguments, deadline):
 def kept(arguments, group):
     """Where a group's answers stay."""
     return arguments.out / f"eval-{group}.jsonl"
-
-
-def keep(arguments, group):
-    """Copies a group's answers to where they stay."""
-    answers = arguments.work / group / "answers.jsonl"
-    if answers.exists():
-        kept(arguments, group).write_text(answers.read_text())
 
 
 def reports(arguments):
@@ -203,7 +194,7 @@ def main():
     parser.add_argument("--n", type=int, default=2, help="texts of each length (and depth)")
     parser.add_argument("--data", help="folder with data sets; without it long-bench is left out")
     parser.add_argument("--book", help="text that needles are hidden in and whose end is predicted [Moby-Dick, fetched once]")
-    parser.add_argument("--minutes", type=float, default=float("inf"), help="ends after so long")
+    parser.add_argument("--minutes", type=float, default=100_000, help="ends after so long")
     parser.add_argument("--report", action="store_true", help="runs nothing, only writes the page")
     arguments = parser.parse_args()
     unknown = [task for task in arguments.tasks if task not in TASKS]
@@ -216,8 +207,8 @@ def main():
             arguments.work = Path(folder)
             for group in ("own", "stretched"):
                 (arguments.work / group).mkdir()
-                if kept(arguments, group).exists():
-                    (arguments.work / group / "answers.jsonl").write_text(kept(arguments, group).read_text())
+                # Answers stay where they are written, also when this is killed.
+                (arguments.work / group / "answers.jsonl").symlink_to(kept(arguments, group).resolve())
             run(arguments, time.monotonic() + 60 * arguments.minutes)
     page(arguments)
 

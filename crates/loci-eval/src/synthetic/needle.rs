@@ -32,7 +32,9 @@ pub(super) const INFO: TaskInfo = Declared {
     description: "A sentence names the best thing to do in some city; the question asks for it. What there \
                   is to do is composed anew for each example, so that it cannot be known. The score is the \
                   share of the hidden phrase's content words that the answer has; `phrase` wants the phrase \
-                  as it stands. Run over lengths and depths for the usual grid. One needle that shares its \
+                  as it stands. Run over lengths and depths for the usual grid, or with several questions, each about a \
+                  city of its own, to have the depths from one reading; with --choose the likeliest of \
+                  the hidden phrases is taken then. One needle that shares its \
                   words with the question is the easiest case of all: full marks show low scope and low \
                   diffusion, no more.",
     diffusion: Level::Low,
@@ -181,6 +183,11 @@ impl Task for Needle {
             let asked = depths(cell, questions, &mut random);
             let cities = random.some_of(cities, asked.len());
             let mut phrases = phrases(&mut random, count * asked.len());
+            // Small models tell the last needle whatever is asked, but may still find the right one the likeliest.
+            let rivals: Vec<String> = match (count, asked.len()) {
+                (1, 2..) => phrases.iter().map(|phrase| format!(" {phrase}")).collect(),
+                _ => Vec::new(),
+            };
             let mut hay = haystack.begin(random);
             let (mut hidden, mut turns) = (Vec::new(), Vec::new());
             for (city, share) in cities.into_iter().zip(asked) {
@@ -189,7 +196,7 @@ impl Task for Needle {
                 hidden.extend(own.iter().enumerate().map(|(at, phrase)| {
                     (share + at as f64 * step, format!("{}{phrase}. ", beginning(city, count == 1)))
                 }));
-                turns.push(turn(city, own, share));
+                turns.push(Turn { choices: rivals.clone(), ..turn(city, own, share) });
             }
             Ok(move |sentences| {
                 let context = format!("{HEAD}{}", insert(hay.take(sentences), &hidden));
@@ -249,6 +256,7 @@ mod tests {
         assert!(depths.iter().zip([0.1, 0.3, 0.5, 0.7, 0.9]).all(|(a, b)| (a - b).abs() < 1e-12));
         for (turn, read) in made[0].turns.iter().zip(Needle.read(&made[0]).unwrap()) {
             assert_eq!(turn.gold, [read]);
+            assert!(turn.choices.len() == 5 && turn.choices.contains(&format!(" {}", turn.gold[0])));
             let stands = made[0].context.find(&turn.gold[0]).unwrap() as f64 / made[0].context.len() as f64;
             assert!((stands - turn.depth.unwrap()).abs() < 0.05);
         }
