@@ -41,9 +41,12 @@ mod tests {
         assert!(is_strategy("retrieval") && is_strategy("retrieval:top=3") && is_strategy("retrieval+i4"));
         assert!(!is_strategy("full") && !is_strategy("retrievals") && !is_strategy("top=retrieval"));
         assert_eq!(parse("retrieval:top=3").unwrap().size("top"), 3);
-        for (typed, said) in
-            [("retrieval+i4", "+i4"), ("full", "reading"), ("retrieval:tops=3", "top"), ("retrieval:top=0", "1")]
-        {
+        for (typed, said) in [
+            ("retrieval+i4", "+i4"),
+            ("full", "reading"),
+            ("retrieval:tops=3", "top"),
+            ("retrieval:top=0", "1"),
+        ] {
             let error = parse(typed).unwrap_err().to_string();
             assert!(error.contains(said), "{error}");
         }

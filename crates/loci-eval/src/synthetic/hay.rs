@@ -81,7 +81,11 @@ impl Hay<'_> {
     pub(super) fn take(&mut self, count: usize) -> &[String] {
         while self.made.len() < count {
             let next = match self.given.get(self.at % self.given.len().max(1)) {
-                Some(sentence) if sentence.ends_with(char::is_whitespace) => (*sentence).to_owned(),
+                Some(sentence)
+                    if sentence.ends_with(|end: char| end.is_whitespace() || "。！？".contains(end)) =>
+                {
+                    (*sentence).to_owned()
+                }
                 Some(sentence) => format!("{sentence} "),
                 None => self.prose.next(),
             };
@@ -96,7 +100,7 @@ impl Hay<'_> {
 }
 
 /// The sentences of a text that hold something.
-fn sentences(text: &str) -> Vec<&str> {
+pub(super) fn sentences(text: &str) -> Vec<&str> {
     let ranges = loci_reading::sentences(text, MOST_WORDS).into_iter();
     ranges.filter_map(|range| text.get(range)).filter(|sentence| !sentence.trim().is_empty()).collect()
 }

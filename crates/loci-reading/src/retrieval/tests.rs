@@ -44,7 +44,8 @@ impl LanguageModel for Echo {
         answers: &[&str],
         control: &mut Control<'_>,
     ) -> Result<(Vec<Rating>, Account), EngineError> {
-        let given = self.answer(input, &GenerateOptions::default(), control, &mut |_| ControlFlow::Continue(()))?;
+        let given =
+            self.answer(input, &GenerateOptions::default(), control, &mut |_| ControlFlow::Continue(()))?;
         let rated = |answer: &&str| Rating {
             log_probability: if given.text.contains(answer) { 0.0 } else { -1.0 },
             tokens: 1,

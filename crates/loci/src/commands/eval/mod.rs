@@ -1,6 +1,7 @@
 //! `loci eval`: how well methods do on tasks, and how surely that is known.
 
 mod measure;
+mod retrieval;
 mod subjects;
 
 use std::path::PathBuf;
@@ -42,6 +43,8 @@ enum Action {
         #[arg(long)]
         json: bool,
     },
+    /// Measure how well the evidence of a data set is found, without a model that reads.
+    Retrieval(retrieval::RetrievalArgs),
     /// Write results in the layout of another harness.
     Export {
         /// answers.jsonl of a run.
@@ -77,6 +80,7 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<(), CliError> {
             let pairs: Vec<_> = found.iter().map(|(task, comparison)| (task.as_str(), comparison)).collect();
             print(&comparison_table(&pairs))
         }
+        Some(Action::Retrieval(args)) => retrieval::run(args),
         Some(Action::Export { answers, format: Format::LmEval, out, stamp }) => {
             for path in lm_eval(&read(answers)?, out, stamp)? {
                 print(&format!("{}\n", path.display()))?;
