@@ -77,8 +77,9 @@ pub const INFO: MethodInfo = MethodInfo {
                   stand there (ours; the paper leaves the form of the control open).\n\nThe model reads what it is given \
                   with full attention. A task on which this does as well as a method that reads everything does not show \
                   that a long text was read. It fails where much of a text is needed, or where the question does not say \
-                  what to look for.\n\nQuestions that follow each other about one text are refused: text and question have \
-                  to come apart.",
+                  what to look for. A word is what stands between white space, so passages of long keys, such as uuids, \
+                  are many tokens: give fewer words.\n\nQuestions that follow each other about one text are refused: text \
+                  and question have to come apart.",
 };
 
 /// How a text is cut and ranked.
