@@ -106,6 +106,11 @@ impl PartArgs {
         }
     }
 
+    /// Reads a method as typed; as one would type it with these parts, and what it means.
+    pub(crate) fn read(&self, text: &str) -> Result<(String, MethodSpec), CliError> {
+        Ok((self.typed(text), self.in_method(method(text)?)?))
+    }
+
     /// The method with these parts.
     fn in_method(&self, method: MethodSpec) -> Result<MethodSpec, CliError> {
         Ok(self.given().try_fold(method, |method, (part, name)| method.with_part(part, name))?)
@@ -181,15 +186,12 @@ impl ContextArgs {
         })
     }
 
-    /// What several methods that are compared have in common, and the methods that `text` lists, as [`methods`] gives them.
-    pub(crate) fn several(
-        &self,
-        text: &str,
-    ) -> Result<(ContextOptions, Vec<(String, MethodSpec)>), CliError> {
+    /// What several methods that are compared have in common.
+    pub(crate) fn compared(&self) -> Result<ContextOptions, CliError> {
         if self.method.is_some() || self.method_file.is_some() {
             return Err(CliError::usage("methods are compared here; name them with --methods"));
         }
-        Ok((self.shared()?, methods(text, &self.parts)?))
+        self.shared()
     }
 
     /// Loads the model, and the one that drafts for it into the `options` that were read before.
@@ -226,8 +228,7 @@ pub(crate) fn method(text: &str) -> Result<MethodSpec, CliError> {
 
 /// Reads a list of methods with their parameters, each with `parts`; as one would type them, and what they mean.
 pub(crate) fn methods(text: &str, parts: &PartArgs) -> Result<Vec<(String, MethodSpec)>, CliError> {
-    let read = |text: String| Ok((parts.typed(&text), parts.in_method(method(&text)?)?));
-    split_methods(text).into_iter().map(read).collect()
+    split_methods(text).iter().map(|text| parts.read(text)).collect()
 }
 
 /// A method without its parameters: `inf-llm:window=64+i4` is `inf-llm+i4`.
@@ -236,15 +237,15 @@ pub(crate) fn without_parameters(method: &str) -> String {
     ids.join("+")
 }
 
-/// Splits at commas that a method's id follows; other commas stand between parameters.
-fn split_methods(text: &str) -> Vec<String> {
+/// Splits at commas that a method's id follows; other commas stand between parameters. `all` is every context method.
+pub(crate) fn split_methods(text: &str) -> Vec<String> {
     if text.trim() == "all" {
         return METHODS.iter().map(|info| info.id.to_owned()).collect();
     }
     let mut methods: Vec<String> = Vec::new();
     for item in text.split(',').map(str::trim).filter(|item| !item.is_empty()) {
         let id = item.split([':', '+']).next().unwrap_or(item);
-        let begins = item.starts_with('@') || METHODS.iter().any(|info| info.id == id) || !item.contains('=');
+        let begins = item.starts_with('@') || !id.contains('=');
         match methods.last_mut() {
             Some(last) if !begins => {
                 last.push(',');
@@ -322,7 +323,7 @@ mod tests {
             ["full", "inf-llm:window=2048,top_k=16", "window:window=64", "lm-infinite"]
         );
         // A misspelt id stays an item of its own, so that the error names it.
-        assert_eq!(split_methods("full,nonsense"), ["full", "nonsense"]);
+        assert_eq!(split_methods("full,nonsense:a=1"), ["full", "nonsense:a=1"]);
         assert_eq!(
             split_methods("inf-llm+segment=em-llm:gamma=2,min_block_size=4+select=act-qkv,window"),
             ["inf-llm+segment=em-llm:gamma=2,min_block_size=4+select=act-qkv", "window"]

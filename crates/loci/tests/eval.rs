@@ -192,10 +192,16 @@ fn what_is_wrong_is_said_before_anything_is_read() {
         (with(&["passkey", "--depths", "1.5"]), "from 0 to 1"),
         (with(&["passkey", "--lengths", "30"]), "ask for a longer one"),
         (with(&["passkey", "--methods", "nonsense"]), "nonsense"),
+        (with(&["passkey", "--methods", "full,retrieval:tops=3"]), "tops"),
+        (with(&["passkey", "--methods", "full,retrieval:top=0"]), "top=0"),
+        (with(&["passkey", "--methods", "retrieval+i4"]), "+i4"),
         (with(&["passkey", "--methods", "full", "--against", "window"]), "--against window"),
         (with(&["passkey", "--method", "full"]), "--methods"),
         (with(&["mqar:as=tokens", "--lengths", "128"]), "as=text"),
         (with(&["long-bench"]), "--data"),
+        (vec!["eval", "retrieval", "long-mem-eval"], "--data"),
+        (vec!["eval", "retrieval", "long-mem-eval", "--data", "nowhere"], "longmemeval_s_cleaned.json"),
+        (vec!["eval", "retrieval", "long-mem-eval", "--data", ".", "--top", "0"], "0"),
         (vec!["eval", "tasks", "nonsense"], "nonsense"),
         (vec!["eval"], "TASK"),
         (vec!["data", "list", "--data", "nowhere"], "nowhere"),
@@ -206,6 +212,76 @@ fn what_is_wrong_is_said_before_anything_is_read() {
     std::fs::write(place.path("bad.jsonl"), "{\"task\": 3}\n").unwrap();
     let (code, error) = place.refused(&["eval", "compare", "bad.jsonl", "bad.jsonl"]);
     assert!(code == 1 && error.contains("bad.jsonl, line 1"), "{error}");
+}
+
+#[test]
+fn retrieval_is_measured_beside_the_others() {
+    let place = Place::new();
+    let arguments = [
+        "eval",
+        "passkey",
+        "--lengths",
+        "1000",
+        "--depths",
+        "0.5",
+        "--n",
+        "2",
+        "-m",
+        "tiny.gguf",
+        "--methods",
+        "full,retrieval:words=20,top=2",
+    ];
+    let table = place.well(&arguments);
+    assert!(table.contains("retrieval:words=20,top=2"), "{table}");
+    let tokens = |method: &str| -> Vec<u64> {
+        let all = place.answers("eval/answers.jsonl");
+        let own = all.iter().filter(|answer| answer["method"] == method && answer["score"].is_number());
+        own.map(|answer| answer["prompt_tokens"].as_u64().unwrap()).collect()
+    };
+    let (full, retrieval) = (tokens("full"), tokens("retrieval:words=20,top=2"));
+    assert!(full.len() == 2 && retrieval.len() == 2);
+    assert!(
+        full.iter().zip(&retrieval).all(|(full, retrieval)| retrieval * 3 < full * 2),
+        "{full:?} {retrieval:?}"
+    );
+    let report: Value =
+        serde_json::from_slice(&std::fs::read(place.path("eval/report.json")).unwrap()).unwrap();
+    assert_eq!(report["tasks"][0]["comparisons"][0]["against"], "full");
+    let limits = report["card"]["limits"].to_string();
+    assert!(limits.contains("window was not run") && !limits.contains("retrieval was not run"), "{limits}");
+    assert!(place.well(&["eval", "--help"]).contains("[default: full,inf-llm,window,retrieval]"));
+    assert!(place.well(&["methods", "show", "retrieval"]).contains("words=200"));
+}
+
+#[test]
+fn evidence_of_long_mem_eval_is_searched() {
+    let place = Place::new();
+    std::fs::create_dir_all(place.path("sets/long-mem-eval")).unwrap();
+    let file = serde_json::json!([{
+        "question_id": "q", "question_type": "multi-session", "question": "Where is the red bike", "answer": "here",
+        "question_date": "2023/06/01", "haystack_session_ids": ["a", "answer_b", "c"],
+        "haystack_dates": ["2023/05/01", "2023/05/02", "2023/05/03"],
+        "haystack_sessions": [
+            [{"role": "user", "content": "It rains"}, {"role": "assistant", "content": "the red bike"}],
+            [{"role": "user", "content": "My red bike stands here", "has_answer": true}],
+            [{"role": "user", "content": "Good evening"}],
+        ],
+    }]);
+    let path = place.path("sets/long-mem-eval/longmemeval_s_cleaned.json");
+    std::fs::write(&path, file.to_string()).unwrap();
+    let arguments =
+        ["eval", "retrieval", "long-mem-eval", "--data", "sets", "--granularity", "session", "--top", "1,3"];
+    let table = place.well(&arguments);
+    for said in ["recall_all", "multi-session", "all", "1 questions; left out: 0", "one item a session"] {
+        assert!(table.contains(said), "{said} in {table}");
+    }
+    let rounds = ["eval", "retrieval", "long-mem-eval", "--data", "sets", "--json"];
+    let report: Value = serde_json::from_str(&place.well(&rounds)).unwrap();
+    assert_eq!((&report["granularity"], &report["rows"][0]["k"]), (&"round".into(), &5.into()));
+    assert_eq!(report["rows"][0]["recall_all"]["mean"], 1.0);
+    std::fs::write(&path, "[\n{\"question_id\": \"q\"}]").unwrap();
+    let (code, error) = place.refused(&arguments);
+    assert!(code == 1 && error.contains("line 2"), "{error}");
 }
 
 #[test]

@@ -96,6 +96,11 @@ mod tests {
         assert_eq!(check("loci-kernels", "loci-models", false), 1);
         assert_eq!(check("loci-context", "loci-engine", true), 1);
         assert_eq!(check("loci-reading", "loci-memory", false), 1);
+        assert_eq!(
+            check("loci-eval", "loci-reading", false) + check("loci-reading", "loci-engine", false),
+            0
+        );
+        assert_eq!(check("loci-engine", "loci-reading", false), 1);
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::path::Path;
 use loci_context::registry::METHODS;
 use loci_models::method::MethodInfo;
 use loci_models::rope::SCHEDULES;
+use loci_reading::STRATEGIES;
 
 use crate::{Problems, page};
 
@@ -14,7 +15,7 @@ const INDEX: &str = "README.md";
 
 /// Every declared method, by family, in the order of the catalogue.
 fn families() -> Vec<(&'static str, &'static [&'static MethodInfo])> {
-    vec![("context", METHODS), ("rope", SCHEDULES)]
+    vec![("context", METHODS), ("reading", STRATEGIES), ("rope", SCHEDULES)]
 }
 
 /// Writes the pages; what was written by hand below the generated part stays.

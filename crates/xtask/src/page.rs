@@ -50,13 +50,18 @@ pub(crate) fn of_catalogue(families: &[(&str, &[&MethodInfo])], old: Option<&str
 fn heading(family: &str) -> &str {
     match family {
         "context" => "Contextual memory (`--method`)",
+        "reading" => "Reading strategies (`loci eval --methods`)",
         "rope" => "RoPE schedules (`--rope`)",
         other => other,
     }
 }
 
 fn generated(info: &MethodInfo) -> String {
-    let option = if info.family == "context" { "--method" } else { "--rope" };
+    let option = match info.family {
+        "context" => "--method",
+        "reading" => "loci eval --methods",
+        _ => "--rope",
+    };
     let title = sentence(info.title.trim_end_matches('.'));
     let mut text = format!("# `{}`\n\n{title}.\n\n{}\n", info.id, info.description.trim());
     let _ = writeln!(text, "\n| | |\n|---|---|\n| typed | `{option} {}` |", info.id);
@@ -92,7 +97,10 @@ fn generated(info: &MethodInfo) -> String {
     for invariant in info.invariants {
         let _ = writeln!(text, "- {}", sentence(invariant));
     }
-    let _ = writeln!(text, "- As for all of its family: {}.", shared_invariants(info).join("; "));
+    let shared = shared_invariants(info);
+    if !shared.is_empty() {
+        let _ = writeln!(text, "- As for all of its family: {}.", shared.join("; "));
+    }
     text
 }
 

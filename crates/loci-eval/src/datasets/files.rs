@@ -245,6 +245,12 @@ impl Record {
         size.ok_or_else(|| self.expected(name, "a whole number from 0", value))
     }
 
+    /// True or false.
+    pub(super) fn flag(&self, name: &str) -> Result<bool, EvalError> {
+        let value = self.value(name)?;
+        value.as_bool().ok_or_else(|| self.expected(name, "true or false", value))
+    }
+
     /// A list.
     pub(super) fn list(&self, name: &str) -> Result<&[Value], EvalError> {
         let value = self.value(name)?;

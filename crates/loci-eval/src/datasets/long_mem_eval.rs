@@ -8,6 +8,7 @@ use serde_json::json;
 use super::catalogue::{DataSet, Expected};
 use super::common::{carried, declaration, drawn_parts, finished};
 use super::files::Record;
+use super::long_mem_eval_sessions::{Said, Session, sessions};
 use super::scoring::{holds, words};
 use crate::declare::counted;
 use crate::error::EvalError;
@@ -39,7 +40,7 @@ pub(super) const SET: DataSet = DataSet {
     ],
 };
 
-const NAMES: &[&str] = &["all", "oracle", "s", "m"];
+pub(super) const NAMES: &[&str] = &["all", "oracle", "s", "m"];
 
 const INFO: TaskInfo = TaskInfo {
     method: declaration(
@@ -73,7 +74,8 @@ const INFO: TaskInfo = TaskInfo {
          (ours) if it holds the words of the gold answer, or of one of the answers it says are acceptable, one \
          after the other; for times, a number of days, weeks or months may be one off; of a question that cannot be \
          answered, if it says so; for preferences the score is the share of the rubric's words. It counts fewer \
-         answers as right than a judge: compare only with itself. `f1` is F1 of words.",
+         answers as right than a judge: compare only with itself. `f1` is F1 of words. How well the evidence is found \
+         is measured by `loci eval retrieval long-mem-eval`.",
     ),
     diffusion: Level::Medium,
     scope: Level::Low,
@@ -111,50 +113,6 @@ impl Task for LongMemEval {
             };
         right.and("f1", f1(answer, gold))
     }
-}
-
-/// A session: its id, date and turns.
-struct Session {
-    id: String,
-    date: String,
-    turns: Vec<(String, String)>,
-}
-
-fn sessions(record: &Record) -> Result<Vec<Session>, EvalError> {
-    let turns = |of: &[Record]| -> Result<Vec<(String, String)>, EvalError> {
-        of.iter().map(|turn| Ok((turn.text("role")?.to_owned(), turn.text("content")?.to_owned()))).collect()
-    };
-    let mut all = Vec::new();
-    if record.has("conversation") {
-        // One list of turns with dates: a new date is a new session.
-        for turn in record.records("conversation")? {
-            let date = turn.text("date")?;
-            if all.last().is_none_or(|last: &Session| last.date != date) {
-                all.push(Session { id: String::new(), date: date.to_owned(), turns: Vec::new() });
-            }
-            if let Some(last) = all.last_mut() {
-                last.turns.extend(turns(std::slice::from_ref(&turn))?);
-            }
-        }
-    } else {
-        let (ids, dates) = (record.texts("haystack_session_ids")?, record.texts("haystack_dates")?);
-        let haystack = record.list("haystack_sessions")?;
-        if ids.len() != dates.len() || ids.len() != haystack.len() {
-            return Err(record.error(format!(
-                "haystack_session_ids, haystack_dates and haystack_sessions should be of one length, not {}, {} and {}",
-                ids.len(),
-                dates.len(),
-                haystack.len()
-            )));
-        }
-        for ((id, date), session) in ids.into_iter().zip(dates).zip(haystack) {
-            let fields = serde_json::Map::from_iter([("session".to_owned(), session.clone())]);
-            all.push(Session { id, date, turns: turns(&record.of(fields).records("session")?)? });
-        }
-    }
-    // Dates are written so that they sort as text.
-    all.sort_by(|one, other| one.date.cmp(&other.date));
-    Ok(all)
 }
 
 const HEAD: &str =
@@ -220,7 +178,7 @@ fn example(request: &Request<'_>, part: &str, record: &Record) -> Result<Example
 }
 
 fn written(session: &Session) -> String {
-    let turn = |(role, content): &(String, String)| {
+    let turn = |Said { role, content, .. }: &Said| {
         format!("{{\"role\": {}, \"content\": {}}}", json!(role), json!(content))
     };
     let turns: Vec<String> = session.turns.iter().map(turn).collect();

@@ -13,6 +13,8 @@ mod literal;
 mod long_bench;
 mod long_ins;
 mod long_mem_eval;
+pub mod long_mem_eval_retrieval;
+mod long_mem_eval_sessions;
 mod longchat;
 mod loogle;
 mod m4le;

@@ -119,8 +119,13 @@ pub(super) fn by_example<'a>(records: &[&'a Record]) -> BTreeMap<&'a str, f64> {
 
 /// Mean over examples, with its interval.
 fn estimate(records: &[&Record]) -> Option<Estimate> {
-    let scores: Vec<f64> = by_example(records).into_values().collect();
-    let mean = mean(&scores)?;
+    estimated(&by_example(records).into_values().collect::<Vec<f64>>())
+}
+
+/// Mean of independent `scores` from 0 to 1 with its 95 % interval: Wilson's where all are right or wrong, else a percentile
+/// bootstrap; `None` of nothing.
+pub(crate) fn estimated(scores: &[f64]) -> Option<Estimate> {
+    let mean = mean(scores)?;
     let n = scores.len();
     let interval = if scores.iter().all(|score| *score == 0.0 || *score == 1.0) {
         wilson(scores.iter().filter(|score| **score == 1.0).count(), n)
@@ -128,7 +133,7 @@ fn estimate(records: &[&Record]) -> Option<Estimate> {
         // One example says nothing of others.
         Interval { low: 0.0, high: 1.0 }
     } else {
-        bootstrap_mean(&scores, RESAMPLES, &mut Random::new(n as u64))?
+        bootstrap_mean(scores, RESAMPLES, &mut Random::new(n as u64))?
     };
     Some(Estimate { n, mean, low: interval.low, high: interval.high })
 }

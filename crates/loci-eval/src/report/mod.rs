@@ -7,11 +7,13 @@ mod markdown;
 mod plots;
 mod text;
 
+pub(crate) use build::estimated;
 pub use build::{build, cells};
 pub use compare::{compare_files, compared};
 pub use html::html;
 pub use markdown::markdown;
 pub use plots::figures;
+pub(crate) use text::aligned;
 pub use text::{comparison_table, text};
 
 use std::collections::BTreeMap;

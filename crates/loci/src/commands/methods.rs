@@ -1,8 +1,9 @@
-//! `loci methods`: what can be typed after `--method` and `--rope`.
+//! `loci methods`: what can be typed after `--method` and `--rope`, and after `--methods` of `loci eval`.
 
 use loci_context::registry::{METHODS, shared_invariants};
 use loci_models::method::{MethodInfo, Need};
 use loci_models::rope::SCHEDULES;
+use loci_reading::STRATEGIES;
 use serde::Serialize;
 
 use crate::error::CliError;
@@ -29,6 +30,7 @@ enum Action {
 #[derive(Serialize)]
 struct Listing {
     methods: &'static [&'static MethodInfo],
+    reading: &'static [&'static MethodInfo],
     rope: &'static [&'static MethodInfo],
 }
 
@@ -42,7 +44,7 @@ struct Shown {
 
 pub(crate) fn run(args: &Args) -> Result<(), CliError> {
     match (&args.action, args.json) {
-        (None, true) => print_json(&Listing { methods: METHODS, rope: SCHEDULES }),
+        (None, true) => print_json(&Listing { methods: METHODS, reading: STRATEGIES, rope: SCHEDULES }),
         (None, false) => print(&listing()),
         (Some(Action::Show { name }), json) => {
             let info = find(name)?;
@@ -56,7 +58,7 @@ pub(crate) fn run(args: &Args) -> Result<(), CliError> {
 }
 
 fn all() -> impl Iterator<Item = &'static MethodInfo> {
-    METHODS.iter().chain(SCHEDULES).copied()
+    METHODS.iter().chain(STRATEGIES).chain(SCHEDULES).copied()
 }
 
 fn find(name: &str) -> Result<&'static MethodInfo, CliError> {
@@ -69,7 +71,11 @@ fn find(name: &str) -> Result<&'static MethodInfo, CliError> {
 fn listing() -> String {
     let mut text = "Context methods (--method):\n".to_owned();
     let width = all().map(|info| info.id.len()).max().unwrap_or(0);
-    for (heading, infos) in [("", METHODS), ("\nPosition schedules (--rope):\n", SCHEDULES)] {
+    for (heading, infos) in [
+        ("", METHODS),
+        ("\nReading strategies (loci eval --methods):\n", STRATEGIES),
+        ("\nPosition schedules (--rope):\n", SCHEDULES),
+    ] {
         text.push_str(heading);
         for info in infos {
             text.push_str(&format!("  {:width$}  {} [{}]\n", info.id, info.title, word(&info.kind)));

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use loci_engine::probe::{ProbeReport, ProbeRequest, probe};
 use loci_engine::{Control, documents};
 
-use crate::args::{ContextArgs, ModelArgs, without_parameters};
+use crate::args::{ContextArgs, ModelArgs, methods, without_parameters};
 use crate::error::CliError;
 use crate::ui::{Ui, print, print_json, stop_flag};
 
@@ -44,7 +44,7 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args, ui: &Ui) -> Result<(), CliError> {
-    let (context, methods) = args.context.several(&args.methods)?;
+    let (context, methods) = (args.context.compared()?, methods(&args.methods, &args.context.parts)?);
     let document = documents::read(&args.file)?;
     let (engine, context) = args.context.open(context, &args.model)?;
     let request = ProbeRequest {

@@ -10,7 +10,7 @@ use loci_eval::sizes::ModelTokens;
 use loci_eval::{Request, Task, registry};
 use loci_models::template::Message;
 
-use super::subjects::{EndpointArgs, local};
+use super::subjects::{EndpointArgs, local, ways};
 use crate::args::{ContextArgs, ModelArgs, without_parameters};
 use crate::error::CliError;
 use crate::ui::{Ui, print, print_json, stop_flag};
@@ -25,8 +25,9 @@ pub(crate) struct MeasureArgs {
     /// Tasks, with parameters if wanted: passkey, key-value:kind=words (see `loci eval tasks`).
     #[arg(required = true, value_name = "TASK")]
     tasks: Vec<String>,
-    /// Methods that are compared, with parameters if wanted; all is every one.
-    #[arg(long, default_value = "full,inf-llm,window", value_name = "METHOD,METHOD,…")]
+    /// Methods that are compared, with parameters if wanted; all is every one. retrieval:words=200,top=5 gives the model the
+    /// passages of a text that share most words with the question, to be read with full: a control.
+    #[arg(long, default_value = "full,inf-llm,window,retrieval", value_name = "METHOD,METHOD,…")]
     methods: String,
     /// Sizes of prompts with their longest answers, in tokens of the model: 2000 or 2k.
     #[arg(long, value_delimiter = ',', value_name = "N,N,…", value_parser = tokens, default_value = "2k")]
@@ -93,7 +94,7 @@ struct Measured {
 }
 
 pub(crate) fn run(args: &MeasureArgs, ui: &Ui) -> Result<(), CliError> {
-    let (context, methods) = args.context.several(&args.methods)?;
+    let (context, ways) = (args.context.compared()?, ways(&args.methods, &args.context.parts)?);
     let tasks =
         args.tasks.iter().map(|text| Ok(registry::parse(text)?)).collect::<Result<Vec<_>, CliError>>()?;
     let haystack = args.haystack.as_ref().map(|path| documents::read(path)).transpose()?;
@@ -105,17 +106,17 @@ pub(crate) fn run(args: &MeasureArgs, ui: &Ui) -> Result<(), CliError> {
     };
     let sizes = ModelTokens::new(tokenizer, overhead);
     let shared = context.clone();
-    let names: Vec<&str> = methods.iter().map(|(typed, _)| typed.as_str()).collect();
+    let names: Vec<&str> = ways.iter().map(|(typed, _)| typed.as_str()).collect();
     let against = match &args.endpoint.endpoint {
         Some(_) => "endpoint".to_owned(),
         None => baseline(args.against.as_deref(), &names)?,
     };
     let subjects: Vec<Subject> = match &args.endpoint.endpoint {
         Some(url) => vec![args.endpoint.subject(url)?],
-        None => methods
+        None => ways
             .into_iter()
-            .map(|(typed, method)| local(&engine, typed, context.for_method(method)))
-            .collect(),
+            .map(|(typed, way)| local(&engine, typed, way, &context))
+            .collect::<Result<_, _>>()?,
     };
     // Distributions are compared with those of the method that scores are compared with; endpoints do not tell theirs.
     let reference = subjects
@@ -199,7 +200,7 @@ pub(super) fn baseline(asked: Option<&str>, methods: &[&str]) -> Result<String, 
 /// What these figures do not show.
 fn limits(args: &MeasureArgs, subjects: &[Subject]) -> Vec<String> {
     let mut limits = vec![format!("{} examples of each length and depth, one seed", args.n)];
-    for control in ["full", "window", "random-rows"] {
+    for control in ["full", "window", "retrieval", "closed-book", "random-rows"] {
         if !subjects.iter().any(|subject| without_parameters(&subject.method) == control) {
             limits.push(format!("{control} was not run beside them"));
         }

@@ -2,6 +2,7 @@
 
 mod measure;
 mod report;
+mod retrieval;
 mod subjects;
 
 use std::path::PathBuf;
@@ -45,6 +46,8 @@ enum Action {
         #[arg(long)]
         json: bool,
     },
+    /// Measure how well the evidence of a data set is found, without a model that reads.
+    Retrieval(retrieval::RetrievalArgs),
     /// Write results in the layout of another harness.
     Export {
         /// answers.jsonl of a run.
@@ -81,6 +84,7 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<(), CliError> {
             let pairs: Vec<_> = found.iter().map(|(task, comparison)| (task.as_str(), comparison)).collect();
             print(&comparison_table(&pairs))
         }
+        Some(Action::Retrieval(args)) => retrieval::run(args),
         Some(Action::Export { answers, format: Format::LmEval, out, stamp }) => {
             for path in lm_eval(&read(answers)?, out, stamp)? {
                 print(&format!("{}\n", path.display()))?;

@@ -3,9 +3,15 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use loci_context::MethodSpec;
+use loci_context::recipes::full;
 use loci_engine::{ContextOptions, Draft, Engine, LocalModel};
 use loci_eval::run::Subject;
+use loci_models::method::Values;
+use loci_reading::Given;
+use loci_reading::registry::{self, STRATEGIES};
 
+use crate::args::{PartArgs, split_methods};
 use crate::error::CliError;
 
 /// A model behind an endpoint.
@@ -66,10 +72,43 @@ impl EndpointArgs {
     }
 }
 
-/// `engine` with its context held as `context` says.
-pub(crate) fn local(engine: &Arc<Engine>, typed: String, context: ContextOptions) -> Subject {
+/// How a local model reads.
+pub(crate) enum Way {
+    /// All of the text, with a context method.
+    Context(MethodSpec),
+    /// What the strategy chooses, with full attention.
+    Strategy(Values),
+}
+
+/// Reads a list of context methods, each with `parts`, and reading strategies; as one would type them, and what they mean.
+pub(crate) fn ways(text: &str, parts: &PartArgs) -> Result<Vec<(String, Way)>, CliError> {
+    let mut typed = split_methods(text);
+    if text.trim() == "all" {
+        typed.extend(STRATEGIES.iter().map(|info| info.id.to_owned()));
+    }
+    let way = |typed: String| match registry::is_strategy(&typed) {
+        true => {
+            let values = registry::parse(&typed)?;
+            Ok((typed, Way::Strategy(values)))
+        }
+        false => parts.read(&typed).map(|(typed, method)| (typed, Way::Context(method))),
+    };
+    typed.into_iter().map(way).collect()
+}
+
+/// `engine` reading in one `way`, its context otherwise held as `context` says.
+pub(crate) fn local(
+    engine: &Arc<Engine>,
+    typed: String,
+    way: Way,
+    context: &ContextOptions,
+) -> Result<Subject, CliError> {
+    let (context, strategy) = match way {
+        Way::Context(method) => (context.for_method(method), None),
+        Way::Strategy(values) => (context.for_method(MethodSpec::parse(full::INFO.id)?), Some(values)),
+    };
     let method = context.method.as_ref().map_or_else(String::new, ToString::to_string);
-    let recipe = format!(
+    let mut recipe = format!(
         "{} {method} rows={:?} rope={:?} budget={:?} heads={:?} draft={:?}",
         engine.name(),
         context.rows(),
@@ -82,10 +121,18 @@ pub(crate) fn local(engine: &Arc<Engine>, typed: String, context: ContextOptions
         })
     );
     let engine = Arc::clone(engine);
-    Subject {
-        model: engine.name().to_owned(),
+    let name = engine.name().to_owned();
+    let model = move || LocalModel::new(Arc::clone(&engine), context.clone());
+    Ok(Subject {
+        model: name,
         method: typed,
+        open: match strategy {
+            None => Box::new(move || Ok(Box::new(model()))),
+            Some(values) => {
+                recipe = format!("{values} over {recipe}");
+                Box::new(move || Ok(Box::new(Given::new(model(), registry::chooser(&values)))))
+            }
+        },
         recipe,
-        open: Box::new(move || Ok(Box::new(LocalModel::new(Arc::clone(&engine), context.clone())))),
-    }
+    })
 }

@@ -1,0 +1,198 @@
+use std::ops::ControlFlow;
+use std::time::Duration;
+
+use loci_engine::generate::OnText;
+use loci_engine::score::Score;
+use loci_engine::{
+    Account, Body, Control, Finish, GenerateOptions, Generation, Input, LanguageModel, Rating,
+};
+use loci_models::template::Message;
+use proptest::prelude::*;
+
+use super::*;
+use crate::closed_book::ClosedBook;
+use crate::given::Given;
+
+/// Says what it was given.
+#[derive(Default)]
+struct Echo;
+
+impl LanguageModel for Echo {
+    fn name(&self) -> &str {
+        "echo"
+    }
+
+    fn answer(
+        &mut self,
+        input: &Input<'_>,
+        _options: &GenerateOptions,
+        _control: &mut Control<'_>,
+        _on_text: &mut OnText<'_>,
+    ) -> Result<Generation, EngineError> {
+        assert_eq!(input.shared, 0);
+        let text = match input.body {
+            Body::Text(text) => text.to_owned(),
+            Body::Messages(messages) => {
+                messages.iter().map(|message| format!("<{}>{}", message.role, message.content)).collect()
+            }
+        };
+        Ok(Generation {
+            text: text + input.answer_start,
+            tokens: Vec::new(),
+            finish: Finish::End,
+            elapsed: Duration::ZERO,
+            account: Account { prompt_tokens: 7, ..Account::default() },
+        })
+    }
+
+    fn rate(
+        &mut self,
+        input: &Input<'_>,
+        answers: &[&str],
+        _distributions: bool,
+        control: &mut Control<'_>,
+    ) -> Result<(Vec<Rating>, Account), EngineError> {
+        let given =
+            self.answer(input, &GenerateOptions::default(), control, &mut |_| ControlFlow::Continue(()))?;
+        let rated = |answer: &&str| Rating {
+            log_probability: if given.text.contains(answer) { 0.0 } else { -1.0 },
+            tokens: 1,
+            ..Rating::default()
+        };
+        Ok((answers.iter().map(rated).collect(), given.account))
+    }
+
+    fn score(&mut self, _text: &str, _control: &mut Control<'_>) -> Result<Score, EngineError> {
+        Err(EngineError::Internal("not asked for".to_owned()))
+    }
+
+    fn embed(&mut self, _text: &str) -> Result<Vec<f32>, EngineError> {
+        Ok(vec![1.0])
+    }
+}
+
+fn retrieval(words: usize, top: usize) -> Given<Echo> {
+    let options = RetrievalOptions { words, top, ..RetrievalOptions::default() };
+    Given::new(Echo, Box::new(Retrieval::new(options)))
+}
+
+fn ask(model: &mut Given<Echo>, input: &Input<'_>) -> Result<Generation, EngineError> {
+    let mut quiet = |_: &str| ControlFlow::Continue(());
+    model.answer(input, &GenerateOptions::default(), &mut Control::default(), &mut quiet)
+}
+
+/// What the model is given of `text` for `question`.
+fn given(text: &str, question: &str, words: usize, top: usize) -> String {
+    let whole = format!("{text}{question}");
+    let input = Input { shared: text.len(), ..Input::text(&whole) };
+    ask(&mut retrieval(words, top), &input).unwrap().text
+}
+
+const TEXT: &str = "Read the tale.\n\nThe gate was shut. Rain fell on the field. The old key lay under a stone. Nobody \
+                    came by. At noon the miller slept. Then a horse drank from the well. ";
+
+#[test]
+fn the_best_passages_stand_in_the_order_of_the_text_behind_the_instruction() {
+    assert_eq!(
+        given(TEXT, "Which horse, or which key?", 6, 2),
+        "Read the tale.\n\nThe old key lay under a\n\nThen a horse drank from the\n\nWhich horse, or which key?"
+    );
+    assert_eq!(
+        given(TEXT, "Where lay the key, which stone?", 8, 1),
+        "Read the tale.\n\nThe old key lay under a stone.\n\nWhere lay the key, which stone?"
+    );
+    // Neighbours stand as they do in the text, and its end needs no break before the question.
+    assert_eq!(
+        given(TEXT, "Did the miller ask the horse?", 8, 2),
+        "Read the tale.\n\nNobody came by. At noon the miller slept. Then a horse drank from the well. Did the miller ask \
+         the horse?"
+    );
+}
+
+#[test]
+fn with_room_for_everything_the_text_stays_as_it_is() {
+    let question = "\nWhich key?";
+    for words in [1, 3, 200] {
+        assert_eq!(given(TEXT, question, words, 1000), format!("{TEXT}{question}"));
+    }
+}
+
+#[test]
+fn heads_of_one_line_are_kept_and_long_ones_are_text() {
+    assert_eq!(head("Find it.\nA b c."), 9);
+    assert_eq!(head("Find it.\nSoon.\n\nA b c."), 16);
+    assert_eq!((head("A b c."), head("A b c.\n"), head("\n\nA b c."), head("")), (0, 0, 0, 0));
+    let long = "word ".repeat(61);
+    assert_eq!(head(&format!("{long}\n\nA.")), 0);
+    assert_eq!(head(&format!("Title\n{long}\n\nA.")), 6);
+}
+
+#[test]
+fn of_messages_only_the_last_is_shortened() {
+    let messages = [Message::new("system", "Be brief."), Message::new("user", format!("{TEXT}Which key?"))];
+    let input = Input { answer_start: " It", shared: TEXT.len(), ..Input::messages(&messages) };
+    let mut model = retrieval(8, 1);
+    let said = ask(&mut model, &input).unwrap();
+    assert_eq!(
+        said.text,
+        "<system>Be brief.<user>Read the tale.\n\nThe old key lay under a stone.\n\nWhich key? It"
+    );
+    assert_eq!((said.account.prompt_tokens, model.name()), (7, "echo"));
+    let (ratings, _) = model.rate(&input, &["stone", "miller"], false, &mut Control::default()).unwrap();
+    assert!(ratings[0].log_probability > ratings[1].log_probability);
+    // Another question about the same text, and then another text.
+    assert!(given_again(&mut model, TEXT, "Who slept, the miller?").contains("noon"));
+    assert!(given_again(&mut model, "A cat. A dog.", "A dog?").contains("dog"));
+    assert_eq!(model.embed("a").unwrap(), [1.0]);
+}
+
+#[test]
+fn with_a_closed_book_only_the_question_is_given() {
+    let mut model = Given::new(Echo, Box::new(ClosedBook));
+    let whole = format!("{TEXT}Which key?");
+    let input = Input { shared: TEXT.len(), answer_start: " It", ..Input::text(&whole) };
+    assert_eq!(ask(&mut model, &input).unwrap().text, "Which key? It");
+    let error = ask(&mut model, &Input::text("All in one?")).unwrap_err().to_string();
+    assert!(error.contains("closed-book"), "{error}");
+}
+
+fn given_again(model: &mut Given<Echo>, text: &str, question: &str) -> String {
+    let whole = format!("{text}{question}");
+    ask(model, &Input { shared: text.len(), ..Input::text(&whole) }).unwrap().text
+}
+
+#[test]
+fn what_cannot_be_searched_is_refused() {
+    let mut model = retrieval(8, 1);
+    for (input, said) in [
+        (Input::text("All in one?"), "shared is 0"),
+        (Input::messages(&[]), "shared is 0"),
+        (Input { shared: 1, ..Input::text("é?") }, "1 bytes of 3"),
+        (Input { shared: 9, ..Input::text("é?") }, "9 bytes of 3"),
+        (Input { shared: 3, ..Input::text("é. ?!") }, "nothing to search for"),
+    ] {
+        let error = ask(&mut model, &input).unwrap_err().to_string();
+        assert!(error.contains(said), "{error}");
+    }
+    let scored = model.score("a", &mut Control::default());
+    assert!(matches!(scored, Err(EngineError::Unsupported(_))));
+}
+
+proptest! {
+    #[test]
+    fn passages_come_in_order_none_twice_and_with_the_one_asked_for(
+        at in 0..40_usize,
+        top in 1..8_usize,
+        words in 3..30_usize,
+    ) {
+        let text: String = (0..40)
+            .map(|number| if number == at { "The zebra sings. ".to_owned() } else { format!("Line n{number} ends. ") })
+            .collect();
+        let given = given(&text, "A zebra?", words, top);
+        prop_assert!(given.contains("The zebra sings."));
+        let numbers: Vec<usize> =
+            given.split_whitespace().filter_map(|word| word.strip_prefix('n')?.parse().ok()).collect();
+        prop_assert!(numbers.windows(2).all(|pair| pair[0] < pair[1]), "{given}");
+        prop_assert!(given.split_whitespace().count() <= top * words + 2);
+    }
+}
