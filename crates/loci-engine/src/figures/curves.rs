@@ -56,6 +56,8 @@ pub struct Curves<'a> {
     pub y: &'a str,
     /// What the vertical axis covers. What lies outside is not drawn.
     pub range: Range<f64>,
+    /// For each column the value of who guesses, a thin dashed line; none where it is not known.
+    pub chance: &'a [Option<f64>],
 }
 
 /// Where columns and values stand.
@@ -119,6 +121,7 @@ impl Curves<'_> {
         let mut canvas = Canvas::new(WIDTH, (end + 18.0).ceil());
         canvas.title(self.title, self.below);
         self.axes(&mut canvas, &field, &labels, axis);
+        self.chances(&mut canvas, &field);
         for (index, series) in self.series.iter().enumerate() {
             self.line(&mut canvas, &field, index, series);
         }
@@ -183,6 +186,23 @@ impl Curves<'_> {
         canvas.text(LEFT.midpoint(field.right), axis, 13.0, INK, Anchor::Middle, self.x);
         for part in wrapped(self.y, 13.0, BOTTOM - TOP, 1) {
             canvas.text_upwards(LEFT - 50.0, TOP.midpoint(BOTTOM), &part);
+        }
+    }
+
+    /// The level of chance across each column, named where it begins.
+    fn chances(&self, canvas: &mut Canvas, field: &Field) {
+        let shown = |value: &f64| field.range.start <= *value && *value <= field.range.end;
+        let mut named = false;
+        for (column, value) in self.chance.iter().take(self.columns.len()).enumerate() {
+            let Some(value) = value.filter(shown) else { continue };
+            let (x, y) = (LEFT + field.slot * column as f64, field.y(value));
+            canvas.group(&format!("chance: {value:.3}"), |canvas| {
+                canvas.line((x, y), (x + field.slot, y), GREY, 1.0, "stroke-dasharray=\"4 4\"");
+                if !named {
+                    canvas.text(x + 6.0, y - 4.0, 11.0, GREY, Anchor::Start, "chance");
+                }
+            });
+            named = true;
         }
     }
 
@@ -330,7 +350,22 @@ mod tests {
             x: "length (tokens)",
             y: "accuracy (share)",
             range: 0.0..1.0,
+            chance: &[],
         }
+    }
+
+    #[test]
+    fn chance_is_a_dashed_line_across_its_columns() {
+        let series = [Series { name: "full".to_owned(), points: vec![point(0.5), point(0.6), point(0.7)] }];
+        let columns = ["1k", "2k", "4k"].map(str::to_owned);
+        let plain = curves(&series, &columns);
+        let dashed = |chance: &[Option<f64>]| {
+            let svg = Curves { chance, ..plain.clone() }.svg();
+            (svg.matches("stroke-dasharray=\"4 4\"").count(), svg.matches(">chance</text>").count())
+        };
+        assert_eq!(dashed(&[]), (0, 0));
+        assert_eq!(dashed(&[Some(0.25), None, Some(0.25), Some(0.25)]), (2, 1), "no line beyond the columns");
+        assert_eq!(dashed(&[Some(1.5), Some(f64::NAN)]), (0, 0));
     }
 
     fn columns(count: usize) -> Vec<String> {

@@ -1,9 +1,8 @@
 //! The report as one HTML page that needs nothing else.
 
-use super::markdown::card;
 use super::plots::figures;
-use super::text::{comparison_rows, failures, rows};
-use super::{Report, TaskReport};
+use super::tables::{Table, failures, of_all, of_task, untested};
+use super::{Report, TaskReport, card};
 
 const STYLE: &str = "\
 :root{color-scheme:light dark;--ink:#24292f;--soft:#57606a;--line:#d0d7de;--page:#fff;--band:#f6f8fa}\
@@ -36,12 +35,18 @@ pub fn html(report: &Report) -> String {
     for (index, task) in report.tasks.iter().enumerate() {
         page.push_str(&format!("<a href=\"#task-{index}\">{}</a>", escaped(&task.id)));
     }
-    page.push_str("<a href=\"#card\">card</a></nav>\n");
+    page.push_str("<a href=\"#card\">card</a></nav>\n<section>\n");
+    of_all(report).iter().for_each(|one| page.push_str(&table(one)));
+    if let Some(untested) = untested(report).filter(|_| report.tasks.len() < 2) {
+        page.push_str(&format!("<p>{}</p>\n", escaped(&untested)));
+    }
+    page.push_str("</section>\n");
     for (index, task) in report.tasks.iter().enumerate() {
         page.push_str(&section(index, task));
     }
     page.push_str("<section id=\"card\">\n<h2>Card</h2>\n<p>What is needed to run this again, and what it does not show.</p>\n");
-    page.push_str(&table("card", "", &card(&report.card)));
+    let card = Table { rows: card::rows(&report.card), words: 2, ..Table::default() };
+    page.push_str(&table(&card).replacen("<table", "<table class=\"card\"", 1));
     page.push_str("</section>\n</main>\n</body>\n</html>\n");
     page
 }
@@ -57,14 +62,7 @@ fn section(index: usize, task: &TaskReport) -> String {
     for (_, svg) in figures(task) {
         text.push_str(&format!("<figure>{svg}</figure>\n"));
     }
-    text.push_str(&table("", "Each method at each length, with what it took", &rows(task)));
-    if !task.comparisons.is_empty() {
-        text.push_str(&table(
-            "",
-            "On the same examples; all lengths together",
-            &comparison_rows(&task.comparisons),
-        ));
-    }
+    of_task(task).iter().for_each(|one| text.push_str(&table(one)));
     for failure in failures(task) {
         text.push_str(&format!("<p>{}</p>\n", escaped(&failure)));
     }
@@ -72,28 +70,41 @@ fn section(index: usize, task: &TaskReport) -> String {
     text
 }
 
-/// A table whose first row is the heading.
-fn table(class: &str, caption: &str, rows: &[Vec<String>]) -> String {
-    let mut text = format!("<div class=\"wide\"><table class=\"{class}\">");
-    if !caption.is_empty() {
-        text.push_str(&format!("<caption>{}</caption>", escaped(caption)));
+/// A table, folded where it is long.
+fn table(one: &Table) -> String {
+    let class = |column: usize| if column < one.words { " class=\"word\"" } else { "" };
+    let mut text = "<div class=\"wide\"><table>".to_owned();
+    if !one.caption.is_empty() && !one.long {
+        text.push_str(&format!("<caption>{}</caption>", escaped(&one.caption)));
     }
-    for (index, row) in rows.iter().enumerate() {
-        let tag = if index == 0 { "th scope=\"col\"" } else { "td" };
-        let end = if index == 0 { "th" } else { "td" };
-        let cells: String = row.iter().map(|cell| format!("<{tag}>{}</{end}>", breakable(cell))).collect();
+    for (index, row) in one.rows.iter().enumerate() {
+        let cells = row.iter().enumerate().map(|(column, cell)| match index {
+            0 => format!("<th scope=\"col\"{}>{}</th>", class(column), breakable(cell)),
+            _ => format!("<td{}>{}</td>", class(column), breakable(cell)),
+        });
+        let cells: String = cells.collect();
         text.push_str(&match index {
             0 => format!("<thead><tr>{cells}</tr></thead><tbody>\n"),
             _ => format!("<tr>{cells}</tr>\n"),
         });
     }
     text.push_str("</tbody></table></div>\n");
-    text
+    if !one.note.is_empty() {
+        text.push_str(&format!("<p class=\"note\">{}</p>\n", escaped(&one.note)));
+    }
+    match one.long {
+        true => format!(
+            "<details><summary>{} ({} rows)</summary>\n{text}</details>\n",
+            escaped(&one.caption),
+            one.rows.len() - 1
+        ),
+        false => text,
+    }
 }
 
 /// Text of a cell, in which a method with many parameters may be broken behind them.
 fn breakable(text: &str) -> String {
-    escaped(text).replace(',', ",<wbr>").replace(':', ":<wbr>")
+    escaped(text).replace(',', ",<wbr>").replace(':', ":<wbr>").replace("<wbr> ", " ")
 }
 
 /// Text between tags: whatever a model or a file says stays text.

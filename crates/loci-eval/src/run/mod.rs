@@ -6,6 +6,7 @@ mod record;
 pub use examples::examples;
 pub use record::{Journal, Key, Record, hash, read};
 
+use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 use std::sync::atomic::AtomicBool;
 
@@ -82,12 +83,15 @@ pub fn run(
         });
     }
     let total = examples.iter().map(|example| example.turns.len()).sum::<usize>() * subjects.len();
-    let (mut keys, mut done) = (Vec::with_capacity(total), 0);
+    let (mut keys, mut done, mut old) = (Vec::with_capacity(total), 0, Vec::new());
     for example in examples {
         for subject in subjects {
             let blank = blanks(named, example, subject, manner);
             keys.extend(blank.iter().map(Record::key));
             done += blank.iter().filter(|record| journal.has(&record.key())).count();
+            old.extend(
+                blank.iter().filter(|record| record.chance.is_some() && journal.has(&record.key())).cloned(),
+            );
             if blank.iter().all(|record| journal.has(&record.key())) {
                 continue;
             }
@@ -107,6 +111,7 @@ pub fn run(
             }
         }
     }
+    journal.know_chances(&old);
     Ok(keys)
 }
 
@@ -126,6 +131,7 @@ fn blanks(task: &str, example: &Example, subject: &Subject, manner: &Manner) -> 
             depth: turn.depth,
             labels: example.labels.clone(),
             gold: turn.gold.clone(),
+            chance: chance(turn),
             seed: manner.seed,
             prompt_hash: hash(&[&example.context, &before, &turn.question, &turn.answer_start]),
             recipe_hash: hash(&[&asked, &turn.max_tokens.to_string()]),
@@ -140,6 +146,12 @@ fn blanks(task: &str, example: &Example, subject: &Subject, manner: &Manner) -> 
         }
     }
     records
+}
+
+/// The score of who draws among the choices of a question.
+fn chance(turn: &Turn) -> Option<f64> {
+    let choices: BTreeSet<&str> = turn.choices.iter().map(String::as_str).collect();
+    (!choices.is_empty()).then(|| 1.0 / choices.len() as f64)
 }
 
 /// One example before one model.
@@ -272,5 +284,19 @@ const fn finish(finish: Finish) -> &'static str {
         Finish::Stop => "stop",
         Finish::Length => "length",
         Finish::Interrupted => "interrupted",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn chance_is_one_of_the_choices() {
+        let of = |choices: &[&str]| {
+            let choices = choices.iter().map(|choice| (*choice).to_owned()).collect();
+            chance(&Turn { choices, ..Turn::default() })
+        };
+        assert_eq!((of(&[]), of(&["A", "B"]), of(&["A", "B", "A", "C"])), (None, Some(0.5), Some(1.0 / 3.0)));
     }
 }
