@@ -13,11 +13,15 @@ h2{font-size:1.25rem;margin:2.6rem 0 .2rem;overflow-wrap:anywhere}p{margin:.2rem
 .wide{overflow-x:auto;margin:0 0 1.2rem}table{border-collapse:collapse;font-size:.875rem;\
 font-variant-numeric:tabular-nums}caption{text-align:left;color:var(--soft);padding:.3rem 0}\
 th,td{padding:.3rem .7rem;border-bottom:1px solid var(--line);text-align:right;white-space:nowrap}\
-th:first-child,td:first-child{text-align:left;white-space:normal;min-width:11rem}\
+thead th{vertical-align:bottom;white-space:normal;min-width:3.2rem}\
+.word{text-align:left;white-space:normal}th.word:first-child,td.word:first-child{min-width:11rem}\
+.note{font-size:.875rem;margin-top:-.7rem;max-width:52rem}details{margin:0 0 1.2rem}\
+summary{cursor:pointer;font-size:.875rem;color:var(--soft);padding:.3rem 0}\
 thead th{background:var(--band);font-weight:600}tbody tr:hover{background:var(--band)}\
 figure{margin:0 0 1.2rem;background:#fff;border:1px solid var(--line);border-radius:6px;padding:.5rem;overflow-x:auto}\
-figure svg{display:block;max-width:100%;height:auto;min-width:40rem}.card td:last-child{text-align:left;\
-white-space:normal;overflow-wrap:anywhere}nav a{margin-right:1rem}a{color:inherit}";
+figure svg{display:block;max-width:100%;height:auto;min-width:40rem}.card td{vertical-align:top}\
+.card td:last-child{overflow-wrap:anywhere;min-width:14rem}.card td.word:first-child{min-width:7.5rem}\
+nav{margin-bottom:1.5rem}nav a{margin-right:1rem}a{color:inherit}";
 
 /// The report as a page: figures, tables, card. Nothing is fetched from elsewhere.
 pub fn html(report: &Report) -> String {
