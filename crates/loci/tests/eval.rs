@@ -77,7 +77,7 @@ fn a_run_is_whole_goes_on_where_it_was_stopped_and_repeats_nothing() {
         "Over lengths",
         "effective at 0.856",
         "chance",
-        "low diffusion, low scope (2 tasks)",
+        "low, low (2 tasks)",
         "position robustness",
     ] {
         assert!(table.contains(said), "{said} in {table}");

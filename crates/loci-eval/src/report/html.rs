@@ -11,17 +11,17 @@ const STYLE: &str = "\
 color:var(--ink);font:16px/1.5 system-ui,sans-serif}h1{font-size:1.7rem;margin:0 0 .3rem}\
 h2{font-size:1.25rem;margin:2.6rem 0 .2rem;overflow-wrap:anywhere}p{margin:.2rem 0 1rem;color:var(--soft)}\
 .wide{overflow-x:auto;margin:0 0 1.2rem}table{border-collapse:collapse;font-size:.875rem;\
-font-variant-numeric:tabular-nums}caption{text-align:left;color:var(--soft);padding:.3rem 0}\
+font-variant-numeric:tabular-nums}h3{font-size:.9rem;font-weight:600;margin:1.4rem 0 .3rem}\
 th,td{padding:.3rem .7rem;border-bottom:1px solid var(--line);text-align:right;white-space:nowrap}\
 thead th{vertical-align:bottom;white-space:normal;min-width:3.2rem}\
-.word{text-align:left;white-space:normal}th.word:first-child,td.word:first-child{min-width:11rem}\
+.word{text-align:left;white-space:normal}th.word:first-child,td.word:first-child{min-width:min(14rem,40vw)}\
 .note{font-size:.875rem;margin-top:-.7rem;max-width:52rem}details{margin:0 0 1.2rem}\
-summary{cursor:pointer;font-size:.875rem;color:var(--soft);padding:.3rem 0}\
+summary{cursor:pointer;font-size:.9rem;font-weight:600;padding:.3rem 0}\
 thead th{background:var(--band);font-weight:600}tbody tr:hover{background:var(--band)}\
 figure{margin:0 0 1.2rem;background:#fff;border:1px solid var(--line);border-radius:6px;padding:.5rem;overflow-x:auto}\
 figure svg{display:block;max-width:100%;height:auto;min-width:40rem}.card td{vertical-align:top}\
 .card td:last-child{overflow-wrap:anywhere;min-width:14rem}.card td.word:first-child{min-width:7.5rem}\
-nav{margin-bottom:1.5rem}nav a{margin-right:1rem}a{color:inherit}";
+nav{margin-bottom:1.5rem}nav a{margin-right:1rem;white-space:nowrap}a{color:inherit}";
 
 /// The report as a page: figures, tables, card. Nothing is fetched from elsewhere.
 pub fn html(report: &Report) -> String {
@@ -50,7 +50,7 @@ pub fn html(report: &Report) -> String {
     }
     page.push_str("<section id=\"card\">\n<h2>Card</h2>\n<p>What is needed to run this again, and what it does not show.</p>\n");
     let card = Table { rows: card::rows(&report.card), words: 2, ..Table::default() };
-    page.push_str(&table(&card).replacen("<table", "<table class=\"card\"", 1));
+    page.push_str(&table(&card).replacen("<table aria-label=\"\"", "<table class=\"card\"", 1));
     page.push_str("</section>\n</main>\n</body>\n</html>\n");
     page
 }
@@ -77,10 +77,13 @@ fn section(index: usize, task: &TaskReport) -> String {
 /// A table, folded where it is long.
 fn table(one: &Table) -> String {
     let class = |column: usize| if column < one.words { " class=\"word\"" } else { "" };
-    let mut text = "<div class=\"wide\"><table>".to_owned();
-    if !one.caption.is_empty() && !one.long {
-        text.push_str(&format!("<caption>{}</caption>", escaped(&one.caption)));
-    }
+    let caption = escaped(&one.caption);
+    // Above what scrolls, so that it is read whole on a narrow screen.
+    let mut text = match one.caption.is_empty() || one.long {
+        true => String::new(),
+        false => format!("<h3>{caption}</h3>\n"),
+    };
+    text.push_str(&format!("<div class=\"wide\"><table aria-label=\"{caption}\">"));
     for (index, row) in one.rows.iter().enumerate() {
         let cells = row.iter().enumerate().map(|(column, cell)| match index {
             0 => format!("<th scope=\"col\"{}>{}</th>", class(column), breakable(cell)),
@@ -97,11 +100,9 @@ fn table(one: &Table) -> String {
         text.push_str(&format!("<p class=\"note\">{}</p>\n", escaped(&one.note)));
     }
     match one.long {
-        true => format!(
-            "<details><summary>{} ({} rows)</summary>\n{text}</details>\n",
-            escaped(&one.caption),
-            one.rows.len() - 1
-        ),
+        true => {
+            format!("<details><summary>{caption} ({} rows)</summary>\n{text}</details>\n", one.rows.len() - 1)
+        }
         false => text,
     }
 }

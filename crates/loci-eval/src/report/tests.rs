@@ -132,10 +132,11 @@ fn over_several_tasks_quadrants_and_means_over_tasks_are_shown() {
     let other = [at("lines", 1000, 0.5), at("lines", 2000, 0.0)];
     let report = report_of(&[("passkey", &one), ("lines", &other)]);
     assert_eq!(report.over_tasks.len(), 1);
+    assert_eq!(text(&report).matches("Effective: the largest").count(), 1, "said once");
     let over = &report.over_tasks[0];
     assert_eq!((over.mean, over.per_doubling), (Some(0.5), Some(-0.5)));
     for form in [text(&report), markdown(&report), html(&report)] {
-        for said in ["low diffusion, low scope (2 tasks)", "(not tested)", "the mean of 2 tasks at each"] {
+        for said in ["low, low (2 tasks)", "(not tested)", "the mean of 2 tasks at each"] {
             assert!(form.contains(said), "{said} in {form}");
         }
     }

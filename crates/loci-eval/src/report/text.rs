@@ -1,11 +1,16 @@
 //! The report as tables for a terminal.
 
+use std::collections::BTreeSet;
+
 use super::tables::{Table, comparison_rows, failures, of_all, of_task, untested};
 use super::{Comparison, Report};
 
 /// The report as plain text.
 pub fn text(report: &Report) -> String {
     let mut text = String::new();
+    // What was said below one table is not said again.
+    let mut said = BTreeSet::new();
+    let mut table = |one: &Table, caption: Option<&str>| table(one, caption, said.insert(one.note.clone()));
     for task in &report.tasks {
         text.push_str(&format!(
             "\n{}: {} (diffusion {}, scope {})\n",
@@ -32,9 +37,9 @@ pub fn text(report: &Report) -> String {
     text
 }
 
-fn table(one: &Table, caption: Option<&str>) -> String {
+fn table(one: &Table, caption: Option<&str>, with_note: bool) -> String {
     let caption = caption.map_or_else(String::new, |caption| format!("\n{caption}\n"));
-    let note = if one.note.is_empty() { String::new() } else { format!("{}\n", one.note) };
+    let note = if one.note.is_empty() || !with_note { String::new() } else { format!("{}\n", one.note) };
     match one.long {
         true => format!("\n{}: {} rows, in the report's files\n", one.caption, one.rows.len() - 1),
         false => format!("{caption}{}{note}", aligned(&one.rows, one.words)),

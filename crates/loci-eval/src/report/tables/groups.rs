@@ -16,7 +16,7 @@ pub(in crate::report) fn untested(report: &Report) -> Option<String> {
 }
 
 pub(super) fn averages(task: &TaskReport) -> Table {
-    let mut rows = vec![heading(&["method", "language", "group", "tokens", task.metric.as_str(), "of"])];
+    let mut rows = vec![heading(&["method", "language", "group", "tokens", "mean", "of"])];
     rows.extend(task.averages.iter().map(|one| {
         let (group, of) = match &one.group {
             Some(group) => (group.clone(), "data sets"),
@@ -26,7 +26,10 @@ pub(super) fn averages(task: &TaskReport) -> Table {
             None => ("all".to_owned(), "data sets"),
         };
         let language = if one.language.is_empty() { dash() } else { one.language.to_owned() };
-        let of = format!("{} {of}", one.parts);
+        let of = match one.parts {
+            1 => format!("1 {}", of.trim_end_matches('s')),
+            parts => format!("{parts} {of}"),
+        };
         vec![one.method.clone(), language, group, length(one.length), score(Some(one.mean)), of]
     }));
     let mut table = Table {
@@ -36,17 +39,9 @@ pub(super) fn averages(task: &TaskReport) -> Table {
         ..Table::default()
     };
     for column in [3, 1] {
-        without_dashes(&mut table, column);
+        table.without_dashes(column);
     }
     table
-}
-
-/// Leaves a column out that says nothing.
-fn without_dashes(table: &mut Table, column: usize) {
-    if table.rows.iter().skip(1).all(|row| row.get(column).is_none_or(|cell| *cell == dash())) {
-        table.rows.iter_mut().filter(|row| column < row.len()).for_each(|row| drop(row.remove(column)));
-        table.words -= usize::from(column < table.words);
-    }
 }
 
 /// Labels with more than one value.
@@ -72,7 +67,7 @@ pub(super) fn by_label(task: &TaskReport, label: &str) -> Table {
     for value in values(task, label) {
         let cells =
             task.cells.iter().filter_map(|cell| Some((cell, Some(cell.by_label.get(label)?.get(value)?))));
-        let mut own = scores(cells, &task.metric);
+        let mut own = scores(cells, "mean");
         let names = std::iter::once(label).chain(std::iter::repeat(value));
         own.iter_mut().zip(names).for_each(|(row, name)| row.insert(0, name.to_owned()));
         let from = usize::from(!rows.is_empty());
@@ -80,7 +75,7 @@ pub(super) fn by_label(task: &TaskReport, label: &str) -> Table {
     }
     let mut table =
         Table { caption: format!("By {label}"), long: rows.len() > ROWS, rows, words: 2, ..Table::default() };
-    without_dashes(&mut table, 2);
+    table.without_dashes(2);
     table
 }
 
@@ -110,7 +105,7 @@ pub(super) fn results(report: &Report) -> Table {
     }));
     let several = report.tasks.len() > 1;
     let over = if several { "Over the examples of all tasks" } else { "Over all examples" };
-    let task = if several { " of the task where it is largest" } else { "" };
+    let task = if several { "; of several tasks, the one where depth matters most" } else { "" };
     Table {
         caption: format!("{over}, by what an evaluation card asks for"),
         rows,
@@ -122,6 +117,12 @@ pub(super) fn results(report: &Report) -> Table {
         ),
         ..Table::default()
     }
+}
+
+/// A quadrant as the heading of a column.
+fn short(quadrant: &Quadrant) -> String {
+    let level = |high| if high { "high" } else { "low" };
+    format!("{}, {}", level(quadrant.diffuse), level(quadrant.wide))
 }
 
 /// Each method over the tasks of each quadrant; empty with fewer than two tasks.
@@ -143,15 +144,15 @@ pub(super) fn quadrants(report: &Report) -> Table {
             score(found.and_then(|one| one.mean))
         };
         let values =
-            std::iter::once(format!("{} ({count})", quadrant.name())).chain(methods.iter().map(mean));
+            std::iter::once(format!("{} ({count})", short(quadrant))).chain(methods.iter().map(mean));
         rows.iter_mut().zip(values).for_each(|(row, value)| row.push(value));
     }
     Table {
-        caption: "By how hard what is needed is to find (diffusion) and how much it is (scope), each task weighing the same"
+        caption: "By diffusion (how hard what is needed is to find) and scope (how much it is), each task weighing the same"
             .to_owned(),
         rows,
         words: 1,
-        note: format!("High: medium and more. {}", untested(report).unwrap_or_default()).trim_end().to_owned(),
+        note: format!("Diffusion first, then scope; high: medium and more. {}", untested(report).unwrap_or_default()).trim_end().to_owned(),
         ..Table::default()
     }
 }

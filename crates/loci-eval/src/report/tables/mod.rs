@@ -28,6 +28,16 @@ pub(super) struct Table {
     pub(super) long: bool,
 }
 
+impl Table {
+    /// Leaves a column out that says nothing.
+    fn without_dashes(&mut self, column: usize) {
+        if self.rows.iter().skip(1).all(|row| row.get(column).is_none_or(|cell| *cell == dash())) {
+            self.rows.iter_mut().filter(|row| column < row.len()).for_each(|row| drop(row.remove(column)));
+            self.words -= usize::from(column < self.words);
+        }
+    }
+}
+
 /// The tables of a task, the main one first.
 pub(super) fn of_task(task: &TaskReport) -> Vec<Table> {
     let (all, by_length): (Vec<_>, Vec<_>) = task.comparisons.iter().partition(|one| one.length.is_none());

@@ -40,13 +40,15 @@ pub(super) fn main(task: &TaskReport) -> Table {
     extend("s each".to_owned(), each(|cell| format!("{:.1}", cell.cost.seconds)));
     extend("memory".to_owned(), each(|cell| memory(cell.cost.memory_bytes)));
     let chance = task.cells.iter().any(|cell| cell.chance.is_some());
-    Table {
-        caption: "Each method at each length, with what it took".to_owned(),
+    let mut table = Table {
+        caption: "Scores, and what they took".to_owned(),
         rows,
         words: 1,
         note: if chance { "Chance: the score of who draws among the choices." } else { "" }.to_owned(),
         ..Table::default()
-    }
+    };
+    table.without_dashes(1);
+    table
 }
 
 fn memory(bytes: usize) -> String {

@@ -81,7 +81,7 @@ mod painter {
 
         #[test]
         fn without_a_font_the_missing_ones_are_named() {
-            let said = Painter::with(Database::new()).err().unwrap().to_string();
+            let said = format!("{:?}", Painter::with(Database::new()).err().unwrap());
             assert!(said.contains("Helvetica") && said.contains("install"), "{said}");
         }
 
