@@ -33,10 +33,12 @@ pub fn build(mut card: Card, tasks: &[(&dyn Task, &str, Vec<&Record>)]) -> Repor
             }
         })
         .collect();
+    let by_length = reports.iter().flat_map(|task| &task.comparisons).any(|one| one.length.is_some());
+    let among = if by_length { ", those at single lengths among them" } else { "" };
     let count = correct(reports.iter_mut().flat_map(|report| &mut report.comparisons).collect());
-    card.correction = format!(
-        "Holm, and Benjamini and Hochberg, over all {count} comparisons, those at single lengths among them"
-    );
+    if count > 0 {
+        card.correction = format!("Holm, and Benjamini and Hochberg, over all {count} comparisons{among}");
+    }
     card.models =
         in_order(tasks.iter().flat_map(|(_, _, records)| records.iter().map(|record| record.model.as_str())));
     filled(&mut card, tasks);

@@ -37,7 +37,7 @@ pub struct Card {
     pub against: String,
     /// Answers, tokens and seconds in all, and the largest memory.
     pub cost: String,
-    /// How p-values were corrected, and for how many comparisons.
+    /// How p-values were corrected, and for how many comparisons; empty where nothing was compared.
     pub correction: String,
     /// What these figures do not show.
     pub limits: Vec<String>,

@@ -25,16 +25,19 @@ nav{margin-bottom:1.5rem}nav a{margin-right:1rem;white-space:nowrap}a{color:inhe
 
 /// The report as a page: figures, tables, card. Nothing is fetched from elsewhere.
 pub fn html(report: &Report) -> String {
+    let (against, correction) = (escaped(&report.card.against), escaped(&report.card.correction));
+    let compared = match correction.is_empty() {
+        true => String::new(),
+        false => format!(" Compared with {against}; p corrected by {correction}."),
+    };
     let mut page = format!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
          <title>Loci evaluation: {title}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n<main>\n\
-         <h1>Evaluation</h1>\n<p>{models}, seed {seed}. Compared with {against}; {correction}.</p>\n<nav>",
+         <h1>Evaluation</h1>\n<p>{models}, seed {seed}.{compared}</p>\n<nav>",
         title = escaped(&report.tasks.iter().map(|task| task.id.as_str()).collect::<Vec<_>>().join(", ")),
         models = escaped(&report.card.models.join(", ")),
         seed = report.card.seed,
-        against = escaped(&report.card.against),
-        correction = escaped(&report.card.correction),
     );
     for (index, task) in report.tasks.iter().enumerate() {
         page.push_str(&format!("<a href=\"#task-{index}\">{}</a>", escaped(&task.id)));

@@ -33,7 +33,11 @@ pub fn text(report: &Report) -> String {
     if let Some(untested) = untested(report).filter(|_| report.tasks.len() < 2) {
         text.push_str(&format!("\n{untested}\n"));
     }
-    text.push_str(&format!("\nseed {}; p corrected by {}\n", report.card.seed, report.card.correction));
+    text.push_str(&format!("\nseed {}", report.card.seed));
+    if !report.card.correction.is_empty() {
+        text.push_str(&format!("; p corrected by {}", report.card.correction));
+    }
+    text.push('\n');
     text
 }
 

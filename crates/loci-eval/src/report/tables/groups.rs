@@ -3,7 +3,7 @@
 use super::scores::scores;
 use super::{Table, heading};
 use crate::report::numbers::{dash, estimate, length, score};
-use crate::report::{Estimate, Quadrant, Report, TaskReport};
+use crate::report::{Estimate, Quadrant, Report, Results, TaskReport};
 
 /// Rows of a table that a terminal shows.
 const ROWS: usize = 40;
@@ -105,16 +105,30 @@ pub(super) fn results(report: &Report) -> Table {
     }));
     let several = report.tasks.len() > 1;
     let over = if several { "Over the examples of all tasks" } else { "Over all examples" };
+    let measured = |of: fn(&Results) -> bool, said: &str| match report.results.iter().any(of) {
+        true => said.to_owned(),
+        false => String::new(),
+    };
     let task = if several { "; of several tasks, the one where depth matters most" } else { "" };
+    let position = format!(" Position robustness: mean at the worst depth less that at the best{task}.");
+    let note = [
+        "Means with 95 % intervals.".to_owned(),
+        measured(|one| one.position.is_some(), &position),
+        measured(
+            |one| one.timeliness.is_some(),
+            " Timeliness: questions whose right answer changed within the text.",
+        ),
+        measured(
+            |one| one.refusal.is_some(),
+            " Refusal: the share declined of questions that the text does not answer; who always declines scores 1, so \
+             read it beside correctness.",
+        ),
+    ];
     Table {
         caption: format!("{over}, by what an evaluation card asks for"),
         rows,
         words: 1,
-        note: format!(
-            "Means with 95 % intervals. Position robustness: mean at the worst depth less that at the best{task}. \
-             Timeliness: questions whose right answer changed within the text. Refusal: questions without an answer that \
-             were declined; who always declines scores 1, so read it beside correctness."
-        ),
+        note: note.concat(),
         ..Table::default()
     }
 }
