@@ -45,7 +45,7 @@ mod painter {
                 let query = Query { families: &[Family::Name(name)], ..Query::default() };
                 fonts.query(&query).is_some()
             };
-            let Some(font) = FONTS.into_iter().find(|name| there(&name)) else {
+            let Some(font) = FONTS.into_iter().find(there) else {
                 return Err(CliError::failed(format!(
                     "--png: no font to write figures in: none of {} is installed; install one (fonts-liberation or \
                      fonts-dejavu-core, as many systems call them), or leave --png out: the SVG files need none here",
