@@ -8,13 +8,13 @@ use std::path::Path;
 ///
 /// # Errors
 /// When the system refuses.
-pub fn write(path: &Path, text: &str) -> io::Result<()> {
+pub fn write(path: &Path, content: impl AsRef<[u8]>) -> io::Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     std::fs::create_dir_all(folder)?;
     // An ordinary file, so that it gets the rights of the user's other files; temporary ones are private.
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let part = folder.join(format!(".{name}.{}.part", std::process::id()));
-    let written = std::fs::write(&part, text).and_then(|()| install(&part, path));
+    let written = std::fs::write(&part, content).and_then(|()| install(&part, path));
     if written.is_err() {
         let _best_effort = std::fs::remove_file(&part);
     }

@@ -68,9 +68,18 @@ const MEASURE: &[&str] = &[
 fn a_run_is_whole_goes_on_where_it_was_stopped_and_repeats_nothing() {
     let place = Place::new();
     let table = place.well(MEASURE);
-    for said in
-        ["passkey:digits=5", "key-value:kind=numbers,form=lines", "window:window=64", "Holm", "at 0.10"]
-    {
+    for said in [
+        "passkey:digits=5",
+        "key-value:kind=numbers,form=lines",
+        "window:window=64",
+        "Holm",
+        "at 0.10",
+        "Over lengths",
+        "effective at 0.856",
+        "chance",
+        "low, low (2 tasks)",
+        "position robustness",
+    ] {
         assert!(table.contains(said), "{said} in {table}");
     }
     let answers = place.answers("eval/answers.jsonl");
@@ -80,6 +89,8 @@ fn a_run_is_whole_goes_on_where_it_was_stopped_and_repeats_nothing() {
             (answer["prompt_tokens"].as_u64().unwrap(), answer["length"].as_u64().unwrap());
         assert!(prompt <= length && prompt * 2 > length, "{answer}");
         assert!(answer["score"].is_number() && answer["error"].is_null(), "{answer}");
+        let offers_choices = answer["task"].as_str().unwrap().starts_with("key-value");
+        assert_eq!(answer["chance"].is_number(), offers_choices, "{answer}");
     }
     let page = std::fs::read_to_string(place.path("eval/report.html")).unwrap();
     assert!(page.matches("<svg").count() >= 6 && page.contains("id=\"card\""));
@@ -89,6 +100,8 @@ fn a_run_is_whole_goes_on_where_it_was_stopped_and_repeats_nothing() {
         serde_json::from_slice(&std::fs::read(place.path("eval/report.json")).unwrap()).unwrap();
     assert_eq!(report["tasks"][0]["cells"][0]["score"]["n"], 4);
     assert_eq!(report["tasks"][0]["comparisons"][0]["against"], "full");
+    assert_eq!(report["tasks"][0]["over_lengths"][1]["lengths"], serde_json::json!([400, 600]));
+    assert!(report["results"][0]["position"]["difference"].is_number());
     assert!(
         place.path("eval/figures/passkey-heat-map.svg").is_file() && place.path("eval/report.md").is_file()
     );
@@ -179,6 +192,21 @@ fn answers_that_are_there_are_reported_without_a_model() {
     std::fs::write(place.path("empty.jsonl"), "").unwrap();
     let (code, error) = place.refused(&["eval", "report", "empty.jsonl"]);
     assert!(code == 1 && error.contains("loci eval TASK"), "{error}");
+}
+
+#[test]
+fn figures_are_pictures_too_where_the_build_can_draw_them() {
+    let place = Place::new();
+    let arguments = [MEASURE, &["--png"]].concat();
+    if cfg!(feature = "png") {
+        place.well(&arguments);
+        let picture = std::fs::read(place.path("eval/figures/passkey-heat-map.png")).unwrap();
+        assert!(picture.starts_with(b"\x89PNG") && place.path("eval/figures/passkey-heat-map.svg").is_file());
+    } else {
+        let (code, error) = place.refused(&arguments);
+        assert!(code == 2 && error.contains("feature png"), "{error}");
+        assert!(!place.path("eval").exists(), "refused before anything is run");
+    }
 }
 
 #[test]

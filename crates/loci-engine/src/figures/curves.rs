@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use super::canvas::{Anchor, Canvas, GREY, INK, LEFT, TOP, WIDTH, number, ticks};
+use super::marks::Style;
 use super::names::{Name, width, wrapped};
 
 const BOTTOM: f64 = TOP + 392.0;
@@ -12,11 +13,6 @@ const LABEL: f64 = 12.0;
 /// The sample of a line in the legend, and the room a name may take there.
 const SAMPLE: f64 = 44.0;
 const NAME: f64 = 220.0;
-
-/// Told apart by most colour-blind readers, as Okabe and Ito (2008) chose them; their yellow is too pale for thin lines.
-const COLOURS: [&str; 7] = [INK, "#0072b2", "#d55e00", "#009e73", "#b8559a", "#cf8a00", "#3fa3dc"];
-/// Lines of the first seven series, the next seven, and so on.
-const DASHES: [&str; 3] = ["", "stroke-dasharray=\"6 3\"", "stroke-dasharray=\"1.5 2.5\""];
 
 /// A value with its interval, in units of the vertical axis.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -56,6 +52,8 @@ pub struct Curves<'a> {
     pub y: &'a str,
     /// What the vertical axis covers. What lies outside is not drawn.
     pub range: Range<f64>,
+    /// For each column the value of who guesses, a thin dashed line; none where it is not known.
+    pub chance: &'a [Option<f64>],
 }
 
 /// Where columns and values stand.
@@ -119,6 +117,7 @@ impl Curves<'_> {
         let mut canvas = Canvas::new(WIDTH, (end + 18.0).ceil());
         canvas.title(self.title, self.below);
         self.axes(&mut canvas, &field, &labels, axis);
+        self.chances(&mut canvas, &field);
         for (index, series) in self.series.iter().enumerate() {
             self.line(&mut canvas, &field, index, series);
         }
@@ -186,6 +185,23 @@ impl Curves<'_> {
         }
     }
 
+    /// The level of chance across each column, named where it begins.
+    fn chances(&self, canvas: &mut Canvas, field: &Field) {
+        let shown = |value: &f64| field.range.start <= *value && *value <= field.range.end;
+        let mut named = false;
+        for (column, value) in self.chance.iter().take(self.columns.len()).enumerate() {
+            let Some(value) = value.filter(shown) else { continue };
+            let (x, y) = (LEFT + field.slot * column as f64, field.y(value));
+            canvas.group(&format!("chance: {value:.3}"), |canvas| {
+                canvas.line((x, y), (x + field.slot, y), GREY, 1.0, "stroke-dasharray=\"4 4\"");
+                if !named {
+                    canvas.text(x + 6.0, y - 4.0, 11.0, GREY, Anchor::Start, "chance");
+                }
+            });
+            named = true;
+        }
+    }
+
     /// Thin lines between neighbours that were both measured.
     fn line(&self, canvas: &mut Canvas, field: &Field, index: usize, series: &Series) {
         let style = Style::of(index);
@@ -249,70 +265,6 @@ fn stacked(names: &[Name<'_>], each: usize, from: (f64, f64), aside: f64) -> Vec
     places
 }
 
-/// How a series looks.
-struct Style {
-    colour: &'static str,
-    dash: &'static str,
-    shape: usize,
-    hollow: bool,
-}
-
-impl Style {
-    fn of(index: usize) -> Self {
-        let (round, place) = (index / COLOURS.len(), index % COLOURS.len());
-        Self {
-            colour: COLOURS.get(place).copied().unwrap_or(INK),
-            dash: DASHES.get(round % DASHES.len()).copied().unwrap_or(""),
-            // Another shape for the same colour in each round.
-            shape: (place + round) % 7,
-            hollow: round % 2 == 1,
-        }
-    }
-
-    fn mark(&self, canvas: &mut Canvas, x: f64, y: f64) {
-        let outline: &[(f64, f64)] = match self.shape {
-            0 => {
-                let fill = self.fill();
-                return canvas.put(&format!(
-                    "<circle cx=\"{x:.2}\" cy=\"{y:.2}\" r=\"3.8\" fill=\"{fill}\" stroke=\"{}\" stroke-width=\"1.2\"/>",
-                    self.colour
-                ));
-            }
-            1 => &[(-3.5, -3.5), (3.5, -3.5), (3.5, 3.5), (-3.5, 3.5)],
-            2 => &[(0.0, -4.6), (4.3, 3.2), (-4.3, 3.2)],
-            3 => &[(0.0, -4.9), (4.5, 0.0), (0.0, 4.9), (-4.5, 0.0)],
-            4 => &[(0.0, 4.6), (4.3, -3.2), (-4.3, -3.2)],
-            5 => &[
-                (-1.5, -4.5),
-                (1.5, -4.5),
-                (1.5, -1.5),
-                (4.5, -1.5),
-                (4.5, 1.5),
-                (1.5, 1.5),
-                (1.5, 4.5),
-                (-1.5, 4.5),
-                (-1.5, 1.5),
-                (-4.5, 1.5),
-                (-4.5, -1.5),
-                (-1.5, -1.5),
-            ],
-            // An hourglass.
-            _ => &[(-4.0, -4.2), (4.0, -4.2), (-4.0, 4.2), (4.0, 4.2)],
-        };
-        let places: Vec<_> = outline.iter().map(|(dx, dy)| format!("{:.2} {:.2}", x + dx, y + dy)).collect();
-        canvas.put(&format!(
-            "<path d=\"M{}Z\" fill=\"{}\" stroke=\"{}\" stroke-width=\"1.2\" stroke-linejoin=\"round\"/>",
-            places.join("L"),
-            self.fill(),
-            self.colour
-        ));
-    }
-
-    fn fill(&self) -> &'static str {
-        if self.hollow { "#ffffff" } else { self.colour }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -330,7 +282,22 @@ mod tests {
             x: "length (tokens)",
             y: "accuracy (share)",
             range: 0.0..1.0,
+            chance: &[],
         }
+    }
+
+    #[test]
+    fn chance_is_a_dashed_line_across_its_columns() {
+        let series = [Series { name: "full".to_owned(), points: vec![point(0.5), point(0.6), point(0.7)] }];
+        let columns = ["1k", "2k", "4k"].map(str::to_owned);
+        let plain = curves(&series, &columns);
+        let dashed = |chance: &[Option<f64>]| {
+            let svg = Curves { chance, ..plain.clone() }.svg();
+            (svg.matches("stroke-dasharray=\"4 4\"").count(), svg.matches(">chance</text>").count())
+        };
+        assert_eq!(dashed(&[]), (0, 0));
+        assert_eq!(dashed(&[Some(0.25), None, Some(0.25), Some(0.25)]), (2, 1), "no line beyond the columns");
+        assert_eq!(dashed(&[Some(1.5), Some(f64::NAN)]), (0, 0));
     }
 
     fn columns(count: usize) -> Vec<String> {

@@ -6,6 +6,7 @@ mod curves;
 mod grid;
 mod heat;
 mod lines;
+mod marks;
 mod names;
 mod shades;
 

@@ -147,7 +147,7 @@ pub fn keep(engine: &Engine, table: &HeadTable) -> Result<Option<PathBuf>, Engin
     };
     let Some(path) = place(&fingerprint) else { return Ok(None) };
     let table = HeadTable { fingerprint, ..table.clone() };
-    files::write(&path, &table.text()).map_err(|error| failed(&path, error))?;
+    files::write(&path, table.text()).map_err(|error| failed(&path, error))?;
     Ok(Some(path))
 }
 

@@ -31,7 +31,7 @@ pub(super) fn find(root: &Path, folders: &[&str], names: &[&str]) -> Option<Path
 ///
 /// # Errors
 /// [`EvalError::File`] for a file that cannot be read, is damaged, too large or not UTF-8.
-pub(super) fn text(path: &Path) -> Result<String, EvalError> {
+pub(crate) fn text(path: &Path) -> Result<String, EvalError> {
     let failed = |source| EvalError::File { path: path.display().to_string(), source };
     let file = std::fs::File::open(path).map_err(failed)?;
     let mut bytes = Vec::new();

@@ -145,12 +145,11 @@ fn example(request: &Request<'_>, part: &str, record: &Record) -> Result<Example
         [place] => Some(*place as f64 / context.len() as f64),
         _ => None,
     };
-    let (mut kind, mut turns) = (record.text("question_type")?, Vec::new());
+    let (kind, mut turns, mut unanswerable) = (record.text("question_type")?, Vec::new(), 0);
     for of in &asked {
         let id = if of.has("question_id") { of.text("question_id")? } else { of.text_or_empty("id")? };
-        if id.ends_with("_abs") {
-            kind = "abstention";
-        }
+        let abstention = id.ends_with("_abs");
+        unanswerable += usize::from(abstention);
         let question = of.text("question")?;
         let cue = if notes { "Notes, then the answer:" } else { "Answer:" };
         turns.push(Turn {
@@ -158,13 +157,15 @@ fn example(request: &Request<'_>, part: &str, record: &Record) -> Result<Example
             gold: vec![of.written("answer")?],
             max_tokens: if notes { 800 } else { 500 },
             depth,
-            data: json!({ "type": kind }),
+            data: json!({ "type": if abstention { "abstention" } else { kind } }),
             ..Turn::default()
         });
     }
     if turns.is_empty() {
         return Err(record.error("field \"questions\" is empty"));
     }
+    // Of several questions about one history some may have no answer: those are scored so, and the label is the record's.
+    let kind = if unanswerable == turns.len() { "abstention" } else { kind };
     Ok(Example {
         id: format!("{ID}/{part}/{}", record.line),
         context,
@@ -316,10 +317,15 @@ mod tests {
         let text = r#"{"id": "x", "question_type": "multi-session", "conversation": [
             {"role": "user", "content": "a", "date": "1"}, {"role": "assistant", "content": "b", "date": "1"},
             {"role": "user", "content": "c", "date": "2"}],
-            "questions": [{"id": "q1", "question": "Q", "answer": 3}]}"#;
+            "questions": [{"id": "q1_abs", "question": "Q", "answer": "You did not mention it."}, {"id": "q2", "question": "Q", "answer": 3}]}"#;
         let made = examples("long-mem-eval", &[("long-mem-eval/abstain_sample.jsonl", text)], 9).unwrap();
         golden(&LongMemEval, &made);
         assert_eq!(made[0].context.matches("### Session").count(), 2);
+        assert_eq!(made[0].labels["type"], "multi-session");
+        assert_eq!(
+            (&made[0].turns[0].data["type"], &made[0].turns[1].data["type"]),
+            (&json!("abstention"), &json!("multi-session"))
+        );
     }
 
     #[test]

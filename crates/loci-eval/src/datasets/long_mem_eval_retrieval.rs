@@ -19,7 +19,7 @@ use super::long_mem_eval::{NAMES, SET};
 use super::long_mem_eval_sessions::{Session, sessions};
 use crate::error::EvalError;
 use crate::metrics::ranking::{Discount, ndcg_at, recall_all, recall_any, until_different};
-use crate::report::{Estimate, aligned, estimated};
+use crate::report::{Estimate, aligned, estimate_of};
 
 /// The published scorer takes the defaults of the package `rank_bm25`.
 const WEIGHTS: Weights = Weights { k1: 1.5, b: 0.75 };
@@ -270,7 +270,7 @@ impl Figures {
         let mut rows = Vec::new();
         for (question_type, cells) in groups {
             for ((of_sessions, k), [recall_all, recall_any, ndcg_any]) in cells {
-                let estimates = (estimated(&recall_all), estimated(&recall_any), estimated(&ndcg_any));
+                let estimates = (estimate_of(&recall_all), estimate_of(&recall_any), estimate_of(&ndcg_any));
                 let (Some(recall_all), Some(recall_any), Some(ndcg_any)) = estimates else { continue };
                 rows.push(RetrievalRow {
                     question_type: question_type.clone(),
@@ -326,7 +326,7 @@ pub fn table(report: &RetrievalReport) -> String {
         report.file,
         report.retriever,
         report.granularity.name(),
-        aligned(&rows),
+        aligned(&rows, 1),
         report.questions,
         report.unanswerable,
         report.without_evidence

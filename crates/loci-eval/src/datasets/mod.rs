@@ -6,7 +6,7 @@ mod book_words;
 pub mod catalogue;
 mod cnn_sum;
 mod common;
-mod files;
+pub(crate) mod files;
 mod lic_bench;
 mod lic_bench_items;
 mod literal;

@@ -1,19 +1,35 @@
 //! Methods against a baseline, on the same examples.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use loci_context::random::Random;
 
 use super::Comparison;
-use super::build::{RESAMPLES, by_example, in_order};
+use super::estimates::{RESAMPLES, by_example, in_order};
 use crate::error::EvalError;
 use crate::run::{Record, read};
 use crate::statistics::{
     benjamini_hochberg, cliffs_delta, cohens_d, holm, mean, paired_bootstrap, paired_permutation,
 };
 
-/// Every method of `records` against the method `against`, on the examples that both were scored on. Not yet corrected.
+/// Every method of `records` against the method `against`, on the examples that both were scored on: all lengths
+/// together, then, where there are several, each of them. Not yet corrected.
 pub fn compared(records: &[&Record], against: &str) -> Vec<Comparison> {
+    let mut found = methods_compared(records, against);
+    let lengths: BTreeSet<usize> = records.iter().map(|record| record.length).collect();
+    if lengths.len() > 1 {
+        for length in lengths {
+            let own: Vec<&Record> =
+                records.iter().copied().filter(|record| record.length == length).collect();
+            let at = |one: Comparison| Comparison { length: Some(length), ..one };
+            found.extend(methods_compared(&own, against).into_iter().map(at));
+        }
+    }
+    found
+}
+
+fn methods_compared(records: &[&Record], against: &str) -> Vec<Comparison> {
     let of = |method: &str| -> Vec<&Record> {
         records.iter().copied().filter(|record| record.method == method).collect()
     };
@@ -38,6 +54,7 @@ fn pair(own: &[&Record], base: &[&Record], method: &str, against: &str) -> Optio
     Some(Comparison {
         method: method.to_owned(),
         against: against.to_owned(),
+        length: None,
         n: differences.len(),
         difference: mean(&differences)?,
         low: interval.low,
@@ -141,6 +158,20 @@ mod tests {
         assert!((found[0].p - 2.0 / 256.0).abs() < 1e-12);
         assert_eq!(found[0].cliffs_delta, Some(1.0));
         assert!(compared(&records.iter().collect::<Vec<_>>(), "window").is_empty());
+    }
+
+    #[test]
+    fn each_length_is_compared_too() {
+        let of = |method: &str, length: usize, score: f64| -> Vec<Record> {
+            let at = |index| Record { length, ..record(method, length + index, score) };
+            (0..6).map(at).collect()
+        };
+        let records =
+            [of("full", 1000, 0.0), of("full", 2000, 1.0), of("none", 1000, 1.0), of("none", 2000, 1.0)];
+        let records: Vec<&Record> = records.iter().flatten().collect();
+        let found: Vec<(Option<usize>, usize, f64)> =
+            compared(&records, "full").iter().map(|one| (one.length, one.n, one.difference)).collect();
+        assert_eq!(found, [(None, 12, 0.5), (Some(1000), 6, 1.0), (Some(2000), 6, 0.0)]);
     }
 
     #[test]

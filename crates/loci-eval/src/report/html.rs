@@ -1,9 +1,8 @@
 //! The report as one HTML page that needs nothing else.
 
-use super::markdown::card;
 use super::plots::figures;
-use super::text::{comparison_rows, failures, rows};
-use super::{Report, TaskReport};
+use super::tables::{Table, failures, of_all, of_task, untested};
+use super::{Report, TaskReport, card};
 
 const STYLE: &str = "\
 :root{color-scheme:light dark;--ink:#24292f;--soft:#57606a;--line:#d0d7de;--page:#fff;--band:#f6f8fa}\
@@ -12,36 +11,49 @@ const STYLE: &str = "\
 color:var(--ink);font:16px/1.5 system-ui,sans-serif}h1{font-size:1.7rem;margin:0 0 .3rem}\
 h2{font-size:1.25rem;margin:2.6rem 0 .2rem;overflow-wrap:anywhere}p{margin:.2rem 0 1rem;color:var(--soft)}\
 .wide{overflow-x:auto;margin:0 0 1.2rem}table{border-collapse:collapse;font-size:.875rem;\
-font-variant-numeric:tabular-nums}caption{text-align:left;color:var(--soft);padding:.3rem 0}\
+font-variant-numeric:tabular-nums}h3{font-size:.9rem;font-weight:600;margin:1.4rem 0 .3rem}\
 th,td{padding:.3rem .7rem;border-bottom:1px solid var(--line);text-align:right;white-space:nowrap}\
-th:first-child,td:first-child{text-align:left;white-space:normal;min-width:11rem}\
+thead th{vertical-align:bottom;white-space:normal;min-width:3.2rem}\
+.word{text-align:left;white-space:normal}th.word:first-child,td.word:first-child{min-width:min(14rem,40vw)}\
+.note{font-size:.875rem;margin-top:-.7rem;max-width:52rem}details{margin:0 0 1.2rem}\
+summary{cursor:pointer;font-size:.9rem;font-weight:600;padding:.3rem 0}\
 thead th{background:var(--band);font-weight:600}tbody tr:hover{background:var(--band)}\
 figure{margin:0 0 1.2rem;background:#fff;border:1px solid var(--line);border-radius:6px;padding:.5rem;overflow-x:auto}\
-figure svg{display:block;max-width:100%;height:auto;min-width:40rem}.card td:last-child{text-align:left;\
-white-space:normal;overflow-wrap:anywhere}nav a{margin-right:1rem}a{color:inherit}";
+figure svg{display:block;max-width:100%;height:auto;min-width:40rem}.card td{vertical-align:top}\
+.card td:last-child{overflow-wrap:anywhere;min-width:14rem}.card td.word:first-child{min-width:7.5rem}\
+nav{margin-bottom:1.5rem}nav a{margin-right:1rem;white-space:nowrap}a{color:inherit}";
 
 /// The report as a page: figures, tables, card. Nothing is fetched from elsewhere.
 pub fn html(report: &Report) -> String {
+    let (against, correction) = (escaped(&report.card.against), escaped(&report.card.correction));
+    let compared = match correction.is_empty() {
+        true => String::new(),
+        false => format!(" Compared with {against}; p corrected by {correction}."),
+    };
     let mut page = format!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
          <title>Loci evaluation: {title}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n<main>\n\
-         <h1>Evaluation</h1>\n<p>{models}, seed {seed}. Compared with {against}; {correction}.</p>\n<nav>",
+         <h1>Evaluation</h1>\n<p>{models}, seed {seed}.{compared}</p>\n<nav>",
         title = escaped(&report.tasks.iter().map(|task| task.id.as_str()).collect::<Vec<_>>().join(", ")),
         models = escaped(&report.card.models.join(", ")),
         seed = report.card.seed,
-        against = escaped(&report.card.against),
-        correction = escaped(&report.card.correction),
     );
     for (index, task) in report.tasks.iter().enumerate() {
         page.push_str(&format!("<a href=\"#task-{index}\">{}</a>", escaped(&task.id)));
     }
-    page.push_str("<a href=\"#card\">card</a></nav>\n");
+    page.push_str("<a href=\"#card\">card</a></nav>\n<section>\n");
+    of_all(report).iter().for_each(|one| page.push_str(&table(one)));
+    if let Some(untested) = untested(report).filter(|_| report.tasks.len() < 2) {
+        page.push_str(&format!("<p>{}</p>\n", escaped(&untested)));
+    }
+    page.push_str("</section>\n");
     for (index, task) in report.tasks.iter().enumerate() {
         page.push_str(&section(index, task));
     }
     page.push_str("<section id=\"card\">\n<h2>Card</h2>\n<p>What is needed to run this again, and what it does not show.</p>\n");
-    page.push_str(&table("card", "", &card(&report.card)));
+    let card = Table { rows: card::rows(&report.card), words: 2, ..Table::default() };
+    page.push_str(&table(&card).replacen("<table aria-label=\"\"", "<table class=\"card\"", 1));
     page.push_str("</section>\n</main>\n</body>\n</html>\n");
     page
 }
@@ -57,14 +69,7 @@ fn section(index: usize, task: &TaskReport) -> String {
     for (_, svg) in figures(task) {
         text.push_str(&format!("<figure>{svg}</figure>\n"));
     }
-    text.push_str(&table("", "Each method at each length, with what it took", &rows(task)));
-    if !task.comparisons.is_empty() {
-        text.push_str(&table(
-            "",
-            "On the same examples; all lengths together",
-            &comparison_rows(&task.comparisons),
-        ));
-    }
+    of_task(task).iter().for_each(|one| text.push_str(&table(one)));
     for failure in failures(task) {
         text.push_str(&format!("<p>{}</p>\n", escaped(&failure)));
     }
@@ -72,28 +77,42 @@ fn section(index: usize, task: &TaskReport) -> String {
     text
 }
 
-/// A table whose first row is the heading.
-fn table(class: &str, caption: &str, rows: &[Vec<String>]) -> String {
-    let mut text = format!("<div class=\"wide\"><table class=\"{class}\">");
-    if !caption.is_empty() {
-        text.push_str(&format!("<caption>{}</caption>", escaped(caption)));
-    }
-    for (index, row) in rows.iter().enumerate() {
-        let tag = if index == 0 { "th scope=\"col\"" } else { "td" };
-        let end = if index == 0 { "th" } else { "td" };
-        let cells: String = row.iter().map(|cell| format!("<{tag}>{}</{end}>", breakable(cell))).collect();
+/// A table, folded where it is long.
+fn table(one: &Table) -> String {
+    let class = |column: usize| if column < one.words { " class=\"word\"" } else { "" };
+    let caption = escaped(&one.caption);
+    // Above what scrolls, so that it is read whole on a narrow screen.
+    let mut text = match one.caption.is_empty() || one.long {
+        true => String::new(),
+        false => format!("<h3>{caption}</h3>\n"),
+    };
+    text.push_str(&format!("<div class=\"wide\"><table aria-label=\"{caption}\">"));
+    for (index, row) in one.rows.iter().enumerate() {
+        let cells = row.iter().enumerate().map(|(column, cell)| match index {
+            0 => format!("<th scope=\"col\"{}>{}</th>", class(column), breakable(cell)),
+            _ => format!("<td{}>{}</td>", class(column), breakable(cell)),
+        });
+        let cells: String = cells.collect();
         text.push_str(&match index {
             0 => format!("<thead><tr>{cells}</tr></thead><tbody>\n"),
             _ => format!("<tr>{cells}</tr>\n"),
         });
     }
     text.push_str("</tbody></table></div>\n");
-    text
+    if !one.note.is_empty() {
+        text.push_str(&format!("<p class=\"note\">{}</p>\n", escaped(&one.note)));
+    }
+    match one.long {
+        true => {
+            format!("<details><summary>{caption} ({} rows)</summary>\n{text}</details>\n", one.rows.len() - 1)
+        }
+        false => text,
+    }
 }
 
 /// Text of a cell, in which a method with many parameters may be broken behind them.
 fn breakable(text: &str) -> String {
-    escaped(text).replace(',', ",<wbr>").replace(':', ":<wbr>")
+    escaped(text).replace(',', ",<wbr>").replace(':', ":<wbr>").replace("<wbr> ", " ")
 }
 
 /// Text between tags: whatever a model or a file says stays text.

@@ -1,18 +1,33 @@
 //! What a run came to: shares with intervals, methods against a baseline, cost beside accuracy.
 
 mod build;
+mod card;
+mod cells;
 mod compare;
+mod estimates;
+mod groups;
 mod html;
+mod lengths;
 mod markdown;
+mod numbers;
 mod plots;
+mod results;
+mod tables;
+#[cfg(test)]
+mod tests;
 mod text;
 
-pub(crate) use build::estimated;
-pub use build::{build, cells};
+pub use build::build;
+pub use card::Card;
+pub use cells::cells;
 pub use compare::{compare_files, compared};
+pub(crate) use estimates::estimate_of;
+pub use groups::{Average, Quadrant, Standing};
 pub use html::html;
+pub use lengths::{OverLengths, Worst};
 pub use markdown::markdown;
 pub use plots::figures;
+pub use results::{PositionGap, Results};
 pub(crate) use text::aligned;
 pub use text::{comparison_table, text};
 
@@ -27,33 +42,16 @@ use crate::task::Level;
 pub struct Report {
     /// What was run, for those who want to run it again.
     pub card: Card,
+    /// Each method over all tasks, by what an evaluation card asks for.
+    pub results: Vec<Results>,
+    /// The four quadrants of diffusion and scope, those without a task too.
+    pub quadrants: Vec<Quadrant>,
+    /// Each method over lengths, with the mean over tasks as its score at each; empty unless two tasks or more were run
+    /// at the same two lengths or more.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub over_tasks: Vec<OverLengths>,
     /// Each task.
     pub tasks: Vec<TaskReport>,
-}
-
-/// How a run can be repeated, and what it does not show.
-#[derive(Clone, Debug, Default, Serialize)]
-pub struct Card {
-    /// The command as it was typed.
-    pub command: String,
-    /// Version of Loci.
-    pub version: String,
-    /// Models.
-    pub models: Vec<String>,
-    /// Processor, instruction set, threads; empty where the model is not here.
-    pub machine: String,
-    /// Number format of rows, position schedule, budget: what all methods have in common.
-    pub setting: String,
-    /// How answers were got and scored.
-    pub decoding: String,
-    /// Seed of the examples.
-    pub seed: u64,
-    /// The method that the others are compared with.
-    pub against: String,
-    /// How p-values were corrected, and for how many comparisons.
-    pub correction: String,
-    /// What these figures do not show.
-    pub limits: Vec<String>,
 }
 
 /// One task.
@@ -73,7 +71,13 @@ pub struct TaskReport {
     pub metric: String,
     /// Each method at each length, in the order in which they were run.
     pub cells: Vec<Cell>,
-    /// Every other method against one.
+    /// Each method over lengths; empty with fewer than two.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub over_lengths: Vec<OverLengths>,
+    /// Means in which each data set weighs the same; empty where examples are of fewer than two.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub averages: Vec<Average>,
+    /// Every other method against one: all lengths together, then, where there are several, at each of them.
     pub comparisons: Vec<Comparison>,
 }
 
@@ -101,6 +105,9 @@ pub struct Cell {
     pub score: Option<Estimate>,
     /// Questions that were scored.
     pub questions: usize,
+    /// The score of who draws among the choices; questions that offer none count as 0. `None` where no question does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub chance: Option<f64>,
     /// Questions without an answer, and why the first of them had none.
     pub failed: usize,
     /// See `failed`.
@@ -141,6 +148,9 @@ pub struct Comparison {
     pub method: String,
     /// The other one.
     pub against: String,
+    /// Tokens asked for, where examples of one length alone are compared.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub length: Option<usize>,
     /// Examples that both were scored on.
     pub n: usize,
     /// Mean of the differences of their scores.

@@ -2,8 +2,9 @@
 
 use loci_engine::figures::{Curves, Grid, Panel, Point, Series};
 
-use super::build::in_order;
-use super::text::{depths, length};
+use super::estimates::in_order;
+use super::numbers::length;
+use super::tables::depths;
 use super::{Cell, Estimate, TaskReport};
 
 /// The figures that a task's scores allow, as SVG, each with its name.
@@ -25,6 +26,11 @@ fn lengths(task: &TaskReport) -> Vec<usize> {
 
 fn find<'a>(task: &'a TaskReport, method: &str, length: usize) -> Option<&'a Cell> {
     task.cells.iter().find(|cell| cell.method == method && cell.length == length)
+}
+
+/// Chance at a length: the same for all methods, which answer the same questions.
+fn chance(task: &TaskReport, length: usize) -> Option<f64> {
+    task.cells.iter().filter(|cell| cell.length == length).find_map(|cell| cell.chance)
 }
 
 fn point(estimate: Estimate) -> Point {
@@ -93,7 +99,8 @@ fn by_length(task: &TaskReport) -> Option<String> {
         .collect();
     let columns: Vec<String> = lengths.iter().map(|tokens| length(*tokens)).collect();
     let n = most(task.cells.iter().filter_map(|cell| cell.score.as_ref()));
-    Some(curves(task, ("over length", n), &series, &columns, "tokens of the prompt"))
+    let chance: Vec<Option<f64>> = lengths.iter().map(|length| chance(task, *length)).collect();
+    Some(curves(task, ("over length", n), &series, &columns, &chance, "tokens of the prompt"))
 }
 
 /// Score over depth at the longest length, a curve for each method; `None` where depths were not asked for.
@@ -118,7 +125,8 @@ fn by_depth(task: &TaskReport) -> Option<String> {
         tokens => format!("over depth at {} tokens", length(tokens)),
     };
     let n = most(task.cells.iter().flat_map(|cell| &cell.by_depth).map(|(_, estimate)| estimate));
-    Some(curves(task, (&over, n), &series, &columns, "share of the text before what is asked for"))
+    let chance = vec![chance(task, longest); columns.len()];
+    Some(curves(task, (&over, n), &series, &columns, &chance, "share of the text before what is asked for"))
 }
 
 fn curves(
@@ -126,6 +134,7 @@ fn curves(
     (over, n): (&str, usize),
     series: &[Series],
     columns: &[String],
+    chance: &[Option<f64>],
     x: &str,
 ) -> String {
     Curves {
@@ -136,6 +145,7 @@ fn curves(
         x,
         y: &task.metric,
         range: 0.0..1.0,
+        chance,
     }
     .svg()
 }

@@ -7,6 +7,7 @@ mod record;
 pub use examples::examples;
 pub use record::{Journal, Key, Record, hash, read};
 
+use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 use std::sync::atomic::AtomicBool;
 
@@ -88,7 +89,7 @@ pub fn run(
         });
     }
     let total = examples.iter().map(|example| example.turns.len()).sum::<usize>() * subjects.len();
-    let (mut keys, mut done) = (Vec::with_capacity(total), 0);
+    let (mut keys, mut done, mut old) = (Vec::with_capacity(total), 0, Vec::new());
     for example in examples {
         let mut reference = manner.reference.and_then(|index| Reference::of(subjects, index));
         for (index, subject) in subjects.iter().enumerate() {
@@ -96,6 +97,9 @@ pub fn run(
             let blank = blanks(named, example, subject, manner, compared);
             keys.extend(blank.iter().map(Record::key));
             done += blank.iter().filter(|record| journal.has(&record.key())).count();
+            old.extend(
+                blank.iter().filter(|record| record.chance.is_some() && journal.has(&record.key())).cloned(),
+            );
             if blank.iter().all(|record| journal.has(&record.key())) {
                 continue;
             }
@@ -117,6 +121,7 @@ pub fn run(
             }
         }
     }
+    journal.know_chances(&old);
     Ok(keys)
 }
 
@@ -136,6 +141,7 @@ fn blanks(task: &str, example: &Example, subject: &Subject, manner: &Manner, com
             depth: turn.depth,
             labels: example.labels.clone(),
             gold: turn.gold.clone(),
+            chance: chance(turn),
             seed: manner.seed,
             prompt_hash: hash(&[&example.context, &before, &turn.question, &turn.answer_start]),
             recipe_hash: match turn.likelihood {
@@ -153,6 +159,12 @@ fn blanks(task: &str, example: &Example, subject: &Subject, manner: &Manner, com
         }
     }
     records
+}
+
+/// The score of who draws among the choices of a question.
+fn chance(turn: &Turn) -> Option<f64> {
+    let choices: BTreeSet<&str> = turn.choices.iter().map(String::as_str).collect();
+    (!choices.is_empty()).then(|| 1.0 / choices.len() as f64)
 }
 
 /// One example before one model.
@@ -306,5 +318,19 @@ const fn finish(finish: Finish) -> &'static str {
         Finish::Stop => "stop",
         Finish::Length => "length",
         Finish::Interrupted => "interrupted",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn chance_is_one_of_the_choices() {
+        let of = |choices: &[&str]| {
+            let choices = choices.iter().map(|choice| (*choice).to_owned()).collect();
+            chance(&Turn { choices, ..Turn::default() })
+        };
+        assert_eq!((of(&[]), of(&["A", "B"]), of(&["A", "B", "A", "C"])), (None, Some(0.5), Some(1.0 / 3.0)));
     }
 }

@@ -36,6 +36,10 @@ pub struct Record {
     pub answer: String,
     /// The score, from 0 to 1; `None` when there was no answer to score.
     pub score: Option<f64>,
+    /// The score of who draws among the choices: 1/choices; `None` where the question offers none. Files of older runs
+    /// do not have it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub chance: Option<f64>,
     /// Further figures.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub also: BTreeMap<String, f64>,
@@ -191,6 +195,16 @@ impl Journal {
         Ok(())
     }
 
+    /// Gives records that were read from the file of an older run the chance that `blanks`, the same without answers,
+    /// know. The file stays as it is.
+    pub(super) fn know_chances(&mut self, blanks: &[Record]) {
+        let chances: BTreeMap<Key, f64> =
+            blanks.iter().filter_map(|blank| Some((blank.key(), blank.chance?))).collect();
+        for record in self.records.iter_mut().filter(|record| record.chance.is_none()) {
+            record.chance = chances.get(&record.key()).copied();
+        }
+    }
+
     /// The last record of each of `keys`, in their order; those that are missing are left out.
     pub fn of<'a>(&'a self, keys: impl IntoIterator<Item = &'a Key>) -> Vec<&'a Record> {
         let by_key: BTreeMap<Key, &Record> =
@@ -229,6 +243,20 @@ mod tests {
         let journal = Journal::open(&path).unwrap();
         let keys = [record("b", None).key(), record("c", None).key()];
         assert_eq!(journal.of(&keys), [&record("b", None)], "the last one counts");
+    }
+
+    #[test]
+    fn files_without_chances_are_read_and_learn_them() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("answers.jsonl");
+        let line = serde_json::to_string(&record("a", None)).unwrap();
+        assert!(!line.contains("chance"), "{line}");
+        std::fs::write(&path, format!("{line}\n")).unwrap();
+        let mut journal = Journal::open(&path).unwrap();
+        let known = Record { chance: Some(0.25), ..record("a", None) };
+        journal.know_chances(&[known.clone(), Record { chance: Some(0.5), ..record("b", None) }]);
+        assert_eq!(journal.of([&known.key()]), [&known]);
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), format!("{line}\n"), "the file stays as it is");
     }
 
     #[test]

@@ -4,11 +4,12 @@ use std::path::{Path, PathBuf};
 
 use serde::de::DeserializeOwned;
 
+pub(super) use crate::datasets::files::text as read;
 use crate::error::EvalError;
 use crate::task::Request;
 
-/// The first file of the data folder that one of `names` matches: a name, or the beginning and the end of one with `*`
-/// between them.
+/// The first file of the data folder, or of a folder directly in it, that one of `names` matches: a name, or the beginning
+/// and the end of one with `*` between them; plain or with `.zst` behind it.
 ///
 /// # Errors
 /// [`EvalError::Nothing`] without a folder or such a file, [`EvalError::File`] for a folder that cannot be read.
@@ -24,21 +25,24 @@ pub(super) fn find(
             "{task} needs {what}: put {wanted} into a folder and name the folder as the data folder"
         )));
     };
-    let mut there: Vec<String> = std::fs::read_dir(folder)
-        .map_err(|source| EvalError::File { path: folder.display().to_string(), source })?
-        .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
-        .collect();
-    there.sort();
-    let fits = |name: &str, file: &str| match name.split_once('*') {
-        Some((begin, end)) => {
-            file.len() >= begin.len() + end.len() && file.starts_with(begin) && file.ends_with(end)
+    let failed = |source| EvalError::File { path: folder.display().to_string(), source };
+    let mut there = inside(folder).map_err(failed)?;
+    let deeper = there.iter().filter(|path| path.is_dir()).filter_map(|path| inside(path).ok());
+    there.extend(deeper.flatten().collect::<Vec<_>>());
+    let fits = |name: &str, path: &Path| {
+        let file = path.file_name().and_then(|file| file.to_str()).unwrap_or("");
+        let file = file.strip_suffix(".zst").unwrap_or(file);
+        match name.split_once('*') {
+            Some((begin, end)) => {
+                file.len() >= begin.len() + end.len() && file.starts_with(begin) && file.ends_with(end)
+            }
+            None => file == name,
         }
-        None => file == name,
     };
     names
         .iter()
-        .find_map(|name| there.iter().find(|file| fits(name, file)))
-        .map(|file| folder.join(file))
+        .find_map(|name| there.iter().find(|path| fits(name, path) && path.is_file()))
+        .cloned()
         .ok_or_else(|| {
             EvalError::Nothing(format!(
                 "{task} needs {what}: there is no {wanted} in {}; put it there",
@@ -47,13 +51,12 @@ pub(super) fn find(
         })
 }
 
-/// A file's text.
-///
-/// # Errors
-/// [`EvalError::File`].
-pub(super) fn read(path: &Path) -> Result<String, EvalError> {
-    std::fs::read_to_string(path)
-        .map_err(|source| EvalError::File { path: path.display().to_string(), source })
+/// What stands directly in a folder, in order.
+fn inside(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
+    let mut paths: Vec<PathBuf> =
+        std::fs::read_dir(folder)?.filter_map(|entry| Some(entry.ok()?.path())).collect();
+    paths.sort();
+    Ok(paths)
 }
 
 /// A text as JSON.
@@ -76,11 +79,16 @@ mod tests {
     #[test]
     fn files_are_found_by_pattern_and_their_lack_is_told() {
         let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join("qa1_x_test.txt"), "text").unwrap();
+        std::fs::create_dir(folder.path().join("stories")).unwrap();
+        std::fs::write(folder.path().join("stories/qa1_x_test.txt"), "text").unwrap();
+        std::fs::write(folder.path().join("stories/qa5_x.txt.zst"), "").unwrap();
         let values = crate::synthetic::passkey_values();
         let request = Request { data: Some(folder.path()), ..Request::new(&values, &Words) };
         let found = find(&request, "task", &["qa2_*.txt", "qa1_*_test.txt"], "stories").unwrap();
         assert_eq!(read(&found).unwrap(), "text");
+        assert!(
+            find(&request, "task", &["qa5_*.txt"], "stories").unwrap().ends_with("stories/qa5_x.txt.zst")
+        );
         let error = find(&request, "task", &["qa3_*.txt"], "stories").unwrap_err().to_string();
         assert!(error.contains("qa3_*.txt") && error.contains("stories"), "{error}");
         let error =

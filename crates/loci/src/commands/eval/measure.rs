@@ -10,6 +10,7 @@ use loci_eval::sizes::ModelTokens;
 use loci_eval::{Request, Task, registry};
 use loci_models::template::Message;
 
+use super::picture::Painter;
 use super::subjects::{EndpointArgs, local, ways};
 use crate::args::{ContextArgs, ModelArgs, without_parameters};
 use crate::error::CliError;
@@ -19,7 +20,7 @@ use crate::ui::{Ui, print, print_json, stop_flag};
 #[command(
     after_help = "Every answer is written to FOLDER/answers.jsonl before the next question is asked; the same command \
 goes on where it was stopped. The report is made of the answers that belong to the command: FOLDER/report.html, \
-report.md, report.json."
+report.md, report.json, and its figures in FOLDER/figures."
 )]
 pub(crate) struct MeasureArgs {
     /// Tasks, with parameters if wanted: passkey, key-value:kind=words (see `loci eval tasks`).
@@ -56,6 +57,9 @@ pub(crate) struct MeasureArgs {
     /// The method that all others are compared with [default: full if it is among them, else the first].
     #[arg(long, value_name = "METHOD")]
     against: Option<String>,
+    /// Write figures as PNG too.
+    #[arg(long)]
+    png: bool,
     /// Print the report as one JSON object.
     #[arg(long)]
     json: bool,
@@ -94,6 +98,7 @@ struct Measured {
 }
 
 pub(crate) fn run(args: &MeasureArgs, ui: &Ui) -> Result<(), CliError> {
+    let painter = args.png.then(Painter::new).transpose()?;
     let (context, ways) = (args.context.compared()?, ways(&args.methods, &args.context.parts)?);
     let tasks =
         args.tasks.iter().map(|text| Ok(registry::parse(text)?)).collect::<Result<Vec<_>, CliError>>()?;
@@ -125,8 +130,9 @@ pub(crate) fn run(args: &MeasureArgs, ui: &Ui) -> Result<(), CliError> {
         .filter(|_| args.endpoint.endpoint.is_none());
     let manner =
         Manner { choose: args.choose, generate: GenerateOptions::default(), seed: args.seed, reference };
-    let mut journal = Journal::open(&args.out.join("answers.jsonl"))?;
-    let mut measured = Vec::new();
+    let tokenizer_name = format!("{} {}", engine.name(), tokenizer.vocab_size());
+    // All examples are made before the first is read: what is wrong is said at once.
+    let mut made = Vec::new();
     for (task, values) in &tasks {
         let request = Request {
             lengths: &args.lengths,
@@ -137,15 +143,18 @@ pub(crate) fn run(args: &MeasureArgs, ui: &Ui) -> Result<(), CliError> {
             haystack: haystack.as_ref().map(|document| document.text.as_str()),
             ..Request::new(values, &sizes)
         };
+        made.push(examples(*task, &request, &tokenizer_name, &args.out.join("examples"))?);
+    }
+    let mut journal = Journal::open(&args.out.join("answers.jsonl"))?;
+    let mut measured = Vec::new();
+    for ((task, values), examples) in tasks.iter().zip(&made) {
         let named = values.to_string();
-        let tokenizer_name = format!("{} {}", engine.name(), tokenizer.vocab_size());
-        let examples = examples(*task, &request, &tokenizer_name, &args.out.join("examples"))?;
         let bar = ui.steps(task.info().method.id);
         let mut on_step = |step: Step<'_>| bar.update(step.done, step.total, &told(step.newest));
         let keys = run_task(
             *task,
             &named,
-            &examples,
+            examples,
             &subjects,
             &manner,
             &mut journal,
@@ -176,7 +185,7 @@ pub(crate) fn run(args: &MeasureArgs, ui: &Ui) -> Result<(), CliError> {
     let tasks: Vec<_> =
         measured.iter().map(|one| (one.task, one.named.as_str(), journal.of(&one.keys))).collect();
     let report = build(card, &tasks);
-    write(&report, &args.out)?;
+    write(&report, &args.out, painter.as_ref())?;
     if args.json { print_json(&report) } else { print(&text(&report)) }?;
     ui.say(&format!("report: {}", args.out.join("report.html").display()));
     Ok(())
@@ -219,17 +228,20 @@ pub(super) fn typed() -> String {
 }
 
 /// Writes the report's files.
-pub(super) fn write(report: &Report, folder: &Path) -> Result<(), CliError> {
-    let write = |name: String, text: &str| {
+pub(super) fn write(report: &Report, folder: &Path, painter: Option<&Painter>) -> Result<(), CliError> {
+    let write = |name: String, content: &[u8]| {
         let path = folder.join(name);
-        files::write(&path, text).map_err(|error| CliError::failed(format!("{}: {error}", path.display())))
+        files::write(&path, content).map_err(|error| CliError::failed(format!("{}: {error}", path.display())))
     };
-    write("report.json".to_owned(), &serde_json::to_string_pretty(report)?)?;
-    write("report.md".to_owned(), &markdown(report))?;
-    write("report.html".to_owned(), &html(report))?;
+    write("report.json".to_owned(), serde_json::to_string_pretty(report)?.as_bytes())?;
+    write("report.md".to_owned(), markdown(report).as_bytes())?;
+    write("report.html".to_owned(), html(report).as_bytes())?;
     for task in &report.tasks {
         for (name, svg) in figures(task) {
-            write(format!("figures/{}-{name}.svg", task.id), &svg)?;
+            write(format!("figures/{}-{name}.svg", task.id), svg.as_bytes())?;
+            if let Some(painter) = painter {
+                write(format!("figures/{}-{name}.png", task.id), &painter.png(&svg)?)?;
+            }
         }
     }
     Ok(())

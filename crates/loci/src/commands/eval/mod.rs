@@ -1,6 +1,7 @@
 //! `loci eval`: how well methods do on tasks, and how surely that is known.
 
 mod measure;
+mod picture;
 mod report;
 mod retrieval;
 mod subjects;

@@ -7,6 +7,7 @@ use loci_eval::report::{Card, build, text};
 use loci_eval::run::{Record, read};
 
 use super::measure::{baseline, typed, write};
+use super::picture::Painter;
 use crate::error::CliError;
 use crate::ui::{Ui, print, print_json};
 
@@ -25,12 +26,16 @@ pub(crate) struct ReportArgs {
     /// Folder for report.html, report.md, report.json and figures [default: only printed].
     #[arg(short, long, value_name = "FOLDER")]
     out: Option<PathBuf>,
+    /// Write figures as PNG beside the SVGs.
+    #[arg(long, requires = "out")]
+    png: bool,
     /// Print the report as one JSON object.
     #[arg(long)]
     json: bool,
 }
 
 pub(crate) fn run(args: &ReportArgs, ui: &Ui) -> Result<(), CliError> {
+    let painter = args.png.then(Painter::new).transpose()?;
     let mut records: Vec<Record> = Vec::new();
     let mut known = std::collections::BTreeSet::new();
     for path in &args.answers {
@@ -63,7 +68,7 @@ pub(crate) fn run(args: &ReportArgs, ui: &Ui) -> Result<(), CliError> {
     let report = build(card, &tasks);
     if args.json { print_json(&report) } else { print(&text(&report)) }?;
     if let Some(folder) = &args.out {
-        write(&report, folder)?;
+        write(&report, folder, painter.as_ref())?;
         ui.say(&format!("report: {}", folder.join("report.html").display()));
     }
     Ok(())

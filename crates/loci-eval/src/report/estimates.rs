@@ -1,0 +1,75 @@
+//! Means with their intervals.
+
+use std::collections::BTreeMap;
+
+use loci_context::random::Random;
+
+use super::Estimate;
+use crate::run::Record;
+use crate::statistics::{Interval, bootstrap_mean, mean, wilson};
+
+/// Samples of a bootstrap.
+pub(super) const RESAMPLES: usize = 10_000;
+/// Depths up to which each stands for itself.
+const OWN_DEPTHS: usize = 12;
+
+/// Different texts in the order in which they first come.
+pub(super) fn in_order<'a>(texts: impl Iterator<Item = &'a str>) -> Vec<String> {
+    let mut seen: Vec<String> = Vec::new();
+    for text in texts {
+        if !seen.iter().any(|known| known == text) {
+            seen.push(text.to_owned());
+        }
+    }
+    seen
+}
+
+/// Score of each example: the mean of its questions, which are not independent of each other.
+pub(super) fn by_example<'a>(records: &[&'a Record]) -> BTreeMap<&'a str, f64> {
+    let mut scores: BTreeMap<&str, Vec<f64>> = BTreeMap::new();
+    for record in records {
+        if let Some(score) = record.score {
+            scores.entry(&record.example).or_default().push(score);
+        }
+    }
+    scores.into_iter().filter_map(|(example, scores)| Some((example, mean(&scores)?))).collect()
+}
+
+/// Mean over examples, with its interval.
+pub(super) fn estimate(records: &[&Record]) -> Option<Estimate> {
+    estimate_of(&by_example(records).into_values().collect::<Vec<_>>())
+}
+
+/// Mean of scores that do not depend on each other, with its interval.
+pub(crate) fn estimate_of(scores: &[f64]) -> Option<Estimate> {
+    let mean = mean(scores)?;
+    let n = scores.len();
+    let interval = if scores.iter().all(|score| *score == 0.0 || *score == 1.0) {
+        wilson(scores.iter().filter(|score| **score == 1.0).count(), n)
+    } else if n == 1 {
+        // One example says nothing of others.
+        Interval { low: 0.0, high: 1.0 }
+    } else {
+        bootstrap_mean(scores, RESAMPLES, &mut Random::new(n as u64))?
+    };
+    Some(Estimate { n, mean, low: interval.low, high: interval.high })
+}
+
+/// Estimates by depth; depths that were drawn are put together by tenths.
+pub(super) fn by_depth(records: &[&Record]) -> Vec<(f64, Estimate)> {
+    let mut depths: Vec<f64> = records.iter().filter_map(|record| record.depth).collect();
+    depths.sort_by(f64::total_cmp);
+    depths.dedup();
+    let own = depths.len() <= OWN_DEPTHS;
+    let place = |depth: f64| if own { depth } else { (depth * 10.0).floor().min(9.0) / 10.0 + 0.05 };
+    let mut places: Vec<f64> = depths.iter().map(|depth| place(*depth)).collect();
+    places.dedup();
+    places
+        .into_iter()
+        .filter_map(|wanted| {
+            let at = |record: &&Record| record.depth.is_some_and(|depth| place(depth) == wanted);
+            let group: Vec<&Record> = records.iter().copied().filter(at).collect();
+            Some((wanted, estimate(&group)?))
+        })
+        .collect()
+}
