@@ -90,8 +90,8 @@ struct Story {
     answer: String,
 }
 
-/// Reads a file of bAbI: numbered lines, a story from each 1 on; questions with tabs before answer and supporting
-/// facts.
+/// Reads a file of bAbI: numbered lines, a story from each 1 on; questions with tabs (in one copy that is about, bars) before
+/// answer and supporting facts.
 fn stories(path: &str, text: &str) -> Result<Vec<Story>, EvalError> {
     let (mut stories, mut facts) = (Vec::new(), Vec::new());
     for (at, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
@@ -109,7 +109,7 @@ fn stories(path: &str, text: &str) -> Result<Vec<Story>, EvalError> {
         if number == 1 {
             facts.clear();
         }
-        let mut parts = rest.split('\t');
+        let mut parts = rest.split(['\t', '|']);
         let said = parts.next().unwrap_or("").trim().to_owned();
         match parts.next().map(str::trim) {
             Some("") => return Err(wrong("a question has an answer behind a tab")),
@@ -118,6 +118,11 @@ fn stories(path: &str, text: &str) -> Result<Vec<Story>, EvalError> {
             }
             None => facts.push(said),
         }
+    }
+    if stories.is_empty() {
+        return Err(EvalError::Nothing(format!(
+            "{path} has no question: no line with an answer behind a tab; give a file of bAbI's tasks"
+        )));
     }
     Ok(stories)
 }
@@ -241,6 +246,8 @@ mod tests {
         assert_eq!((read.len(), read[1].facts.len(), read[1].answer.as_str()), (2, 2, "y"));
         assert!(matches!(stories("file", "1 a\nx"), Err(EvalError::Line { line: 2, .. })));
         assert!(stories("file", "1 Where?\t").is_err());
+        assert_eq!(stories("file", "1 A went.\n2 Where is A? |x|1\n").unwrap()[0].answer, "x");
+        assert!(stories("file", "1 A went.\n").unwrap_err().to_string().contains("no question"));
     }
 
     #[test]
