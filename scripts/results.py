@@ -21,10 +21,10 @@ from pathlib import Path
 
 from measure import FOLDER, add_common
 
-# Positions stay within the trained window at any length; `full` and `window` are the controls.
+# Positions stay within the trained window at any length; `full`, `window`, `retrieval` and `closed-book` are controls.
 OWN = [
     "full", "window", "lm-infinite", "inf-llm:repr_top_k=16", "em-llm:repr_top_k=16", "act-qkv:repr_top_k=16", "long-heads",
-    "sir-llm", "spec-pc",
+    "sir-llm", "spec-pc", "retrieval", "closed-book",
 ]  # fmt: skip
 # Keys stand at their true distances.
 TRUE_DISTANCE = [
@@ -60,6 +60,8 @@ def steps(arguments):
                 if task == "long-bench" and (length != min(arguments.lengths, key=tokens) or not arguments.data):
                     continue
                 for group, methods in groups.items():
+                    if task == "perplexity":  # nothing is asked there that passages could be found for
+                        methods = [method for method in methods if method not in ("retrieval", "closed-book")]
                     typed = [
                         {"BOOK": arguments.book, "DATA": arguments.data}.get(word, word) for word in TASKS[task]
                     ]
@@ -145,6 +147,8 @@ def against(task):
     """Each method against full attention, all lengths together."""
     rows = [["method", "texts", "difference", "95 %", "p", "p (Holm)", "p (BH)", "Cliff's delta"]]
     for one in task["comparisons"]:
+        if one.get("length") is not None:
+            continue
         delta = one.get("cliffs_delta")
         rows.append([f"`{one['method']}`", str(one["n"]), f"{one['difference']:+.3f}", f"{one['low']:+.2f} to {one['high']:+.2f}",
                      *(f"{one[p]:.3f}" for p in ("p", "p_holm", "p_bh")), "–" if delta is None else f"{delta:+.2f}"])  # fmt: skip
