@@ -134,7 +134,8 @@ def scores(task):
                 row.append("–" if cell is None else "failed")
             elif figure == "score":
                 score = cell["score"]
-                row.append(f"{score['mean']:.2f} ({score['low']:.2f} to {score['high']:.2f}; "
+                digits = 3 if further else 2  # the likelihood of a token is a small number
+                row.append(f"{score['mean']:.{digits}f} ({score['low']:.2f} to {score['high']:.2f}; "
                            f"{score['n']} · {cell['questions'] / score['n']:.0f})")  # fmt: skip
             else:
                 value = cell.get("also", {}).get(figure)
@@ -163,8 +164,9 @@ HEAD = """<!-- written by scripts/results.py; run it to change this page -->
 # Results
 
 All context methods of Loci on the same tasks, with SmolLM2-135M-Instruct Q4_1, 8-bit rows and default parameters but for
-those shown. `python scripts/results.py` runs everything again or goes on where it was stopped; raw answers:
-[eval-own.jsonl](results/eval-own.jsonl), [eval-stretched.jsonl](results/eval-stretched.jsonl).
+those shown. `python scripts/results.py` goes on where it was stopped, with more lengths and texts; raw answers lie in
+[docs/results](results/README.md). Speeds are left out: other work ran beside; [what methods cost](methods/README.md) was
+measured by itself.
 
 A cell reads: mean score (95 % interval; texts · questions a text). Questions about one text are not independent, so texts are
 what is counted: Wilson intervals for right and wrong, else a percentile bootstrap over texts; one text alone says nothing of
