@@ -397,4 +397,6 @@ fn an_endpoint_s_errors_are_counted_and_asked_again_by_the_next_run() {
     let table = place.well(&arguments);
     assert!(!table.contains("without an answer"), "{table}");
     assert_eq!(place.answers("eval/answers.jsonl").len(), 4, "only the one that failed was asked again");
+    let table = place.well(&["eval", "report", "eval/answers.jsonl", "--against", "endpoint"]);
+    assert!(!table.contains("without an answer"), "{table}");
 }

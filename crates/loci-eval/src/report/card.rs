@@ -71,11 +71,13 @@ pub(super) fn filled(card: &mut Card, tasks: &[(&dyn Task, &str, Vec<&Record>)])
         false => "none: texts were not searched for in the model's training data, nor for each other",
     };
     fill(&mut card.deduplication, dedup.to_owned());
+    let with_closed_book = match card.methods.iter().any(|method| method == "closed-book") {
+        true => "by closed-book the same questions without it; over a store that changes they were not asked",
+        false => "the same questions without it, and over a store that changes, were not asked",
+    };
     fill(
         &mut card.protocol,
-        "the text is given with the question (offline, raw text); the same questions without it, and over a store that \
-         changes, were not asked"
-            .to_owned(),
+        format!("the text is given with the question (offline, raw text); {with_closed_book}"),
     );
     let retrievers: Vec<&str> =
         card.methods.iter().filter(|method| method.starts_with("retrieval")).map(String::as_str).collect();
@@ -138,6 +140,10 @@ mod tests {
         assert_eq!((card.retriever.as_str(), card.methods.len()), ("retrieval:top_k=3", 2));
         assert!(card.texts.starts_with("generated") && card.deduplication.starts_with("not needed"));
         assert!(card.cost.starts_with("2 answers; 1980 tokens read in 4 s"), "{}", card.cost);
+        assert!(card.protocol.ends_with("changes, were not asked"), "{}", card.protocol);
+        let closed = [record("passkey", "closed-book", "a", 0.0)];
+        let protocol = report_of(&[("passkey", &closed)]).card.protocol;
+        assert!(protocol.contains("by closed-book"), "{protocol}");
         let data = [record("loogle", "full", "a", 1.0)];
         let card = report_of(&[("passkey", &records[..1]), ("loogle", &data)]).card;
         assert_eq!(card.retriever, "none");

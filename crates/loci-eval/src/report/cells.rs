@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::estimates::{by_depth, estimate, in_order};
+use super::estimates::{by_depth, estimate, in_order, rising};
 use super::{Cell, Cost};
 use crate::run::Record;
 use crate::statistics::mean;
@@ -10,11 +10,8 @@ use crate::statistics::mean;
 /// Each method at each length, methods in the order in which they come.
 pub fn cells(records: &[&Record]) -> Vec<Cell> {
     let methods = in_order(records.iter().map(|record| record.method.as_str()));
-    let mut lengths: Vec<usize> = records.iter().map(|record| record.length).collect();
-    lengths.sort_unstable();
-    lengths.dedup();
     let mut cells = Vec::new();
-    for length in lengths {
+    for length in rising(records.iter().map(|record| record.length)) {
         for method in &methods {
             let own: Vec<&Record> = records
                 .iter()

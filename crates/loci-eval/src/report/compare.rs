@@ -1,12 +1,11 @@
 //! Methods against a baseline, on the same examples.
 
-use std::collections::BTreeSet;
 use std::path::Path;
 
 use loci_context::random::Random;
 
 use super::Comparison;
-use super::estimates::{RESAMPLES, by_example, in_order};
+use super::estimates::{RESAMPLES, by_example, in_order, rising};
 use crate::error::EvalError;
 use crate::run::{Record, read};
 use crate::statistics::{
@@ -17,7 +16,7 @@ use crate::statistics::{
 /// together, then, where there are several, each of them. Not yet corrected.
 pub fn compared(records: &[&Record], against: &str) -> Vec<Comparison> {
     let mut found = methods_compared(records, against);
-    let lengths: BTreeSet<usize> = records.iter().map(|record| record.length).collect();
+    let lengths = rising(records.iter().map(|record| record.length));
     if lengths.len() > 1 {
         for length in lengths {
             let own: Vec<&Record> =

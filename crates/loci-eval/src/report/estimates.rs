@@ -1,6 +1,6 @@
 //! Means with their intervals.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use loci_context::random::Random;
 
@@ -14,7 +14,7 @@ pub(super) const RESAMPLES: usize = 10_000;
 const OWN_DEPTHS: usize = 12;
 
 /// Different texts in the order in which they first come.
-pub(super) fn in_order<'a>(texts: impl Iterator<Item = &'a str>) -> Vec<String> {
+pub fn in_order<'a>(texts: impl Iterator<Item = &'a str>) -> Vec<String> {
     let mut seen: Vec<String> = Vec::new();
     for text in texts {
         if !seen.iter().any(|known| known == text) {
@@ -22,6 +22,11 @@ pub(super) fn in_order<'a>(texts: impl Iterator<Item = &'a str>) -> Vec<String> 
         }
     }
     seen
+}
+
+/// Different lengths, shortest first.
+pub(super) fn rising(lengths: impl Iterator<Item = usize>) -> Vec<usize> {
+    lengths.collect::<BTreeSet<_>>().into_iter().collect()
 }
 
 /// Score of each example: the mean of its questions, which are not independent of each other.

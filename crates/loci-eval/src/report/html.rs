@@ -44,7 +44,7 @@ pub fn html(report: &Report) -> String {
     }
     page.push_str("<a href=\"#card\">card</a></nav>\n<section>\n");
     of_all(report).iter().for_each(|one| page.push_str(&table(one)));
-    if let Some(untested) = untested(report).filter(|_| report.tasks.len() < 2) {
+    if let Some(untested) = untested(report) {
         page.push_str(&format!("<p>{}</p>\n", escaped(&untested)));
     }
     page.push_str("</section>\n");

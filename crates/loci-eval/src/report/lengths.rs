@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::estimates::in_order;
+use super::estimates::{in_order, rising};
 use super::{Cell, TaskReport};
 use crate::statistics::mean;
 use crate::statistics::trend::{effective_length, line, weighted_average};
@@ -114,11 +114,9 @@ pub(super) fn over_tasks(tasks: &[TaskReport]) -> Vec<OverLengths> {
     in_order(methods).iter().map(of).collect()
 }
 
-fn lengths_of(cells: &[Cell]) -> Vec<usize> {
-    let mut lengths: Vec<usize> = cells.iter().map(|cell| cell.length).collect();
-    lengths.sort_unstable();
-    lengths.dedup();
-    lengths
+/// The lengths of cells.
+pub(super) fn lengths_of(cells: &[Cell]) -> Vec<usize> {
+    rising(cells.iter().map(|cell| cell.length))
 }
 
 /// `curve` holds the lengths that were scored, shortest first, each with its mean.

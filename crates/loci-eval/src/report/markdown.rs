@@ -9,7 +9,7 @@ pub fn markdown(report: &Report) -> String {
     for one in of_all(report) {
         text.push_str(&captioned(&one));
     }
-    if let Some(untested) = untested(report).filter(|_| report.tasks.len() < 2) {
+    if let Some(untested) = untested(report) {
         text.push_str(&format!("\n{untested}\n"));
     }
     for task in &report.tasks {

@@ -22,6 +22,7 @@ pub use card::Card;
 pub use cells::cells;
 pub use compare::{compare_files, compared};
 pub(crate) use estimates::estimate_of;
+pub use estimates::in_order;
 pub use groups::{Average, Quadrant, Standing};
 pub use html::html;
 pub use lengths::{OverLengths, Worst};

@@ -3,6 +3,7 @@
 use loci_engine::figures::{Curves, Grid, Panel, Point, Series};
 
 use super::estimates::in_order;
+use super::lengths::lengths_of;
 use super::numbers::length;
 use super::tables::depths;
 use super::{Cell, Estimate, TaskReport};
@@ -15,13 +16,6 @@ pub fn figures(task: &TaskReport) -> Vec<(&'static str, String)> {
 
 fn methods(task: &TaskReport) -> Vec<String> {
     in_order(task.cells.iter().map(|cell| cell.method.as_str()))
-}
-
-fn lengths(task: &TaskReport) -> Vec<usize> {
-    let mut lengths: Vec<usize> = task.cells.iter().map(|cell| cell.length).collect();
-    lengths.sort_unstable();
-    lengths.dedup();
-    lengths
 }
 
 fn find<'a>(task: &'a TaskReport, method: &str, length: usize) -> Option<&'a Cell> {
@@ -49,7 +43,7 @@ fn most<'a>(estimates: impl Iterator<Item = &'a Estimate>) -> usize {
 
 /// One panel for each method, a column for each length, a row for each depth; `None` where depths were not asked for.
 fn heat_map(task: &TaskReport) -> Option<String> {
-    let (depths, lengths) = (depths(task), lengths(task));
+    let (depths, lengths) = (depths(task), lengths_of(&task.cells));
     if depths.len() < 2 {
         return None;
     }
@@ -86,7 +80,7 @@ fn heat_map(task: &TaskReport) -> Option<String> {
 
 /// Score over length, a curve for each method; `None` with fewer than two lengths.
 fn by_length(task: &TaskReport) -> Option<String> {
-    let lengths = lengths(task);
+    let lengths = lengths_of(&task.cells);
     if lengths.len() < 2 {
         return None;
     }
@@ -105,7 +99,7 @@ fn by_length(task: &TaskReport) -> Option<String> {
 
 /// Score over depth at the longest length, a curve for each method; `None` where depths were not asked for.
 fn by_depth(task: &TaskReport) -> Option<String> {
-    let (depths, longest) = (depths(task), lengths(task).last().copied().unwrap_or(0));
+    let (depths, longest) = (depths(task), lengths_of(&task.cells).last().copied().unwrap_or(0));
     if depths.len() < 2 {
         return None;
     }

@@ -30,7 +30,7 @@ pub fn text(report: &Report) -> String {
     for one in of_all(report) {
         text.push_str(&table(&one, Some(&one.caption)));
     }
-    if let Some(untested) = untested(report).filter(|_| report.tasks.len() < 2) {
+    if let Some(untested) = untested(report) {
         text.push_str(&format!("\n{untested}\n"));
     }
     text.push_str(&format!("\nseed {}", report.card.seed));

@@ -66,25 +66,25 @@ pub(super) fn judge(
     record: &mut Record,
 ) -> Result<Account, EngineError> {
     let itself = reference.as_ref().is_some_and(|reference| reference.index == index);
-    let (rating, account) = match reference {
-        Some(reference) if itself => {
-            let (_, rating, account) = reference.rated(seat, number, turn)?;
-            (rating.clone(), account.clone())
+    let held = reference.as_mut().map(|reference| reference.rated(seat, number, turn)).transpose()?;
+    let own;
+    let (rating, account) = match held.filter(|_| itself) {
+        Some((_, rating, account)) => (rating, account),
+        None => {
+            own = rated(seat, model, number, turn)?;
+            (&own.0, &own.1)
         }
-        _ => rated(seat, model, number, turn)?,
     };
     let nll = -rating.log_probability / rating.tokens.max(1) as f64;
     record.score = Some((-nll).exp());
     record.also.insert("nll".to_owned(), nll);
     record.also.insert("perplexity".to_owned(), nll.exp());
-    if let Some(reference) = reference {
-        let (_, other, _) = reference.rated(seat, number, turn)?;
-        if let Some((kl, same_first)) = divergence(&other.distributions, &rating.distributions) {
-            record.also.insert("kl".to_owned(), kl);
-            record.also.insert("same first".to_owned(), same_first);
-        }
+    let compared = held.and_then(|(_, other, _)| divergence(&other.distributions, &rating.distributions));
+    if let Some((kl, same_first)) = compared {
+        record.also.insert("kl".to_owned(), kl);
+        record.also.insert("same first".to_owned(), same_first);
     }
-    Ok(account)
+    Ok(account.clone())
 }
 
 /// Mean `KL(p || q)` in nats a token, and how often both find the same token the most probable; `None` unless both are about

@@ -5,7 +5,7 @@ mod likelihood;
 mod record;
 
 pub use examples::examples;
-pub use record::{Journal, Key, Record, hash, read};
+pub use record::{Journal, Key, Record, answers, hash, read};
 
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;

@@ -114,6 +114,26 @@ pub fn read(path: &Path) -> Result<Vec<Record>, EvalError> {
     Ok(read_whole_lines(path)?.0)
 }
 
+/// The answers of files, each question once, in the order in which it was first asked. What failed and was asked again
+/// later, or is answered in another file, counts as answered.
+///
+/// # Errors
+/// As [`read`].
+pub fn answers(paths: &[PathBuf]) -> Result<Vec<Record>, EvalError> {
+    let (mut places, mut kept): (BTreeMap<Key, usize>, Vec<Record>) = (BTreeMap::new(), Vec::new());
+    for path in paths {
+        for record in read(path)? {
+            let place = *places.entry(record.key()).or_insert(kept.len());
+            match kept.get_mut(place) {
+                Some(old) if record.error.is_none() || old.error.is_some() => *old = record,
+                Some(_) => {}
+                None => kept.push(record),
+            }
+        }
+    }
+    Ok(kept)
+}
+
 /// Records, and bytes of the lines they stand on.
 fn read_whole_lines(path: &Path) -> Result<(Vec<Record>, u64), EvalError> {
     let failed = |source| EvalError::File { path: path.display().to_string(), source };
@@ -240,6 +260,16 @@ mod tests {
         drop(journal);
         let records = read(&path).unwrap();
         assert_eq!(records.iter().map(|record| record.example.as_str()).collect::<Vec<_>>(), ["a", "b", "b"]);
+        let other = folder.path().join("other.jsonl");
+        let failed = serde_json::to_string(&record("a", Some("timed out"))).unwrap();
+        std::fs::write(&other, format!("{failed}\n")).unwrap();
+        let once = [record("a", None), record("b", None)];
+        assert_eq!(
+            answers(&[path.clone(), other.clone()]).unwrap(),
+            once,
+            "each question once, answered if it ever was"
+        );
+        assert_eq!(answers(&[other, path.clone()]).unwrap(), once);
         let journal = Journal::open(&path).unwrap();
         let keys = [record("b", None).key(), record("c", None).key()];
         assert_eq!(journal.of(&keys), [&record("b", None)], "the last one counts");

@@ -67,8 +67,7 @@ impl Task for Perplexity {
                 let at = spans.len().checked_sub(scored).and_then(|first| spans.get(first));
                 let at = at.map_or(0, |span| span.start);
                 // A character of several tokens is predicted as a whole.
-                let at = (0..=at).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
-                let (before, behind) = text.split_at(at);
+                let (before, behind) = text.split_at(text.floor_char_boundary(at));
                 let turn = Turn {
                     gold: vec![behind.to_owned()],
                     // Of a text that is shorter all is predicted, so that sizes grow with the text from the start.

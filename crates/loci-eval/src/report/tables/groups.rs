@@ -8,8 +8,12 @@ use crate::report::{Estimate, Quadrant, Report, Results, TaskReport};
 /// Rows of a table that a terminal shows.
 const ROWS: usize = 40;
 
-/// The quadrants without a task, as a sentence.
+/// The quadrants without a task, as a sentence, for a report too small for the table of quadrants, whose note says it.
 pub(in crate::report) fn untested(report: &Report) -> Option<String> {
+    without_task(report).filter(|_| report.tasks.len() < 2)
+}
+
+fn without_task(report: &Report) -> Option<String> {
     let without = report.quadrants.iter().filter(|quadrant| quadrant.tasks.is_empty());
     let names: Vec<String> = without.map(Quadrant::name).collect();
     (!names.is_empty()).then(|| format!("Not tested: {}.", names.join("; ")))
@@ -166,7 +170,7 @@ pub(super) fn quadrants(report: &Report) -> Table {
             .to_owned(),
         rows,
         words: 1,
-        note: format!("Diffusion first, then scope; high: medium and more. {}", untested(report).unwrap_or_default()).trim_end().to_owned(),
+        note: format!("Diffusion first, then scope; high: medium and more. {}", without_task(report).unwrap_or_default()).trim_end().to_owned(),
         ..Table::default()
     }
 }

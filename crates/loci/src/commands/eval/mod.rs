@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use loci_eval::export::lm_eval;
 use loci_eval::registry::TASKS;
 use loci_eval::report::{compare_files, comparison_table};
-use loci_eval::run::read;
+use loci_eval::run;
 
 use crate::error::CliError;
 use crate::ui::{Ui, print, print_json};
@@ -87,7 +87,7 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<(), CliError> {
         }
         Some(Action::Retrieval(args)) => retrieval::run(args),
         Some(Action::Export { answers, format: Format::LmEval, out, stamp }) => {
-            for path in lm_eval(&read(answers)?, out, stamp)? {
+            for path in lm_eval(&run::answers(std::slice::from_ref(answers))?, out, stamp)? {
                 print(&format!("{}\n", path.display()))?;
             }
             Ok(())

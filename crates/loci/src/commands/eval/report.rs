@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use loci_eval::registry;
-use loci_eval::report::{Card, build, text};
-use loci_eval::run::{Record, read};
+use loci_eval::report::{Card, build, in_order, text};
+use loci_eval::run::answers;
 
 use super::measure::{baseline, typed, write};
 use super::picture::Painter;
@@ -36,27 +36,17 @@ pub(crate) struct ReportArgs {
 
 pub(crate) fn run(args: &ReportArgs, ui: &Ui) -> Result<(), CliError> {
     let painter = args.png.then(Painter::new).transpose()?;
-    let mut records: Vec<Record> = Vec::new();
-    let mut known = std::collections::BTreeSet::new();
-    for path in &args.answers {
-        records.extend(read(path)?.into_iter().filter(|record| known.insert(record.key())));
-    }
-    let mut names: Vec<&str> = Vec::new();
-    let mut methods: Vec<&str> = Vec::new();
-    for record in &records {
-        for (list, name) in [(&mut names, &record.task), (&mut methods, &record.method)] {
-            if !list.contains(&name.as_str()) {
-                list.push(name);
-            }
-        }
-    }
+    let records = answers(&args.answers)?;
+    let names = in_order(records.iter().map(|record| record.task.as_str()));
+    let methods = in_order(records.iter().map(|record| record.method.as_str()));
+    let methods: Vec<&str> = methods.iter().map(String::as_str).collect();
     if names.is_empty() {
         return Err(CliError::failed("there is no answer in these files; run `loci eval TASK` first"));
     }
     let mut tasks = Vec::new();
-    for name in names {
-        let own = records.iter().filter(|record| record.task == name).collect();
-        tasks.push((registry::parse(name)?.0, name, own));
+    for name in &names {
+        let own = records.iter().filter(|record| record.task == *name).collect();
+        tasks.push((registry::parse(name)?.0, name.as_str(), own));
     }
     let card = Card {
         command: typed(),
