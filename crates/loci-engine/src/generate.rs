@@ -1,12 +1,14 @@
 //! Writing: sampling token by token until the model, a stop string, a limit or the user ends it.
 
 use std::ops::ControlFlow;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use loci_models::sampling::{Sampler, SamplerConfig, StopStrings};
-use loci_models::tokenizer::DecodeOptions;
+use loci_models::tokenizer::{DecodeOptions, Decoder};
 use serde::Serialize;
 
+use crate::engine::Engine;
 use crate::error::EngineError;
 use crate::language_model::Account;
 use crate::session::{Control, Session, per_second};
@@ -69,10 +71,112 @@ impl Generation {
 /// Receives text as it is written; [`ControlFlow::Break`] ends the answer.
 pub type OnText<'a> = dyn FnMut(&str) -> ControlFlow<()> + 'a;
 
-/// Continues `session` from its last token.
-///
-/// `on_text` receives whole characters only, and never text that may still become a stop string. The last
-/// token drawn is not read by the model: a session that goes on reads it with what follows.
+/// An answer that is being written, one token after the other.
+#[derive(Debug)]
+pub struct Writing {
+    engine: Arc<Engine>,
+    options: GenerateOptions,
+    sampler: Sampler,
+    decoder: Decoder,
+    stop: StopStrings,
+    generation: Generation,
+    started: Option<Instant>,
+}
+
+impl Writing {
+    /// Nothing is written yet.
+    ///
+    /// # Errors
+    /// [`EngineError::Sampling`] for options outside their range.
+    pub fn new(engine: &Arc<Engine>, options: &GenerateOptions) -> Result<Self, EngineError> {
+        let sampler = Sampler::new(options.sampler.clone())?;
+        let continues = DecodeOptions { continues: true, ..DecodeOptions::default() };
+        Ok(Self {
+            decoder: engine.tokenizer()?.decoder(continues),
+            stop: StopStrings::new(options.stop.iter().cloned())?,
+            engine: Arc::clone(engine),
+            options: options.clone(),
+            sampler,
+            generation: Generation {
+                text: String::new(),
+                tokens: Vec::new(),
+                finish: Finish::Length,
+                elapsed: Duration::ZERO,
+                account: Account::default(),
+            },
+            started: None,
+        })
+    }
+
+    /// Draws the token that follows in `session`. The session has to read what is returned before the next call; `None`:
+    /// the answer is over.
+    ///
+    /// `on_text` receives whole characters only, and never text that may still become a stop string. The last token
+    /// drawn is not read by the model: a session that goes on reads it with what follows.
+    ///
+    /// # Errors
+    /// [`EngineError::Internal`] when the session has no logits, [`EngineError::Sampling`] when they are no numbers.
+    pub fn next(
+        &mut self,
+        session: &mut Session,
+        on_text: &mut OnText<'_>,
+    ) -> Result<Option<u32>, EngineError> {
+        self.started.get_or_insert_with(Instant::now);
+        if self.generation.tokens.len() >= self.options.max_tokens {
+            return Ok(None);
+        }
+        let engine = Arc::clone(&self.engine);
+        let tokenizer = engine.tokenizer()?;
+        let token = session.draw(&mut self.sampler)?;
+        if tokenizer.is_end(token) && !self.options.ignore_end {
+            self.generation.finish = Finish::End;
+            return Ok(None);
+        }
+        self.generation.tokens.push(token);
+        let text = self.stop.push(&self.decoder.push(tokenizer, token));
+        self.generation.text.push_str(&text);
+        let flow = if text.is_empty() { ControlFlow::Continue(()) } else { on_text(&text) };
+        if self.stop.stopped().is_some() {
+            self.generation.finish = Finish::Stop;
+            return Ok(None);
+        }
+        if flow.is_break() {
+            self.generation.finish = Finish::Interrupted;
+            return Ok(None);
+        }
+        Ok((self.generation.tokens.len() < self.options.max_tokens).then_some(token))
+    }
+
+    /// Tokens drawn so far.
+    pub fn tokens(&self) -> &[u32] {
+        &self.generation.tokens
+    }
+
+    /// Ends the answer where it is; `interrupted` when it was not over.
+    pub fn finish(self, interrupted: bool, on_text: &mut OnText<'_>) -> Generation {
+        let Self { mut generation, mut stop, decoder, started, .. } = self;
+        generation.elapsed = started.map_or(Duration::ZERO, |started| started.elapsed());
+        if interrupted {
+            generation.finish = Finish::Interrupted;
+        }
+        if generation.finish != Finish::Stop {
+            let mut rest = stop.push(&decoder.finish());
+            if stop.stopped().is_some() {
+                generation.finish = Finish::Stop;
+            } else {
+                rest.push_str(&stop.finish());
+            }
+            if !rest.is_empty() {
+                generation.text.push_str(&rest);
+                // The answer is over, so a receiver that wants no more changes nothing.
+                let _over = on_text(&rest);
+            }
+        }
+        generation
+    }
+}
+
+/// Continues `session` from its last token, to the end; see [`Writing::next`].
 ///
 /// # Errors
 /// [`EngineError::Nothing`] when nothing has been read, and whatever a forward step fails with.
@@ -83,58 +187,12 @@ pub fn generate(
     on_text: &mut OnText<'_>,
 ) -> Result<Generation, EngineError> {
     session.ensure_logits(control)?;
-    let engine = std::sync::Arc::clone(session.engine());
-    let tokenizer = engine.tokenizer()?;
-    let mut sampler = Sampler::new(options.sampler.clone())?;
-    let mut decoder = tokenizer.decoder(DecodeOptions { continues: true, ..DecodeOptions::default() });
-    let mut stop = StopStrings::new(options.stop.iter().cloned())?;
-    let mut generation = Generation {
-        text: String::new(),
-        tokens: Vec::new(),
-        finish: Finish::Length,
-        elapsed: Duration::ZERO,
-        account: Account::default(),
-    };
-    let started = Instant::now();
-    while generation.tokens.len() < options.max_tokens {
-        if control.stopped() {
-            generation.finish = Finish::Interrupted;
-            break;
-        }
-        let token = session.draw(&mut sampler)?;
-        if tokenizer.is_end(token) && !options.ignore_end {
-            generation.finish = Finish::End;
-            break;
-        }
-        generation.tokens.push(token);
-        let text = stop.push(&decoder.push(token));
-        generation.text.push_str(&text);
-        let flow = if text.is_empty() { ControlFlow::Continue(()) } else { on_text(&text) };
-        if stop.stopped().is_some() {
-            generation.finish = Finish::Stop;
-            break;
-        }
-        if flow.is_break() {
-            generation.finish = Finish::Interrupted;
-            break;
-        }
-        if generation.tokens.len() < options.max_tokens {
-            session.step(token)?;
-        }
+    let mut writing = Writing::new(session.engine(), options)?;
+    while !control.stopped() {
+        match writing.next(session, on_text)? {
+            Some(token) => session.step(token)?,
+            None => return Ok(writing.finish(false, on_text)),
+        };
     }
-    generation.elapsed = started.elapsed();
-    if generation.finish != Finish::Stop {
-        let mut rest = stop.push(&decoder.finish());
-        if stop.stopped().is_some() {
-            generation.finish = Finish::Stop;
-        } else {
-            rest.push_str(&stop.finish());
-        }
-        if !rest.is_empty() {
-            generation.text.push_str(&rest);
-            // The answer is over, so a receiver that wants no more changes nothing.
-            let _over = on_text(&rest);
-        }
-    }
-    Ok(generation)
+    Ok(writing.finish(true, on_text))
 }

@@ -39,6 +39,6 @@ pub use context::{ContextOptions, ContextPlan};
 pub use draft::Draft;
 pub use engine::Engine;
 pub use error::EngineError;
-pub use generate::{Finish, GenerateOptions, Generation};
+pub use generate::{Finish, GenerateOptions, Generation, Writing};
 pub use language_model::{Account, Body, Input, LanguageModel, LocalModel, Rating};
 pub use session::{Control, Progress, Session};
