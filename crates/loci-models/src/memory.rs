@@ -267,6 +267,11 @@ pub trait ContextMemory: Send {
         Vec::new()
     }
 
+    /// Of the rows of `tokens` over all layers and kv heads, the share that a later query can still reach; 0 to 1.
+    fn held(&self, _tokens: Range<usize>) -> f32 {
+        1.0
+    }
+
     /// What became of the tokens; `given` equals `read` here, the session sets it.
     fn report(&self) -> ContextReport;
 

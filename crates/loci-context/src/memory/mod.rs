@@ -343,6 +343,10 @@ impl ContextMemory for RecipeMemory {
         self.recipe.segment.outlook(self.read)
     }
 
+    fn held(&self, tokens: Range<usize>) -> f32 {
+        self.share_held(&tokens)
+    }
+
     fn report(&self) -> ContextReport {
         let (dropped, thinned) = self.losses();
         let held = self.read - dropped;

@@ -9,7 +9,7 @@ mod idle;
 mod queue;
 mod round;
 
-pub use active::{Begun, Event, Looked, Work};
+pub use active::{Begin, Begun, Event, Failure, Looked, Work};
 pub use idle::Idle;
 pub use queue::{Counts, Refused};
 
@@ -50,6 +50,8 @@ impl Default for Limits {
 
 /// Tokens that a prompt reads in one round while answers are being written: a longer piece would make them wait.
 const CHUNK_BESIDE_ANSWERS: usize = 128;
+/// The same for a text that nobody waits for: someone may come.
+const CHUNK_BY_THE_WAY: usize = 256;
 
 /// What was done since the start.
 #[derive(Debug, Default)]
@@ -179,7 +181,7 @@ fn run(queue: &Queue, counters: &Counters, limits: Limits) {
             if job.is_over() {
                 let over = active.swap_remove(at);
                 queue.done(over.client());
-                over.end(&mut idle, counters);
+                over.end(&mut idle);
             } else {
                 at += 1;
             }
@@ -204,6 +206,3 @@ fn guarded<T>(work: impl FnOnce() -> T) -> Option<T> {
 pub(crate) fn locked<T>(mutex: &std::sync::Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
-
-#[cfg(test)]
-mod tests;
