@@ -1,6 +1,7 @@
 //! One sequence on a model: reading in chunks, stepping token by token, forgetting back, forking.
 
 mod prompt_end;
+pub(crate) mod saved;
 
 use std::ops::Range;
 use std::sync::Arc;
