@@ -221,19 +221,19 @@ fn saved_and_restored_equals_never_saved() {
             let mut bytes = Vec::new();
             memory.save(&mut bytes).unwrap();
             let mut restored = build(&spec, context());
-            restored.load(&mut bytes.as_slice()).unwrap();
+            restored.load(bytes.clone().into()).unwrap();
             assert_eq!(restored.len(), 304);
             assert_eq!(stream.run(&mut *memory, &[305, N]), stream.run(&mut *restored, &[305, N]), "{spec}");
             for length in [0, 5, 40, bytes.len() / 2, bytes.len() - 1] {
                 let mut damaged = build(&spec, context());
-                let outcome = damaged.load(&mut &bytes[..length]);
+                let outcome = damaged.load(bytes[..length].to_vec().into());
                 assert!(matches!(outcome, Err(MemoryError::Saved(_))), "{spec} cut to {length} bytes");
             }
         }
     }
     let mut bytes = Vec::new();
     build("full", context(SHAPE, 1)).save(&mut bytes).unwrap();
-    let outcome = build("window", context(SHAPE, 1)).load(&mut bytes.as_slice());
+    let outcome = build("window", context(SHAPE, 1)).load(bytes.into());
     assert!(matches!(outcome, Err(MemoryError::Saved(text)) if text.contains("full")));
 }
 

@@ -7,6 +7,7 @@
 //!
 //! [`model_store`] finds and fetches model files; [`documents`] turns files into text.
 
+mod answer;
 pub mod ask;
 pub mod chat;
 pub mod context;
@@ -27,6 +28,7 @@ pub mod layout;
 pub mod method_file;
 pub mod model_store;
 pub mod probe;
+pub mod saved;
 pub mod score;
 pub mod session;
 pub mod shorten;
@@ -41,4 +43,5 @@ pub use engine::Engine;
 pub use error::EngineError;
 pub use generate::{Finish, GenerateOptions, Generation, Writing};
 pub use language_model::{Account, Body, Input, LanguageModel, LocalModel, Rating};
+pub use saved::{ReadOptions, Reading, ReadingError};
 pub use session::{Control, Progress, Session};
