@@ -104,7 +104,7 @@ impl ContextOptions {
         };
         let mut warnings = Vec::new();
         let id = method.info().id;
-        if beyond && method.info().parts.place == TRUE_DISTANCE && self.rope.is_none() {
+        if beyond && self.keeps_true_distances(&method) {
             warnings.push(format!(
                 "{id} reads {planned_tokens} tokens with a model trained on {window}: expect poor answers; --method inf-llm, or a --rope schedule, reaches further"
             ));
@@ -125,6 +125,16 @@ impl ContextOptions {
             warnings.extend(rope.warning(&engine.model().config().rope));
         }
         Ok(ContextPlan { method, reason, warnings, planned_tokens, drafted: Drafted::default() })
+    }
+
+    /// Whether keys stand where they stood in the text, at positions the model was trained for.
+    fn keeps_true_distances(&self, method: &MethodSpec) -> bool {
+        method.info().parts.place == TRUE_DISTANCE && self.rope.is_none()
+    }
+
+    /// Whether a plan meets positions that the model has never seen.
+    pub fn is_beyond(&self, engine: &Engine, plan: &ContextPlan) -> bool {
+        plan.planned_tokens > engine.trained_window() && self.keeps_true_distances(&plan.method)
     }
 
     /// The same for another model that drafts: what was made for positions and heads of this one does not fit that.

@@ -12,7 +12,7 @@ use loci_models::tokenizer::{Part, SpecialTokens};
 
 use crate::engine::Engine;
 use crate::error::EngineError;
-pub use documents::{Headings, documents_prefix, question_about, question_tail, tail};
+pub use documents::{Headings, documents_prefix, framed, question_about, question_tail, tail};
 
 /// Where a token of the prompt comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -112,7 +112,7 @@ pub enum MemoryError {
 /// The order of calls in a forward step of `m` tokens is [`begin_chunk`](Self::begin_chunk), then
 /// [`attend`](Self::attend) once for each layer in ascending order, then [`end_chunk`](Self::end_chunk).
 /// Queries and keys come **unrotated**: only the memory knows at which position a key will stand.
-pub trait ContextMemory: Send {
+pub trait ContextMemory: Send + Sync {
     /// The shape this memory was made for.
     fn shape(&self) -> AttentionShape;
 

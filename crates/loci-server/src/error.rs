@@ -149,7 +149,9 @@ impl From<EngineError> for ApiError {
                 Self::invalid("invalid_method", error)
             }
             EngineError::Document(_) => Self::invalid("invalid_document", error),
-            EngineError::Sampling(loci_models::sampling::SamplingError::BadLogit { .. }) => Self::internal(error),
+            EngineError::Sampling(loci_models::sampling::SamplingError::BadLogit { .. }) => {
+                Self::internal(error)
+            }
             EngineError::Template(_)
             | EngineError::Tokenizer(_)
             | EngineError::Sampling(_)

@@ -31,6 +31,11 @@ pub enum Headings {
 /// on pass-key texts of 3,700 tokens and one page of a novel: little evidence, hence `--bare` to leave it out.
 const FRAME: &str = "\n\nFind the answer in the text above and quote it.";
 
+/// `question` with a sentence behind it that points at the text.
+pub fn framed(question: &str) -> String {
+    format!("{question}{FRAME}")
+}
+
 /// Between the last document and what is asked.
 const BEHIND: &str = "\n\n";
 
@@ -144,7 +149,7 @@ pub fn question_tail(
     let asked = match (bare, engine.chat_template()) {
         (true, _) => question.to_owned(),
         (false, None) => format!("Question: {question}\nAnswer:"),
-        (false, Some(_)) => format!("{question}{FRAME}"),
+        (false, Some(_)) => framed(question),
     };
     tail(engine, &[Message::new("user", asked)], system, "")
 }

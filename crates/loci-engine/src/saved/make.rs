@@ -106,6 +106,11 @@ impl Unread {
         })
     }
 
+    /// The model that will read.
+    pub const fn engine(&self) -> &Arc<Engine> {
+        &self.engine
+    }
+
     /// What was chosen.
     pub const fn plan(&self) -> &ContextPlan {
         &self.plan

@@ -31,7 +31,7 @@ use crate::generate::OnText;
 use crate::layout::{self, Prompt};
 use crate::session::{Control, Session};
 
-pub use crate::answer::AnswerOptions;
+pub use crate::answer::{AnswerOptions, retrieval_weights};
 pub use error::ReadingError;
 pub use facts::{DocumentFacts, Facts, ModelFacts, model_fingerprint};
 pub use file::is_reading;

@@ -30,7 +30,8 @@ const HARMLESS: [&str; 7] = [
 pub fn refuse_unknown(extra: &Extra) -> Result<(), ApiError> {
     let matters = |(name, value): &(&String, &Value)| {
         let harmless = HARMLESS.contains(&name.as_str()) && **value != Value::Bool(true)
-            || ["user", "metadata", "service_tier", "safety_identifier", "prompt_cache_key"].contains(&name.as_str())
+            || ["user", "metadata", "service_tier", "safety_identifier", "prompt_cache_key"]
+                .contains(&name.as_str())
             || name.as_str() == "parallel_tool_calls";
         !harmless && !value.is_null()
     };

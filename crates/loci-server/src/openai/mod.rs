@@ -9,7 +9,7 @@ pub use chat::{
     ChatChoice, ChatChunk, ChatChunkChoice, ChatDelta, ChatMessage, ChatRequest, ChatResponse, Content,
     ContentPart, ResponseMessage,
 };
-pub use common::{Extra, refuse_unknown, PromptDetails, Stop, StreamOptions, Usage, finish_reason};
+pub use common::{Extra, PromptDetails, Stop, StreamOptions, Usage, finish_reason, refuse_unknown};
 pub use completion::{CompletionChoice, CompletionPrompt, CompletionRequest, CompletionResponse};
-pub use loci::{Cell, Cited, ContextMap, LociFields, LociReport, LociTiming, ProgressReport};
 pub(crate) use loci::seconds;
+pub use loci::{Cell, Cited, ContextMap, LociFields, LociReport, LociTiming, ProgressReport};
