@@ -131,7 +131,7 @@ pub fn question_about(
     let place = messages.len();
     messages.push(Message::new("user", body.text.as_str()));
     let prompt =
-        render(engine, &messages, "", |index, bytes| if index == place { body.source(bytes) } else { None })?;
+        render(engine, &messages, &[], "", |index, bytes| if index == place { body.source(bytes) } else { None })?;
     Ok(prompt.with_all_but_documents_fixed())
 }
 
@@ -147,11 +147,25 @@ pub fn conversation(
     answer_start: &str,
     shared: usize,
 ) -> Result<Prompt, EngineError> {
+    conversation_with_tools(engine, messages, &[], answer_start, shared)
+}
+
+/// The same with `tools`, as [`tools::plan`](crate::tools::plan) gives them for the template.
+///
+/// # Errors
+/// As [`conversation`].
+pub fn conversation_with_tools(
+    engine: &Engine,
+    messages: &[Message],
+    tools: &[serde_json::Value],
+    answer_start: &str,
+    shared: usize,
+) -> Result<Prompt, EngineError> {
     let last = messages.len().saturating_sub(1);
     let source = |index: usize, bytes: Range<usize>| {
         (index == last && bytes.end <= shared).then_some(Source { document: 0, bytes })
     };
-    let prompt = render(engine, messages, answer_start, source)?;
+    let prompt = render(engine, messages, tools, answer_start, source)?;
     Ok(prompt.with_sources_shared())
 }
 
@@ -170,6 +184,7 @@ pub fn plain(engine: &Engine, text: &str, shared: usize) -> Result<Prompt, Engin
 fn render(
     engine: &Engine,
     messages: &[Message],
+    tools: &[serde_json::Value],
     answer_start: &str,
     source: impl Fn(usize, Range<usize>) -> Option<Source>,
 ) -> Result<Prompt, EngineError> {
@@ -179,7 +194,7 @@ fn render(
             engine.name()
         ))
     })?;
-    let segments = template.render_parts(messages, true)?;
+    let segments = template.render_parts_with(messages, tools, true)?;
     // Of each content, its bytes in the whole prompt, the message, and the first byte within the message.
     let mut contents: Vec<(Range<usize>, usize, usize)> = Vec::new();
     let mut parts = Vec::with_capacity(segments.len());
@@ -188,6 +203,7 @@ fn render(
         let text = segment.text();
         let special = match segment {
             Segment::Template(_) => SpecialTokens::Parse,
+            Segment::Data(_) => SpecialTokens::AsText,
             Segment::Content { index, .. } => {
                 // A template may trim a message, so the piece can begin behind the message's own beginning.
                 let offset = messages.get(*index).and_then(|message| message.content.find(text)).unwrap_or(0);

@@ -1,16 +1,19 @@
 //! One sequence on a model: reading in chunks, stepping token by token, forgetting back, forking.
 
+mod prefill;
 mod prompt_end;
+mod together;
 
-use std::ops::Range;
 use std::sync::Arc;
-use std::time::Instant;
 
 use loci_models::memory::{ContextMemory, ContextReport, MemoryError, TokenEvidence};
 use loci_models::sampling::Sampler;
 use loci_models::signals::SignalState;
 use loci_models::watch::Watch;
 use loci_models::wiring::{Logits, LogitsFor, Span};
+
+pub use prefill::{Piece, Prefill};
+pub use together::{Part, Step, step_together};
 
 pub use crate::control::{Control, Progress, per_second};
 use crate::draft::Ahead;
@@ -78,6 +81,11 @@ impl Session {
         self
     }
 
+    /// From now on reads at most `tokens` tokens in one step (at least 1).
+    pub const fn set_chunk(&mut self, tokens: usize) {
+        self.chunk = if tokens == 0 { 1 } else { tokens };
+    }
+
     /// The model this session runs on.
     pub const fn engine(&self) -> &Arc<Engine> {
         &self.engine
@@ -104,53 +112,6 @@ impl Session {
         self.logits.as_deref()
     }
 
-    /// Reads `tokens`, the last of them alone: methods that choose what to recall by the newest query then
-    /// choose for exactly the token the answer begins after.
-    ///
-    /// # Errors
-    /// [`EngineError::Interrupted`] when `control` says so, what the memory refuses, and what the model fails
-    /// with. Tokens of the finished chunks stay read.
-    pub fn read(&mut self, tokens: &[u32], control: &mut Control<'_>) -> Result<(), EngineError> {
-        let Some((&last, body)) = tokens.split_last() else { return Ok(()) };
-        let started = Instant::now();
-        self.read_chunks(body, 0..tokens.len(), control, started)?;
-        if self.memory.wants_prompt_end() {
-            self.end_prompt(last, control)?;
-        }
-        self.step(last)?;
-        control.report(tokens.len(), tokens.len(), started);
-        Ok(())
-    }
-
-    /// Reads `tokens` in chunks and asks for no logits; more tokens must follow before anything is generated.
-    ///
-    /// # Errors
-    /// As [`Session::read`].
-    pub fn read_on(&mut self, tokens: &[u32], control: &mut Control<'_>) -> Result<(), EngineError> {
-        self.read_chunks(tokens, 0..tokens.len(), control, Instant::now())
-    }
-
-    /// As [`Session::read_on`], where the first `context` of `tokens` end a context that the others ask about: methods
-    /// that want to know are told between the two. For all others chunks end where they would in any case.
-    ///
-    /// # Errors
-    /// As [`Session::read`], and [`Session::end_context`].
-    pub fn read_context(
-        &mut self,
-        tokens: &[u32],
-        context: usize,
-        control: &mut Control<'_>,
-    ) -> Result<(), EngineError> {
-        if !self.memory.wants_context_end() {
-            return self.read_on(tokens, control);
-        }
-        let started = Instant::now();
-        let (context, rest) = tokens.split_at(context.min(tokens.len()));
-        self.read_chunks(context, 0..tokens.len(), control, started)?;
-        self.end_context()?;
-        self.read_chunks(rest, context.len()..tokens.len(), control, started)
-    }
-
     /// What was read so far is a fixed context that questions will be asked about: methods that index it do so now, which
     /// may take a while. Forgetting back to before this point undoes it.
     ///
@@ -162,27 +123,9 @@ impl Session {
         Ok(())
     }
 
-    /// Reads `tokens`, which are those numbered `of.start` and on among `of.end`.
-    fn read_chunks(
-        &mut self,
-        tokens: &[u32],
-        of: Range<usize>,
-        control: &mut Control<'_>,
-        started: Instant,
-    ) -> Result<(), EngineError> {
-        let (before, total) = (of.start, of.end);
-        let mut rest = tokens;
-        while !rest.is_empty() {
-            let done = before + tokens.len() - rest.len();
-            if control.stopped() {
-                return Err(EngineError::Interrupted { done, total });
-            }
-            let (chunk, behind) = rest.split_at(self.chunk_of(rest.len()));
-            self.forward(chunk, LogitsFor::None)?;
-            rest = behind;
-            control.report(before + tokens.len() - rest.len(), total, started);
-        }
-        Ok(())
+    /// Reads `tokens` in one forward step, without logits.
+    fn read_chunk(&mut self, tokens: &[u32]) -> Result<(), EngineError> {
+        self.forward(tokens, LogitsFor::None).map(|_| ())
     }
 
     /// Tokens of the next chunk when `left` are left. What remains is not a single token if that can be helped: methods
@@ -268,6 +211,26 @@ impl Session {
         if to >= self.len() {
             return Ok(0);
         }
+        let held = self.tokens.clone();
+        let context_end = self.context_end.filter(|end| *end <= to);
+        let restored = self.go_back(to)?;
+        let again = held.get(restored..to).unwrap_or(&[]);
+        match context_end {
+            Some(end) if restored < end => self.read_context(again, end - restored, control)?,
+            _ => self.read_on(again, control)?,
+        }
+        Ok(again.len())
+    }
+
+    /// Forgets the tokens from position `to` on, and those before it that the method cannot keep exactly. Returns how many
+    /// are left; the caller reads on from there, and says again where a fixed context ends if that was forgotten.
+    ///
+    /// # Errors
+    /// What the memory fails with.
+    pub fn go_back(&mut self, to: usize) -> Result<usize, EngineError> {
+        if to >= self.len() {
+            return Ok(self.len());
+        }
         self.logits = None;
         // A memory that needs the surprise of the next token needs the logits behind the last one.
         let target = if self.memory.wants_signals() { to.saturating_sub(1) } else { to };
@@ -280,19 +243,9 @@ impl Session {
                 self.memory.len()
             )));
         }
-        let again: Vec<u32> = self.tokens.get(restored..to).unwrap_or(&[]).to_vec();
         self.tokens.truncate(restored);
-        match self.context_end.filter(|end| *end <= to) {
-            Some(end) if restored < end => {
-                self.context_end = None;
-                self.read_context(&again, end - restored, control)?;
-            }
-            kept => {
-                self.context_end = kept;
-                self.read_on(&again, control)?;
-            }
-        }
-        Ok(again.len())
+        self.context_end = self.context_end.filter(|end| *end <= restored);
+        Ok(restored)
     }
 
     /// Makes sure that there are logits to continue from, by reading the last token again if need be.

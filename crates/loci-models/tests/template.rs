@@ -52,7 +52,7 @@ fn prompts_are_those_of_jinja2_and_parts_are_the_prompt() {
             .iter()
             .filter_map(|part| match part {
                 Segment::Content { index, text } => Some((*index, text.trim())),
-                Segment::Template(_) => None,
+                Segment::Template(_) | Segment::Data(_) => None,
             })
             .collect();
         said.sort_unstable();

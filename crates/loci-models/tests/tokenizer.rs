@@ -225,11 +225,11 @@ fn a_character_cut_between_tokens_is_held_back() {
     let text = "a🎉b";
     let tokens = tokenizer.encode(text, SpecialTokens::AsText, false).unwrap();
     let mut decoder = tokenizer.decoder(DecodeOptions::default());
-    let shown: Vec<_> = tokens.iter().map(|token| decoder.push(token.id)).collect();
+    let shown: Vec<_> = tokens.iter().map(|token| decoder.push(&tokenizer, token.id)).collect();
     assert_eq!(shown, ["a", "", "", "", "🎉", "b"]);
     assert_eq!(whole_characters(text, tokens[2].start, tokens[2].end), 1..5);
     let mut decoder = tokenizer.decoder(DecodeOptions::default());
-    assert_eq!(decoder.push(tokens[1].id), "");
+    assert_eq!(decoder.push(&tokenizer, tokens[1].id), "");
     assert_eq!(decoder.finish(), "\u{fffd}");
     assert_eq!(tokenizer.decode(&[u32::MAX]), "\u{fffd}");
 }
@@ -347,7 +347,7 @@ proptest! {
     fn any_ids_decode_the_same_in_one_go_and_one_by_one(ids in prop::collection::vec(0_u32..520, 0..20)) {
         let tokenizer = &ALL[0];
         let mut decoder = tokenizer.decoder(DecodeOptions::default());
-        let mut text: String = ids.iter().map(|id| decoder.push(*id)).collect();
+        let mut text: String = ids.iter().map(|id| decoder.push(&tokenizer, *id)).collect();
         text.push_str(&decoder.finish());
         prop_assert_eq!(text, tokenizer.decode(&ids));
     }

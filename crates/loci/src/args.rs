@@ -306,7 +306,7 @@ impl SamplingArgs {
             max_tokens: self.max_tokens,
             sampler,
             stop: self.stop.clone(),
-            ignore_end: false,
+            ..GenerateOptions::default()
         })
     }
 }

@@ -24,7 +24,7 @@ use crate::engine::Engine;
 use crate::error::EngineError;
 
 #[cfg(feature = "grammar")]
-pub(crate) use compile::Compiler;
+pub(crate) use compile::{Compiler, in_our_style};
 
 /// Longest text of a grammar or a regular expression, in bytes.
 pub const MAX_TEXT: usize = 64 << 10;

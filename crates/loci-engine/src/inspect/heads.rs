@@ -312,7 +312,7 @@ pub(super) fn answer(
             break;
         }
         heard(next, session.memory().looks());
-        text.push_str(&decoder.push(next));
+        text.push_str(&decoder.push(tokenizer, next));
         if text.trim_start().contains('\n') {
             break;
         }

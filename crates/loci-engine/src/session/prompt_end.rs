@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use loci_models::wiring::LogitsFor;
 
-use super::Session;
+use super::{Prefill, Session};
 use crate::control::Control;
 use crate::draft::write_on;
 use crate::error::EngineError;
@@ -59,7 +59,10 @@ impl Session {
     ) -> Result<Vec<u32>, EngineError> {
         let Some((&last, body)) = prompt.split_last() else { return Ok(Vec::new()) };
         let started = Instant::now();
-        self.read_chunks(body, 0..prompt.len(), control, started)?;
+        let mut prefill = Prefill::part(body);
+        while self.advance(&mut prefill, control)? {
+            control.report(prefill.done(), prompt.len(), started);
+        }
         self.step(last)?;
         control.report(prompt.len(), prompt.len(), started);
         let written = write_on(self, count, control)?;

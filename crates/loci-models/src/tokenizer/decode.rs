@@ -12,9 +12,8 @@ pub struct DecodeOptions {
 }
 
 /// A stream from token ids to text. What it returns, joined, is what [`Tokenizer::decode_with`] gives for all ids.
-#[derive(Debug)]
-pub struct Decoder<'t> {
-    tokenizer: &'t Tokenizer,
+#[derive(Clone, Debug)]
+pub struct Decoder {
     options: DecodeOptions,
     /// The beginning of a character whose other bytes are still to come; at most three.
     held: Vec<u8>,
@@ -22,15 +21,15 @@ pub struct Decoder<'t> {
     fresh: bool,
 }
 
-impl<'t> Decoder<'t> {
-    pub(super) fn new(tokenizer: &'t Tokenizer, options: DecodeOptions) -> Self {
+impl Decoder {
+    pub(super) fn new(tokenizer: &Tokenizer, options: DecodeOptions) -> Self {
         let fresh = tokenizer.drops_first_space() && !options.continues;
-        Self { tokenizer, options, held: Vec::new(), fresh }
+        Self { options, held: Vec::new(), fresh }
     }
 
-    /// Takes a token; returns what can be shown now.
-    pub fn push(&mut self, id: u32) -> String {
-        match self.tokenizer.pieces.get(id as usize) {
+    /// Takes a token of the tokenizer that the decoder was made by; returns what can be shown now.
+    pub fn push(&mut self, tokenizer: &Tokenizer, id: u32) -> String {
+        match tokenizer.pieces.get(id as usize) {
             None => self.add("\u{fffd}".as_bytes()),
             Some(piece) if piece.kind == PieceKind::Control => {
                 if self.options.special {

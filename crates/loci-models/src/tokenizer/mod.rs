@@ -255,13 +255,13 @@ impl Tokenizer {
     /// The text of `ids`.
     pub fn decode_with(&self, ids: &[u32], options: DecodeOptions) -> String {
         let mut decoder = self.decoder(options);
-        let mut text: String = ids.iter().map(|id| decoder.push(*id)).collect();
+        let mut text: String = ids.iter().map(|id| decoder.push(self, *id)).collect();
         text.push_str(&decoder.finish());
         text
     }
 
     /// Decodes token by token.
-    pub fn decoder(&self, options: DecodeOptions) -> Decoder<'_> {
+    pub fn decoder(&self, options: DecodeOptions) -> Decoder {
         Decoder::new(self, options)
     }
 
