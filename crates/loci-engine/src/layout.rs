@@ -130,8 +130,13 @@ pub fn question_about(
     let mut messages: Vec<Message> = system.map(|text| Message::new("system", text)).into_iter().collect();
     let place = messages.len();
     messages.push(Message::new("user", body.text.as_str()));
-    let prompt =
-        render(engine, &messages, &[], "", |index, bytes| if index == place { body.source(bytes) } else { None })?;
+    let prompt = render(
+        engine,
+        &messages,
+        &[],
+        "",
+        |index, bytes| if index == place { body.source(bytes) } else { None },
+    )?;
     Ok(prompt.with_all_but_documents_fixed())
 }
 

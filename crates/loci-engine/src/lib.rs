@@ -44,6 +44,6 @@ pub use engine::Engine;
 pub use error::EngineError;
 pub use generate::{Finish, GenerateOptions, Generation, Writing};
 pub use grammar::{Form, Grammar};
-pub use likelihood::{Drawn, Likely};
 pub use language_model::{Account, Body, Input, LanguageModel, LocalModel, Rating};
+pub use likelihood::{Drawn, Likely};
 pub use session::{Control, Progress, Session};

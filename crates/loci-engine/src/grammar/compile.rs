@@ -86,7 +86,8 @@ impl Compiler {
         // Made once and copied for every answer.
         let first = Mutex::new(Follow::new(matcher, size));
         Ok(Grammar::new(move || {
-            let first = first.lock().map_err(|_| EngineError::Internal("a grammar is poisoned".to_owned()))?;
+            let first =
+                first.lock().map_err(|_| EngineError::Internal("a grammar is poisoned".to_owned()))?;
             Ok(Box::new(first.copy()))
         }))
     }

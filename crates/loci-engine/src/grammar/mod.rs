@@ -65,9 +65,9 @@ impl Form {
                 refuse(format!("it has {} bytes, more than the {MAX_TEXT} allowed; shorten it", text.len()))
             }
             // Schemas are checked before they are compiled, so they may not come in by another door.
-            Self::Lark(text) if text.contains("%json") || text.contains("%llguidance") => {
-                refuse("%json and %llguidance are not supported inside a grammar; give a JSON schema".to_owned())
-            }
+            Self::Lark(text) if text.contains("%json") || text.contains("%llguidance") => refuse(
+                "%json and %llguidance are not supported inside a grammar; give a JSON schema".to_owned(),
+            ),
             Self::Lark(_) | Self::Regex(_) => Ok(()),
         }
     }
@@ -90,9 +90,7 @@ impl<F: Fn() -> Result<Box<dyn Constraint>, EngineError> + Send + Sync> Start fo
 
 impl Grammar {
     /// A grammar of one's own: `start` gives what the next answer is held to.
-    pub fn new(
-        start: impl Fn() -> Result<Box<dyn Constraint>, EngineError> + Send + Sync + 'static,
-    ) -> Self {
+    pub fn new(start: impl Fn() -> Result<Box<dyn Constraint>, EngineError> + Send + Sync + 'static) -> Self {
         Self(Arc::new(start))
     }
 

@@ -52,7 +52,9 @@ impl Tool {
         let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
         if name.is_empty() || name.len() > MAX_NAME || !name.bytes().all(plain) {
             let name: String = name.chars().take(MAX_NAME).collect();
-            return refuse(format!("name {name:?} is not allowed; use up to {MAX_NAME} letters, digits, '_' or '-'"));
+            return refuse(format!(
+                "name {name:?} is not allowed; use up to {MAX_NAME} letters, digits, '_' or '-'"
+            ));
         }
         let none = || json!({"type": "object", "properties": {}, "additionalProperties": false});
         let mut parameters = parameters.filter(|value| !value.is_null()).unwrap_or_else(none);
@@ -64,7 +66,9 @@ impl Tool {
         if kind != "object" {
             return refuse(format!("the parameters of {name} have type {kind}; arguments are an object"));
         }
-        Form::JsonSchema(parameters.clone()).check().or_else(|error| refuse(format!("parameters of {name}: {error}")))?;
+        Form::JsonSchema(parameters.clone())
+            .check()
+            .or_else(|error| refuse(format!("parameters of {name}: {error}")))?;
         Ok(Self { name: name.to_owned(), description: description.map(str::to_owned), parameters })
     }
 

@@ -75,8 +75,7 @@ fn bare(text: &str, names: &[&str]) -> Option<Vec<(String, String)>> {
         '[' => serde_json::from_str(text).ok()?,
         _ => return None,
     };
-    let calls: Option<Vec<_>> =
-        calls.into_iter().map(|call| call.accepted(names.iter().copied())).collect();
+    let calls: Option<Vec<_>> = calls.into_iter().map(|call| call.accepted(names.iter().copied())).collect();
     calls.filter(|calls| !calls.is_empty())
 }
 
@@ -103,9 +102,9 @@ impl CallReader {
             return String::new();
         }
         let keep = self.held.find(OPEN).unwrap_or_else(|| {
-            let cut = (1..OPEN.len()).rev().find(|length| {
-                OPEN.get(..*length).is_some_and(|beginning| self.held.ends_with(beginning))
-            });
+            let cut = (1..OPEN.len())
+                .rev()
+                .find(|length| OPEN.get(..*length).is_some_and(|beginning| self.held.ends_with(beginning)));
             self.held.len() - cut.unwrap_or(0)
         });
         // White space before a call is no part of what is said.

@@ -162,7 +162,8 @@ fn in_known_roles(messages: &[Message], support: ToolSupport) -> Vec<Message> {
                 if !message.content.is_empty() {
                     message.content.push('\n');
                 }
-                let arguments = serde_json::from_str(&call.arguments).unwrap_or(Value::String(call.arguments));
+                let arguments =
+                    serde_json::from_str(&call.arguments).unwrap_or(Value::String(call.arguments));
                 let call = json!({"name": call.name, "arguments": arguments});
                 message.content.push_str(&format!("{OPEN}\n{call}\n{CLOSE}"));
             }

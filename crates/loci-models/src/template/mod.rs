@@ -169,8 +169,8 @@ impl ChatTemplate {
         let limit = MAX_OWN_OUTPUT.saturating_add(said.saturating_mul(MAX_REPEATS));
         let mut out = Limited { text: Vec::new(), limit, full: false };
         let said_by: Vec<Value> = messages.iter().map(|message| shield.message(message)).collect();
-        // Templates ask whether there are tools at all.
-        let tools = if tools.is_empty() { Value::UNDEFINED } else { shield.tools(tools) };
+        // Templates ask whether there are tools at all; `transformers` says `None` then.
+        let tools = if tools.is_empty() { Value::from(()) } else { shield.tools(tools) };
         let values = context! {
             messages => said_by,
             tools,

@@ -117,7 +117,13 @@ impl ChatTemplate {
             .into_iter()
             .chain(tools.iter().map(String::as_str))
             .chain(messages.iter().map(|message| message.content.as_str()))
-            .chain(messages.iter().flat_map(|message| [&message.tool_call_id, &message.name]).flatten().map(String::as_str))
+            .chain(
+                messages
+                    .iter()
+                    .flat_map(|message| [&message.tool_call_id, &message.name])
+                    .flatten()
+                    .map(String::as_str),
+            )
             .chain(calls.flat_map(|call| [call.id.as_str(), call.name.as_str(), call.arguments.as_str()]))
             .collect();
         let used = |symbol: char| texts.iter().any(|text| text.contains(symbol));

@@ -5,7 +5,7 @@
 //! such as `<|im_end|>` and `[INST]` begin are replaced before the template runs, and put back afterwards as stretches of
 //! their own: a mark that is cut behind its first character is text.
 
-use minijinja::value::Value;
+use minijinja::value::{Serde, Value};
 use serde_json::Value as Json;
 
 use super::{ChatTemplate, Message, Segment};
@@ -82,7 +82,7 @@ impl Shield {
 
     /// The tools as the template gets them.
     pub(super) fn tools(self, tools: &[Json]) -> Value {
-        Value::from_serialize(tools.iter().map(|tool| self.json(tool)).collect::<Vec<_>>())
+        Value::from(Serde(tools.iter().map(|tool| self.json(tool)).collect::<Vec<_>>()))
     }
 
     /// A message as the template gets it. Members that do not apply are not there, because templates ask for that.
@@ -99,18 +99,18 @@ impl Shield {
                 members.push((name, Value::from(self.text(value))));
             }
         }
-        Value::from_iter(members)
+        Value::from_pairs(members)
     }
 
     fn call(self, call: &ToolCall) -> Value {
         // Templates write the object themselves; what is no JSON can only stay text.
         let arguments = match serde_json::from_str::<Json>(&call.arguments) {
-            Ok(arguments) => Value::from_serialize(self.json(&arguments)),
+            Ok(arguments) => Value::from(Serde(self.json(&arguments))),
             Err(_) => Value::from(self.text(&call.arguments)),
         };
         let function =
-            Value::from_iter([("name", Value::from(self.text(&call.name))), ("arguments", arguments)]);
-        Value::from_iter([
+            Value::from_pairs([("name", Value::from(self.text(&call.name))), ("arguments", arguments)]);
+        Value::from_pairs([
             ("id", Value::from(self.text(&call.id))),
             ("type", Value::from("function")),
             ("function", function),
