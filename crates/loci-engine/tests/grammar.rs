@@ -65,7 +65,8 @@ fn schemas() -> Vec<(Value, Fits)> {
             [json!("red"), json!("green"), json!(3), Value::Null].contains(value)
         }),
         (json!({"type": "integer", "minimum": -7, "maximum": 123}), |value| {
-            value.as_i64().is_some_and(|number| (-7..=123).contains(&number))
+            // -0 is one, too.
+            value.as_f64().is_some_and(|number| number.fract() == 0.0 && (-7.0..=123.0).contains(&number))
         }),
         (json!({"type": "string", "pattern": "^[a-c]{2,4}$"}), |value| {
             value.as_str().is_some_and(|text| {
@@ -165,9 +166,9 @@ fn grammars_and_expressions_hold_and_are_written_in_one_style() {
         let (start, digits) = text.split_once('/').unwrap();
         assert!(start.bytes().all(|byte| byte == b'x') && digits.parse::<u32>().is_ok() && digits.len() == 3);
     }
-    let constant = Form::JsonSchema(json!({"const": {"a": [1, {"b": null}], "c": "é\"\n"}}));
+    let constant = Form::JsonSchema(json!({"const": {"a": [1, {"b": null}], "c": "é\""}}));
     let text = random_text(&engine, &constant, 1, 100).unwrap();
-    assert_eq!(text, r#"{"a": [1, {"b": null}], "c": "é\"\n"}"#);
+    assert_eq!(text, r#"{"a": [1, {"b": null}], "c": "é\""}"#);
     let object = (0..20).find_map(|seed| random_text(&engine, &Form::JsonObject, seed, 200)).unwrap();
     assert!(serde_json::from_str::<Value>(&object).unwrap().is_object(), "{object}");
 }
@@ -229,7 +230,10 @@ fn hostile_schemas_are_refused_or_compiled_in_bounded_time() {
     assert!(refusal(Form::JsonSchema(json!({"properties": objects}))).contains("1000 objects"));
     let values: Vec<_> = (0..60_000).collect();
     assert!(refusal(Form::JsonSchema(json!({"enum": values}))).contains("50000 values"));
-    assert!(refusal(Form::JsonSchema(chain(600, |next| json!({"items": next})))).contains("levels deep"));
+    assert!(
+        refusal(Form::JsonSchema(chain(300, |next| json!({"anyOf": [{"items": next}]}))))
+            .contains("levels deep")
+    );
     // Each step of these doubles what is compared, or more.
     let doubling = |next: Value| {
         json!({"allOf": [
