@@ -125,7 +125,7 @@ impl Engine {
 /// Refuses every form.
 #[cfg(not(feature = "grammar"))]
 #[derive(Debug, Default)]
-pub(crate) struct Compiler;
+pub(crate) struct Compiler(());
 
 #[cfg(not(feature = "grammar"))]
 impl Compiler {
