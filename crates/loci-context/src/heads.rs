@@ -82,6 +82,12 @@ impl HeadScores {
         Self::new(scores, shape)
     }
 
+    /// The form that [`parse`](Self::parse) reads, with all digits.
+    pub fn text(&self) -> String {
+        let row = |row: &Vec<f64>| row.iter().map(f64::to_string).collect::<Vec<_>>().join("\t") + "\n";
+        self.scores.iter().map(row).collect()
+    }
+
     /// Which heads keep everything when a share `sparsity` of all heads does not: those whose clipped score is at or
     /// above that quantile over the whole model (linear interpolation). Equal scores: the earlier head ranks lower.
     /// At 0 or below all do, at 1 or above none.
@@ -119,6 +125,8 @@ mod tests {
         assert_eq!(scores.full_heads(0.5), [[false, true], [false, true]]);
         assert_eq!(scores.full_heads(0.0), [[true, true], [true, true]]);
         assert_eq!(scores.full_heads(1.0), [[false, false], [false, false]]);
+        let odd = HeadScores::new(vec![vec![0.1 + 0.2, 1e-300], vec![1.0 / 3.0, -0.0]], SHAPE).unwrap();
+        assert_eq!(HeadScores::parse(&odd.text(), SHAPE).unwrap(), odd);
     }
 
     #[test]

@@ -167,7 +167,7 @@ fn variants_differ_and_can_be_forked_saved_and_restored() {
         let mut bytes = Vec::new();
         memory.save(&mut bytes).unwrap();
         let mut restored = build(&spec, context(SHAPE, 2));
-        restored.load(&mut bytes.as_slice()).unwrap();
+        restored.load(bytes.into()).unwrap();
         let mut fork = memory.fork().unwrap();
         assert_eq!(expected, stream.run(&mut *memory, &[321, N]), "{spec}");
         assert_eq!(expected, stream.run(&mut *fork, &[321, N]), "{spec} forked");

@@ -221,19 +221,19 @@ fn saved_and_restored_equals_never_saved() {
             let mut bytes = Vec::new();
             memory.save(&mut bytes).unwrap();
             let mut restored = build(&spec, context());
-            restored.load(&mut bytes.as_slice()).unwrap();
+            restored.load(bytes.clone().into()).unwrap();
             assert_eq!(restored.len(), 304);
             assert_eq!(stream.run(&mut *memory, &[305, N]), stream.run(&mut *restored, &[305, N]), "{spec}");
             for length in [0, 5, 40, bytes.len() / 2, bytes.len() - 1] {
                 let mut damaged = build(&spec, context());
-                let outcome = damaged.load(&mut &bytes[..length]);
+                let outcome = damaged.load(bytes[..length].to_vec().into());
                 assert!(matches!(outcome, Err(MemoryError::Saved(_))), "{spec} cut to {length} bytes");
             }
         }
     }
     let mut bytes = Vec::new();
     build("full", context(SHAPE, 1)).save(&mut bytes).unwrap();
-    let outcome = build("window", context(SHAPE, 1)).load(&mut bytes.as_slice());
+    let outcome = build("window", context(SHAPE, 1)).load(bytes.into());
     assert!(matches!(outcome, Err(MemoryError::Saved(text)) if text.contains("full")));
 }
 
@@ -254,6 +254,13 @@ fn the_report_adds_up() {
         assert_eq!(report.read, N, "{spec}");
         assert_eq!(report.kept + report.compressed + report.dropped, report.read, "{spec}");
         assert!(report.recalled <= report.read);
+        // Rows are held of no more tokens than are left, and cells of tokens add up.
+        let held = memory.held(0..N);
+        assert!(held * N as f32 <= (N - report.dropped) as f32 + 0.1, "{spec}: {held}");
+        assert!(held > 0.0 && (report.dropped > 0 || !spec.starts_with("full") || held == 1.0), "{spec}");
+        let cells = (0..N).step_by(50).map(|at| at..(at + 50).min(N));
+        let sum: f32 = cells.map(|cell| cell.len() as f32 * memory.held(cell)).sum();
+        assert!((sum / N as f32 - held).abs() < 1e-4, "{spec}: {sum} {held}");
         // Of more queries they are the largest that some in a row gave.
         assert!(mass(&*memory) > 1.0 - 1e-3, "{spec}: mass was lost");
         assert!(memory.evidence().iter().all(|found| found.mass < 1.0 + 1e-3), "{spec}: more than all");

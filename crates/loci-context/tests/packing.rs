@@ -325,7 +325,7 @@ fn packed_memories_are_smaller_saved_and_forked() {
             let mut bytes = Vec::new();
             memory.save(&mut bytes).unwrap();
             let mut restored = build(spec, context());
-            restored.load(&mut bytes.as_slice()).unwrap();
+            restored.load(bytes.clone().into()).unwrap();
             let mut fork = memory.fork().unwrap();
             let other = Stream::new(SHAPE, n + 40, 8, 3.0);
             let cuts: Vec<usize> = (n + 1..=n + 40).collect();
@@ -334,7 +334,7 @@ fn packed_memories_are_smaller_saved_and_forked() {
             assert_eq!(expected, other.run(&mut *fork, &cuts), "{spec} forked");
             for length in [0, 60, bytes.len() / 2, bytes.len() - 1] {
                 assert!(
-                    build(spec, context()).load(&mut &bytes[..length]).is_err(),
+                    build(spec, context()).load(bytes[..length].to_vec().into()).is_err(),
                     "{spec} cut to {length}"
                 );
             }

@@ -346,11 +346,11 @@ fn clusters_are_saved_and_damage_is_found() {
             let mut bytes = Vec::new();
             memory.save(&mut bytes).unwrap();
             let mut restored = build(&spec, context(SHAPE, 2));
-            restored.load(&mut bytes.as_slice()).unwrap();
+            restored.load(bytes.clone().into()).unwrap();
             let cuts = prompt_then_singles(270, N);
             assert_eq!(stream.run(&mut *memory, &cuts), stream.run(&mut *restored, &cuts), "{at}{extra}");
             for cut in (0..bytes.len()).step_by(997) {
-                let outcome = build(&spec, context(SHAPE, 2)).load(&mut &bytes[..cut]);
+                let outcome = build(&spec, context(SHAPE, 2)).load(bytes[..cut].to_vec().into());
                 assert!(matches!(outcome, Err(MemoryError::Saved(_))), "cut to {cut}");
             }
         }

@@ -5,20 +5,19 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use loci_models::memory::ContextReport;
-use loci_models::watch::Watch;
 use serde::Serialize;
 
+pub use crate::answer::{AnswerOptions, retrieval_weights};
+use crate::answer::{Asked, Task, answer};
 use crate::context::{ContextOptions, ContextPlan};
 use crate::documents::Document;
 use crate::engine::Engine;
 use crate::error::EngineError;
-use crate::evidence::{Evidence, passages};
-use crate::generate::{Finish, GenerateOptions, OnText, generate};
-use crate::inspect::table::{THRESHOLD, known};
+use crate::evidence::Evidence;
+use crate::generate::{Finish, GenerateOptions, OnText};
 use crate::layout::{Headings, Prompt, question_about};
-use crate::session::{Control, DEFAULT_CHUNK, per_second};
+use crate::session::{Control, DEFAULT_CHUNK};
 use crate::shorten::shorten;
-use crate::system;
 
 /// A question about documents.
 #[derive(Clone, Debug)]
@@ -66,7 +65,10 @@ impl<'a> AskRequest<'a> {
 /// How long it took.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct Timing {
-    /// Tokens read, those that only a draft looked at included.
+    /// Milliseconds it took to open the saved reading that was asked; not there where none was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub open_ms: Option<f64>,
+    /// Tokens read for this answer, those that only a draft looked at included. What a saved reading holds is not read.
     pub prefill_tokens: usize,
     /// Tokens read per second, the time of a draft included.
     pub prefill_tokens_per_s: f64,
@@ -185,50 +187,31 @@ pub(crate) fn ask_and_look(
     let started = Instant::now();
     let prompt = shorten(engine, prompt, &request.context, &plan, &mut control)?;
     let mut session = request.context.session(engine, &plan)?.with_chunk(request.chunk);
-    let weights = if request.all_heads { None } else { retrieval_weights(engine)? };
-    let weighed_by = if weights.is_some() { WeighedBy::RetrievalHeads } else { WeighedBy::AllHeads };
-    session.watch(Watch { weights, by_layer, ..Watch::default() })?;
-    let Some((last, body)) = prompt.tokens.split_last() else {
-        return Err(EngineError::Nothing { what: "the prompt".to_owned(), purpose: "read" });
+    let (documents, rest) = prompt.tokens.split_at(prompt.documents.min(prompt.len()));
+    session.read_documents(documents, prompt.len(), &mut control)?;
+    let options = AnswerOptions {
+        generate: request.generate.clone(),
+        evidence: request.evidence,
+        all_heads: request.all_heads,
     };
-    session.read_context(body, prompt.documents_end(), &mut control)?;
-    // Evidence is what the answer attended to: from the token that the first word of it is drawn after.
-    session.record_evidence(true);
-    session.read(&[*last], &mut Control { stop: control.stop, progress: None })?;
-    let prefill = started.elapsed();
-    let read = session.report()?;
-    if read.read != prompt.len() || read.read + prompt.skipped != given {
-        return Err(EngineError::Internal(format!(
-            "{} tokens were read and {} skipped, of {given}",
-            read.read, prompt.skipped
-        )));
-    }
-
-    let generation = generate(&mut session, &request.generate, &mut control, on_text)?;
-    let recalled = session.report()?.recalled;
-    let answer = Answer {
-        evidence: passages(&session.evidence(), &prompt, request.documents, request.evidence),
-        weighed_by,
-        context: ContextReport { recalled, given, skipped: prompt.skipped, ..read },
-        timing: Timing {
+    let task = Task {
+        session,
+        prompt: &prompt,
+        rest,
+        before: documents.len(),
+        asked: Asked {
+            documents: request.documents,
+            options: &options,
+            given,
+            skipped: prompt.skipped,
             prefill_tokens: given,
-            prefill_tokens_per_s: per_second(given, prefill),
-            decode_tokens: generation.tokens.len(),
-            decode_tokens_per_s: generation.tokens_per_second(),
-            peak_rss_bytes: system::peak_resident_bytes(),
+            started,
+            by_layer,
+            method: plan.method.to_string(),
         },
-        method: plan.method.to_string(),
-        model: engine.name().to_owned(),
-        seed: request.generate.sampler.seed,
-        text: generation.text,
-        finish: generation.finish,
     };
+    let (answer, session) = answer(task, &mut control, on_text)?;
     let layers = session.memory().evidence_by_layer();
     let blocks = session.memory().blocks();
     Ok(Looked { answer, prompt, layers, blocks })
-}
-
-/// Weights of the heads that are known to retrieve; `None` where none is.
-fn retrieval_weights(engine: &Engine) -> Result<Option<Arc<[f32]>>, EngineError> {
-    Ok(known(engine)?.and_then(|table| table.weights(THRESHOLD)))
 }

@@ -9,7 +9,7 @@ use loci_context::{BuildContext, MethodSpec};
 use loci_kernels::tiles::RowType;
 use loci_models::memory::{AttentionShape, ContextMemory};
 use loci_models::method::Need;
-use loci_models::rope::RopeSpec;
+use loci_models::rope::{RopeSchedule, RopeSpec};
 
 use crate::draft::{Ahead, Draft, Drafted, Drafter};
 use crate::engine::Engine;
@@ -41,6 +41,8 @@ pub struct ContextOptions {
     /// File with a score for each kv head, for methods that treat heads differently: `full_attention_heads.tsv` as
     /// DuoAttention publishes it.
     pub heads: Option<PathBuf>,
+    /// The same where they are at hand; they go before a file.
+    pub head_scores: Option<Arc<HeadScores>>,
     /// Who drafts, for methods that need a draft; `None`: as many of the model's own first layers as the method says.
     pub draft: Option<Draft>,
 }
@@ -54,6 +56,7 @@ impl Default for ContextOptions {
             budget: None,
             cold_folder: None,
             heads: None,
+            head_scores: None,
             draft: None,
         }
     }
@@ -101,7 +104,7 @@ impl ContextOptions {
         };
         let mut warnings = Vec::new();
         let id = method.info().id;
-        if beyond && method.info().parts.place == TRUE_DISTANCE && self.rope.is_none() {
+        if beyond && self.keeps_true_distances(&method) {
             warnings.push(format!(
                 "{id} reads {planned_tokens} tokens with a model trained on {window}: expect poor answers; --method inf-llm, or a --rope schedule, reaches further"
             ));
@@ -115,7 +118,7 @@ impl ContextOptions {
                 ));
             }
         }
-        if self.heads.is_none() && needs_heads(&method) {
+        if self.heads.is_none() && self.head_scores.is_none() && needs_heads(&method) {
             reason.push_str("; heads by their retrieval scores, for want of learned gates (--heads)");
         }
         if let Some(rope) = &self.rope {
@@ -124,9 +127,19 @@ impl ContextOptions {
         Ok(ContextPlan { method, reason, warnings, planned_tokens, drafted: Drafted::default() })
     }
 
+    /// Whether keys stand where they stood in the text, at positions the model was trained for.
+    fn keeps_true_distances(&self, method: &MethodSpec) -> bool {
+        method.info().parts.place == TRUE_DISTANCE && self.rope.is_none()
+    }
+
+    /// Whether a plan meets positions that the model has never seen.
+    pub fn is_beyond(&self, engine: &Engine, plan: &ContextPlan) -> bool {
+        plan.planned_tokens > engine.trained_window() && self.keeps_true_distances(&plan.method)
+    }
+
     /// The same for another model that drafts: what was made for positions and heads of this one does not fit that.
     pub(crate) fn for_draft(&self) -> Self {
-        Self { rope: None, heads: None, draft: None, ..self.clone() }
+        Self { rope: None, heads: None, head_scores: None, draft: None, ..self.clone() }
     }
 
     /// Number format of keys and values: the method's own, if it has one.
@@ -187,6 +200,41 @@ impl ContextOptions {
         Ok(method.build(self.build_context(engine, method, layers, planned_tokens)?)?)
     }
 
+    /// Scores of the kv heads of a model of this shape, as far as `method` needs them or they were named.
+    pub(crate) fn scores_of_heads(
+        &self,
+        engine: &Engine,
+        method: &MethodSpec,
+        shape: AttentionShape,
+    ) -> Result<Option<Arc<HeadScores>>, EngineError> {
+        match (&self.head_scores, &self.heads) {
+            (Some(scores), _) => Ok(Some(Arc::clone(scores))),
+            (None, Some(path)) => Ok(Some(Arc::new(read_heads(path, shape)?))),
+            (None, None) if needs_heads(method) => Ok(known_heads(engine, shape)?.map(Arc::new)),
+            (None, None) => Ok(None),
+        }
+    }
+
+    /// Whether positions stand elsewhere when `other` tokens are planned for instead of `planned`.
+    pub(crate) fn positions_depend_on_length(
+        &self,
+        engine: &Engine,
+        planned: usize,
+        other: usize,
+    ) -> Result<bool, EngineError> {
+        Ok(self.schedule(engine, planned)? != self.schedule(engine, other)?)
+    }
+
+    fn schedule(&self, engine: &Engine, planned_tokens: usize) -> Result<RopeSchedule, EngineError> {
+        let config = engine.model().config();
+        let rope = match &self.rope {
+            Some(rope) => rope.clone(),
+            None => RopeSpec::from_config(&config.rope)?,
+        };
+        let head_dim = engine.model().shape().head_dim;
+        Ok(rope.schedule(config.rope.base, head_dim, engine.trained_window(), planned_tokens)?)
+    }
+
     fn build_context(
         &self,
         engine: &Engine,
@@ -194,19 +242,10 @@ impl ContextOptions {
         layers: usize,
         planned_tokens: usize,
     ) -> Result<BuildContext, EngineError> {
-        let config = engine.model().config();
         let shape = AttentionShape { layers, ..engine.model().shape() };
         let trained_window = engine.trained_window();
-        let rope = match &self.rope {
-            Some(rope) => rope.clone(),
-            None => RopeSpec::from_config(&config.rope)?,
-        };
-        let schedule = rope.schedule(config.rope.base, shape.head_dim, trained_window, planned_tokens)?;
-        let heads = match &self.heads {
-            Some(path) => Some(Arc::new(read_heads(path, shape)?)),
-            None if needs_heads(method) => known_heads(engine, shape)?.map(Arc::new),
-            None => None,
-        };
+        let schedule = self.schedule(engine, planned_tokens)?;
+        let heads = self.scores_of_heads(engine, method, shape)?;
         Ok(BuildContext {
             shape,
             trained_window,

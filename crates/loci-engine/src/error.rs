@@ -11,6 +11,7 @@ use loci_models::wiring::ForwardError;
 
 use crate::documents::DocumentError;
 use crate::method_file::MethodFileError;
+use crate::saved::ReadingError;
 
 /// Why the engine could not do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -38,6 +39,9 @@ pub enum EngineError {
     /// A method or position schedule, or one of its parameters, does not exist or does not fit.
     #[error(transparent)]
     Parameter(#[from] ParameterError),
+    /// A reading could not be saved or opened.
+    #[error(transparent)]
+    Reading(#[from] ReadingError),
     /// A method file could not be read.
     #[error(transparent)]
     MethodFile(#[from] MethodFileError),

@@ -7,6 +7,7 @@
 //!
 //! [`model_store`] finds and fetches model files; [`documents`] turns files into text.
 
+mod answer;
 pub mod ask;
 pub mod chat;
 pub mod context;
@@ -29,6 +30,7 @@ pub mod likelihood;
 pub mod method_file;
 pub mod model_store;
 pub mod probe;
+pub mod saved;
 pub mod score;
 pub mod session;
 pub mod shorten;
@@ -46,4 +48,5 @@ pub use generate::{Finish, GenerateOptions, Generation, Writing};
 pub use grammar::{Form, Grammar};
 pub use language_model::{Account, Body, Input, LanguageModel, LocalModel, Rating};
 pub use likelihood::{Drawn, Likely};
+pub use saved::{ReadOptions, Reading, ReadingError};
 pub use session::{Control, Progress, Session};

@@ -187,7 +187,7 @@ fn probe_one(
         Some((first, others)) => {
             let same =
                 |other: &Prompt| first.tokens.iter().zip(&other.tokens).take_while(|(a, b)| a == b).count();
-            others.iter().map(same).chain([first.documents_end()]).min().unwrap_or(0)
+            others.iter().map(same).chain([first.documents]).min().unwrap_or(0)
         }
     };
     let longest = prompts.iter().map(Prompt::len).max().unwrap_or(0);

@@ -2,6 +2,7 @@
 
 mod prefill;
 mod prompt_end;
+pub(crate) mod saved;
 mod together;
 
 use std::sync::Arc;

@@ -43,7 +43,7 @@ pub fn shorten(
     let mut draft = match drafter {
         Drafter::Layers(layers) => {
             // Scores of heads were made for all layers.
-            let options = ContextOptions { heads: None, ..options.clone() };
+            let options = ContextOptions { heads: None, head_scores: None, ..options.clone() };
             let memory = options.memory_of(engine, &method, layers, planned)?;
             Session::new(Arc::clone(engine), memory).with_layers(layers)
         }

@@ -5,6 +5,11 @@ pub fn peak_resident_bytes() -> Option<u64> {
     kilobytes("/proc/self/status", "VmHWM:")
 }
 
+/// The resident size of this process, in bytes; `None` where the system does not say.
+pub fn resident_bytes() -> Option<u64> {
+    kilobytes("/proc/self/status", "VmRSS:")
+}
+
 /// Lets [`peak_resident_bytes`] begin anew from what is resident now; false where the system cannot.
 pub fn restart_peak() -> bool {
     std::fs::write("/proc/self/clear_refs", "5").is_ok()

@@ -147,7 +147,7 @@ impl ContextMemory for Forgetful {
     fn save(&self, out: &mut dyn std::io::Write) -> Result<(), MemoryError> {
         self.0.save(out)
     }
-    fn load(&mut self, from: &mut dyn std::io::Read) -> Result<(), MemoryError> {
+    fn load(&mut self, from: bytes::Bytes) -> Result<(), MemoryError> {
         self.0.load(from)
     }
     fn record_evidence(&mut self, on: bool) {

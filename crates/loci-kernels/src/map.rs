@@ -5,6 +5,8 @@ use std::io;
 use std::ops::Deref;
 use std::path::Path;
 
+use bytes::Bytes;
+
 /// A file mapped read-only; dereferences to its bytes.
 ///
 /// The file must not be shortened while it is mapped: touching a page behind its new end would end the
@@ -33,6 +35,11 @@ impl Mapping {
         Ok(Self { map: Some(map) })
     }
 
+    /// The file's bytes, to be shared: the mapping lasts as long as any part of them is held.
+    pub fn into_bytes(self) -> Bytes {
+        Bytes::from_owner(self)
+    }
+
     /// Tells the system that `range` will not be read again soon, so that its pages stop counting as
     /// resident. Only a hint: errors are ignored and the bytes stay readable.
     pub fn release(&self, range: std::ops::Range<usize>) {
@@ -53,6 +60,12 @@ impl Mapping {
         }
         #[cfg(not(unix))]
         let _unused = range;
+    }
+}
+
+impl AsRef<[u8]> for Mapping {
+    fn as_ref(&self) -> &[u8] {
+        self
     }
 }
 

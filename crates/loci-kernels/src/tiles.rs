@@ -18,11 +18,14 @@
 
 mod four_bits;
 mod layout;
+mod lines;
 
 use bytemuck::{Pod, Zeroable};
+use bytes::Bytes;
 pub(crate) use four_bits::unpack;
 use layout::Row;
 pub(crate) use layout::Side;
+use lines::Lines;
 
 /// Rows in one tile: the lanes of one AVX-512 register of f32.
 pub const TILE: usize = 16;
@@ -112,21 +115,28 @@ unsafe impl Pod for Line {}
 struct Store {
     side: Side,
     row_type: RowType,
-    head_dim: usize,
+    head_dim: u16,
     rows: usize,
-    lines: Vec<Line>,
+    lines: Lines,
 }
+
+/// Many small pages are held, so what each takes besides its rows counts.
+const _: () = assert!(size_of::<Store>() <= 48);
 
 impl Store {
     fn new(side: Side, row_type: RowType, head_dim: usize, capacity: usize) -> Self {
         assert!(head_dim <= usize::from(u16::MAX), "a head has at most 65,535 dimensions");
-        let mut lines = Vec::new();
-        lines.reserve_exact(capacity.div_ceil(TILE) * row_type.tile_lines(side, head_dim));
-        Self { side, row_type, head_dim, rows: 0, lines }
+        let lines = Vec::with_capacity(capacity.div_ceil(TILE) * row_type.tile_lines(side, head_dim));
+        // Just checked.
+        Self { side, row_type, head_dim: head_dim as u16, rows: 0, lines: Lines::Owned(lines) }
+    }
+
+    fn head_dim(&self) -> usize {
+        usize::from(self.head_dim)
     }
 
     fn tile_lines(&self) -> usize {
-        self.row_type.tile_lines(self.side, self.head_dim)
+        self.row_type.tile_lines(self.side, self.head_dim())
     }
 
     fn tiles(&self) -> usize {
@@ -137,41 +147,42 @@ impl Store {
         assert!(index < self.tiles(), "tile {index} of {}", self.tiles());
         let lines = self.tile_lines();
         // At most 16, so it fits.
-        (&self.lines[index * lines..][..lines], (self.rows - index * TILE).min(TILE) as u8)
+        (&self.lines.as_slice()[index * lines..][..lines], (self.rows - index * TILE).min(TILE) as u8)
     }
 
     fn place(&self, row: usize) -> Row {
-        Row::new(self.side, self.row_type, self.head_dim, row % TILE)
+        Row::new(self.side, self.row_type, self.head_dim(), row % TILE)
     }
 
     fn tile_bytes(&self, row: usize) -> &[u8] {
         let lines = self.tile_lines();
-        bytemuck::cast_slice(&self.lines[row / TILE * lines..][..lines])
+        bytemuck::cast_slice(&self.lines.as_slice()[row / TILE * lines..][..lines])
     }
 
     fn tile_bytes_mut(&mut self, row: usize) -> &mut [u8] {
         let lines = self.tile_lines();
-        bytemuck::cast_slice_mut(&mut self.lines[row / TILE * lines..][..lines])
+        bytemuck::cast_slice_mut(&mut self.lines.to_mut()[row / TILE * lines..][..lines])
     }
 
     /// Makes room for one more row, all zeros, and returns its index.
     fn add_row(&mut self) -> usize {
         let row = self.rows;
         if row.is_multiple_of(TILE) {
-            let lines = self.tile_lines();
-            if self.lines.capacity() < self.lines.len() + lines {
+            let added = self.tile_lines();
+            let lines = self.lines.to_mut();
+            if lines.capacity() < lines.len() + added {
                 // An eighth, not the doubling of `Vec`: what is allocated counts against the budget.
                 let tiles = (row / TILE / 8).max(1);
-                self.lines.reserve_exact(tiles * lines);
+                lines.reserve_exact(tiles * added);
             }
-            self.lines.resize(self.lines.len() + lines, Line::zeroed());
+            lines.resize(lines.len() + added, Line::zeroed());
         }
         self.rows += 1;
         row
     }
 
     fn push(&mut self, numbers: &[f32]) {
-        assert_eq!(numbers.len(), self.head_dim, "a row has head_dim numbers");
+        assert_eq!(numbers.len(), self.head_dim(), "a row has head_dim numbers");
         let row = self.add_row();
         let place = self.place(row);
         place.write(self.tile_bytes_mut(row), numbers);
@@ -179,7 +190,7 @@ impl Store {
 
     fn read(&self, row: usize, out: &mut [f32]) {
         assert!(row < self.rows, "row {row} of {}", self.rows);
-        assert_eq!(out.len(), self.head_dim, "a row has head_dim numbers");
+        assert_eq!(out.len(), self.head_dim(), "a row has head_dim numbers");
         self.place(row).read(self.tile_bytes(row), out);
     }
 
@@ -205,26 +216,28 @@ impl Store {
     }
 
     fn bytes(&self) -> usize {
-        self.lines.capacity() * LINE
+        self.lines.bytes()
     }
 
-    fn store(&self, out: &mut Vec<u8>) {
-        out.extend_from_slice(bytemuck::cast_slice(&self.lines));
+    fn stored(&self) -> &[u8] {
+        bytemuck::cast_slice(self.lines.as_slice())
     }
 
-    fn load(side: Side, row_type: RowType, head_dim: usize, rows: usize, bytes: &[u8]) -> Option<Self> {
-        if head_dim > usize::from(u16::MAX) {
-            return None;
-        }
+    /// `lines` are made only when the sizes fit.
+    fn load(
+        (side, row_type, head_dim): (Side, RowType, usize),
+        rows: usize,
+        bytes: usize,
+        lines: impl FnOnce() -> Lines,
+    ) -> Option<Self> {
+        let narrow = u16::try_from(head_dim).ok()?;
         let tile = row_type.tile_lines(side, head_dim) * LINE;
-        if rows.div_ceil(TILE).checked_mul(tile) != Some(bytes.len()) {
+        if rows.div_ceil(TILE).checked_mul(tile) != Some(bytes) {
             return None;
         }
-        let mut store = Self::new(side, row_type, head_dim, rows);
-        store.lines.resize(bytes.len() / LINE, Line::zeroed());
-        bytemuck::cast_slice_mut(&mut store.lines).copy_from_slice(bytes);
+        let filled = rows.next_multiple_of(TILE);
+        let mut store = Self { side, row_type, head_dim: narrow, rows: filled, lines: lines() };
         // Rows beyond the last must be zero whatever the file says.
-        store.rows = rows.next_multiple_of(TILE);
         store.truncate(rows);
         Some(store)
     }
@@ -268,7 +281,7 @@ macro_rules! tiles {
 
             /// Numbers in a row.
             pub fn head_dim(&self) -> usize {
-                self.0.head_dim
+                self.0.head_dim()
             }
 
             /// Appends one row of `head_dim` numbers, rounded to the row type.
@@ -316,19 +329,39 @@ macro_rules! tiles {
             /// When there is no such tile.
             pub fn tile(&self, index: usize) -> $tile<'_> {
                 let (lines, rows) = self.0.tile(index);
-                // `new` and `load` have checked the range.
-                $tile { lines, head_dim: self.0.head_dim as u16, rows, row_type: self.0.row_type }
+                $tile { lines, head_dim: self.0.head_dim, rows, row_type: self.0.row_type }
             }
 
             /// Appends all tiles to `out` as they stand in memory, [`RowType::key_bytes`] or [`RowType::value_bytes`] for each of their 16 rows;
             /// [`load`](Self::load) on the same kind of machine (little-endian) restores them exactly.
             pub fn store(&self, out: &mut Vec<u8>) {
-                self.0.store(out);
+                out.extend_from_slice(self.0.stored());
             }
 
-            /// Takes what [`store`](Self::store) wrote; `None` when the length does not fit `rows` rows.
+            /// What [`store`](Self::store) appends.
+            pub fn stored(&self) -> &[u8] {
+                self.0.stored()
+            }
+
+            /// Bytes that `rows` rows of `head_dim` numbers take when they are stored; `None` when that is no number.
+            pub fn stored_bytes(row_type: RowType, head_dim: usize, rows: usize) -> Option<usize> {
+                rows.div_ceil(TILE).checked_mul(row_type.tile_lines($side, head_dim) * LINE)
+            }
+
+            /// Copies what [`store`](Self::store) wrote; `None` when the length does not fit `rows` rows.
             pub fn load(row_type: RowType, head_dim: usize, rows: usize, bytes: &[u8]) -> Option<Self> {
-                Store::load($side, row_type, head_dim, rows, bytes).map(Self)
+                Store::load(($side, row_type, head_dim), rows, bytes.len(), || Lines::copied(bytes)).map(Self)
+            }
+
+            /// As [`load`](Self::load) without a copy, where `bytes` begin on a cache line: the tiles are read where they lie
+            /// until they are written to.
+            pub fn share(row_type: RowType, head_dim: usize, rows: usize, bytes: Bytes) -> Option<Self> {
+                Store::load(($side, row_type, head_dim), rows, bytes.len(), || Lines::shared(bytes)).map(Self)
+            }
+
+            /// Whether the tiles lie in memory that somebody else holds.
+            pub fn is_shared(&self) -> bool {
+                matches!(self.0.lines, Lines::Shared(_))
             }
         }
     };

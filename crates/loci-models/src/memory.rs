@@ -1,9 +1,10 @@
 //! The seam between a model and its contextual memory.
 
-use std::io::{Read, Write};
+use std::io::Write;
 use std::ops::Range;
 
-use serde::Serialize;
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 
 use crate::watch::Watch;
 
@@ -38,7 +39,7 @@ pub struct Signals<'a> {
 }
 
 /// What became of the tokens, in numbers of tokens. `kept + compressed + dropped = read` and `read + skipped = given`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ContextReport {
     /// Tokens in the input.
     pub given: usize,
@@ -111,7 +112,7 @@ pub enum MemoryError {
 /// The order of calls in a forward step of `m` tokens is [`begin_chunk`](Self::begin_chunk), then
 /// [`attend`](Self::attend) once for each layer in ascending order, then [`end_chunk`](Self::end_chunk).
 /// Queries and keys come **unrotated**: only the memory knows at which position a key will stand.
-pub trait ContextMemory: Send {
+pub trait ContextMemory: Send + Sync {
     /// The shape this memory was made for.
     fn shape(&self) -> AttentionShape;
 
@@ -229,11 +230,13 @@ pub trait ContextMemory: Send {
     /// [`MemoryError::Saved`] when writing fails.
     fn save(&self, out: &mut dyn Write) -> Result<(), MemoryError>;
 
-    /// Replaces the state by one that [`save`](Self::save) wrote for the same model, method and parameters.
+    /// Replaces the state by one that [`save`](Self::save) wrote for the same model, method and parameters. `from` holds
+    /// nothing else. Rows are not copied where `from` begins on a cache line: they are read where they lie, until they are
+    /// written to, and `from` is held as long.
     ///
     /// # Errors
-    /// [`MemoryError::Saved`] when it is damaged or was made by another method.
-    fn load(&mut self, from: &mut dyn Read) -> Result<(), MemoryError>;
+    /// [`MemoryError::Saved`] when it is damaged or was made by another method; what the memory holds is then not known.
+    fn load(&mut self, from: Bytes) -> Result<(), MemoryError>;
 
     /// From now on attention mass is recorded (`true`) or no longer (`false`). Switching it on clears the record.
     fn record_evidence(&mut self, on: bool);
@@ -265,6 +268,11 @@ pub trait ContextMemory: Send {
     /// without blocks.
     fn blocks(&self) -> Vec<Range<usize>> {
         Vec::new()
+    }
+
+    /// Of the rows of `tokens` over all layers and kv heads, the share that a later query can still reach; 0 to 1.
+    fn held(&self, _tokens: Range<usize>) -> f32 {
+        1.0
     }
 
     /// What became of the tokens; `given` equals `read` here, the session sets it.

@@ -40,6 +40,17 @@ impl SignalState {
         self.previous.clear();
     }
 
+    /// The logits `[vocab]` behind the newest token and what their softmax looks like: what a saved sequence has to keep.
+    /// Empty when nothing is known.
+    pub fn newest(&self) -> (&[f32], Distribution) {
+        (&self.previous, self.distribution)
+    }
+
+    /// A state that knows what [`newest`](Self::newest) returned, and nothing else.
+    pub fn restored(logits: Vec<f32>, distribution: Distribution) -> Self {
+        Self { previous: logits, distribution, ..Self::default() }
+    }
+
     /// Surprise in nats of each token of the last step, `-ln p(token | all before it)`: its negative
     /// log-likelihood. 0 for a token before which nothing is known. Empty unless signals were computed.
     pub fn surprise(&self) -> &[f32] {

@@ -3,7 +3,7 @@
 
 mod common;
 
-use std::io::{Read, Write};
+use std::io::Write;
 use std::sync::Arc;
 
 use common::{memory, read, schedule, tiny, tokens};
@@ -100,9 +100,9 @@ fn rewinding_a_memory_and_reading_again_gives_the_same_logits() {
     fork.truncate(8).unwrap();
     fork.save(&mut saved).unwrap();
     let mut loaded = memory(&model);
-    loaded.load(&mut saved.as_slice()).unwrap();
+    loaded.load(saved.clone().into()).unwrap();
     assert_eq!(read(&model, &mut loaded, &tokens[8..], LogitsFor::All).unwrap(), expected);
-    assert!(memory(&model).load(&mut &saved[..saved.len() - 1]).is_err());
+    assert!(memory(&model).load(saved[..saved.len() - 1].to_vec().into()).is_err());
 }
 
 #[test]
@@ -218,7 +218,7 @@ impl ContextMemory for Failing {
     fn save(&self, out: &mut dyn Write) -> Result<(), MemoryError> {
         self.0.save(out)
     }
-    fn load(&mut self, from: &mut dyn Read) -> Result<(), MemoryError> {
+    fn load(&mut self, from: bytes::Bytes) -> Result<(), MemoryError> {
         self.0.load(from)
     }
     fn record_evidence(&mut self, _: bool) {}

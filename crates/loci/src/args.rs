@@ -182,7 +182,7 @@ impl ContextArgs {
             budget: self.budget,
             cold_folder: self.cold_folder.clone(),
             heads: self.heads.clone(),
-            draft: None,
+            ..ContextOptions::default()
         })
     }
 

@@ -25,6 +25,9 @@ pub(crate) struct Cli {
     pub(crate) command: Command,
 }
 
+#[cfg(feature = "serve")]
+use crate::commands::serve;
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Fetch a model of the catalogue.
@@ -45,6 +48,9 @@ pub(crate) enum Command {
     Data(data::Args),
     /// Evaluate methods on tasks, with intervals and tests.
     Eval(eval::Args),
+    /// Serve models to programs and to a page in the browser.
+    #[cfg(feature = "serve")]
+    Serve(serve::Args),
     /// Measure how well a model predicts a text.
     Score(score::Args),
     /// Show the tokens of a text.

@@ -174,7 +174,7 @@ impl Clusters {
     }
 
     /// Reads what [`save`](Self::save) wrote for `keys` keys.
-    pub(crate) fn read(from: &mut Reader<'_>, keys: usize, dim: usize) -> Result<Self, MemoryError> {
+    pub(crate) fn read(from: &mut Reader, keys: usize, dim: usize) -> Result<Self, MemoryError> {
         let labels = read_whole(from)?;
         let fine = Level::read(from, dim)?;
         let coarse = match from.number()? {
@@ -244,7 +244,7 @@ impl Level {
         whole(out, &self.counts)
     }
 
-    fn read(from: &mut Reader<'_>, dim: usize) -> Result<Self, MemoryError> {
+    fn read(from: &mut Reader, dim: usize) -> Result<Self, MemoryError> {
         let level = Self { centroids: from.floats()?, counts: read_whole(from)? };
         if level.centroids.len() != level.counts.len() * dim {
             return Err(MemoryError::Saved("its clusters have other centroids than counts".into()));
@@ -293,7 +293,7 @@ fn whole(out: &mut Writer<'_>, numbers: &[u32]) -> Result<(), MemoryError> {
     numbers.iter().try_for_each(|number| out.number(*number as usize))
 }
 
-fn read_whole(from: &mut Reader<'_>) -> Result<Vec<u32>, MemoryError> {
+fn read_whole(from: &mut Reader) -> Result<Vec<u32>, MemoryError> {
     let narrow =
         |number| u32::try_from(number).map_err(|_| MemoryError::Saved("a number is too large".into()));
     from.numbers()?.into_iter().map(narrow).collect()

@@ -163,7 +163,7 @@ impl Halves {
     }
 
     /// Reads what [`save`](Self::save) wrote.
-    pub(super) fn load(from: &mut Reader<'_>) -> Result<Self, MemoryError> {
+    pub(super) fn load(from: &mut Reader) -> Result<Self, MemoryError> {
         Ok(Self {
             centre: from.floats()?,
             upper: from.bytes()?,

@@ -92,7 +92,7 @@ pub trait Index: Send + Sync {
     fn save(&self, out: &mut Writer<'_>) -> Result<(), MemoryError>;
 
     /// Reads what [`save`](Self::save) wrote.
-    fn load(&mut self, from: &mut Reader<'_>) -> Result<(), MemoryError>;
+    fn load(&mut self, from: &mut Reader) -> Result<(), MemoryError>;
 
     /// The same state again.
     fn clone_box(&self) -> Box<dyn Index>;
@@ -143,7 +143,7 @@ impl Index for NoIndex {
         Ok(())
     }
 
-    fn load(&mut self, _from: &mut Reader<'_>) -> Result<(), MemoryError> {
+    fn load(&mut self, _from: &mut Reader) -> Result<(), MemoryError> {
         Ok(())
     }
 

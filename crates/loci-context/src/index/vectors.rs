@@ -226,7 +226,7 @@ impl BlockVectors {
         })
     }
 
-    pub(super) fn load(&mut self, from: &mut Reader<'_>) -> Result<(), MemoryError> {
+    pub(super) fn load(&mut self, from: &mut Reader) -> Result<(), MemoryError> {
         for layer in &mut self.layers {
             let loaded = Layer { exact: from.floats()?, codes: Halves::load(from)?, lengths: from.floats()? };
             let blocks = loaded.lengths.len();
@@ -288,7 +288,7 @@ macro_rules! by_vectors {
             self.vectors.save(out)
         }
 
-        fn load(&mut self, from: &mut Reader<'_>) -> Result<(), MemoryError> {
+        fn load(&mut self, from: &mut Reader) -> Result<(), MemoryError> {
             self.vectors.load(from)
         }
 

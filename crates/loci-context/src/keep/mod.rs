@@ -117,7 +117,7 @@ pub trait Keep: Send + Sync {
     ///
     /// # Errors
     /// When it is damaged.
-    fn load(&mut self, _from: &mut Reader<'_>) -> Result<(), MemoryError> {
+    fn load(&mut self, _from: &mut Reader) -> Result<(), MemoryError> {
         Ok(())
     }
 

@@ -129,7 +129,7 @@ impl Keep for Surprising {
         out.number(self.turned)
     }
 
-    fn load(&mut self, from: &mut Reader<'_>) -> Result<(), MemoryError> {
+    fn load(&mut self, from: &mut Reader) -> Result<(), MemoryError> {
         let (positions, scores) = (from.numbers()?, from.floats()?);
         if positions.len() != scores.len() {
             return Err(MemoryError::Saved("it has not one score for each token held".into()));

@@ -114,7 +114,7 @@ impl Keep for ThinKeys {
         out.number(usize::from(self.packed))
     }
 
-    fn load(&mut self, from: &mut crate::saved::Reader<'_>) -> Result<(), MemoryError> {
+    fn load(&mut self, from: &mut crate::saved::Reader) -> Result<(), MemoryError> {
         self.packed = from.number()? != 0;
         Ok(())
     }

@@ -1,5 +1,7 @@
 //! What is dropped before a chunk and at the end of a prompt, and what that leaves.
 
+use std::ops::Range;
+
 use loci_models::memory::MemoryError;
 
 use super::RecipeMemory;
@@ -74,5 +76,25 @@ impl RecipeMemory {
         }
         let count = |which: fn(&(bool, bool)) -> bool| state.iter().filter(|state| which(state)).count();
         (count(|state| state.0), count(|state| state.1 && !state.0))
+    }
+
+    /// See [`held`](loci_models::memory::ContextMemory::held).
+    pub(super) fn share_held(&self, tokens: &Range<usize>) -> f32 {
+        let tokens = tokens.start..tokens.end.min(self.read);
+        let rows = tokens.len() * self.shape.layers * self.shape.kv_heads;
+        let held = |head: KvHead| {
+            let gone = self.recipe.keep.unreachable(head, self.read);
+            let (kept, end, _) = self.store.packed(head);
+            let reachable = |range: Range<usize>| {
+                let lost = range.end.min(gone.end).saturating_sub(range.start.max(gone.start));
+                range.len().saturating_sub(lost)
+            };
+            let packed = kept.iter().filter(|at| tokens.contains(at) && !gone.contains(at)).count();
+            packed + reachable(tokens.start.max(end).min(tokens.end)..tokens.end)
+        };
+        match rows {
+            0 => 0.0,
+            _ => KvHead::all(self.shape).map(held).sum::<usize>() as f32 / rows as f32,
+        }
     }
 }

@@ -60,7 +60,7 @@ impl MassTrack {
         self.heads.iter().try_for_each(|head| out.floats(head))
     }
 
-    pub(super) fn read(from: &mut Reader<'_>, heads: usize) -> Result<Self, MemoryError> {
+    pub(super) fn read(from: &mut Reader, heads: usize) -> Result<Self, MemoryError> {
         let first = from.number()?;
         let heads = (0..heads).map(|_| from.floats()).collect::<Result<Vec<_>, _>>()?;
         Ok(Self { first, heads })
@@ -124,7 +124,7 @@ impl QueryTrack {
         out.floats(&self.queries)
     }
 
-    pub(super) fn read(from: &mut Reader<'_>) -> Result<Self, MemoryError> {
+    pub(super) fn read(from: &mut Reader) -> Result<Self, MemoryError> {
         Ok(Self { first: from.number()?, queries: from.floats()? })
     }
 }

@@ -8,10 +8,11 @@ mod state;
 mod step;
 mod watch;
 
-use std::io::{Read, Write};
+use std::io::Write;
 use std::ops::Range;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use loci_kernels::tiles::RowType;
 use loci_kernels::{Isa, Pool};
 use loci_models::memory::{
@@ -312,8 +313,10 @@ impl ContextMemory for RecipeMemory {
         self.write_state(&mut Writer::new(out))
     }
 
-    fn load(&mut self, from: &mut dyn Read) -> Result<(), MemoryError> {
-        self.read_state(&mut Reader::new(from))
+    fn load(&mut self, from: Bytes) -> Result<(), MemoryError> {
+        let mut reader = Reader::new(from);
+        self.read_state(&mut reader)?;
+        reader.finish()
     }
 
     fn record_evidence(&mut self, on: bool) {
@@ -341,6 +344,10 @@ impl ContextMemory for RecipeMemory {
 
     fn blocks(&self) -> Vec<Range<usize>> {
         self.recipe.segment.outlook(self.read)
+    }
+
+    fn held(&self, tokens: Range<usize>) -> f32 {
+        self.share_held(&tokens)
     }
 
     fn report(&self) -> ContextReport {

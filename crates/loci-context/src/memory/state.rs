@@ -1,5 +1,7 @@
 //! Going back, saving and restoring.
 
+use std::sync::Arc;
+
 use loci_models::memory::{AttentionShape, MemoryError};
 
 use super::mass::{self, MassTrack, QueryTrack};
@@ -9,7 +11,7 @@ use crate::saved::{Reader, Writer};
 use crate::select::ContextEnd;
 
 /// First bytes of a saved memory.
-const MAGIC: &[u8] = b"loci memory 1";
+const MAGIC: &[u8] = b"loci memory 2";
 
 impl Mark {
     /// Bytes in RAM.
@@ -160,7 +162,7 @@ impl RecipeMemory {
         self.store.save(out)
     }
 
-    pub(super) fn read_state(&mut self, from: &mut Reader<'_>) -> Result<(), MemoryError> {
+    pub(super) fn read_state(&mut self, from: &mut Reader) -> Result<(), MemoryError> {
         if from.bytes()? != MAGIC {
             return Err(MemoryError::Saved("it does not begin like a saved memory of this version".into()));
         }
@@ -202,8 +204,10 @@ impl RecipeMemory {
         }
         // A context that ended behind the last row was never part of a memory.
         self.recipe.select.truncate(read);
-        (self.read, self.chunk, self.mark, self.evidence) = (read, 0, None, None);
-        self.plan(read)
+        (self.read, self.chunk, self.evidence) = (read, 0, None);
+        self.mark = self.recipe.is_stateful().then(|| Arc::new(self.here()));
+        self.plan(read)?;
+        self.store.settle()
     }
 
     /// What must agree between the memory that was saved and the one that reads it.

@@ -308,7 +308,7 @@ impl Segment for Events {
         out.floats(&self.surprise)
     }
 
-    fn load(&mut self, from: &mut Reader<'_>) -> Result<(), MemoryError> {
+    fn load(&mut self, from: &mut Reader) -> Result<(), MemoryError> {
         self.ends = from.numbers()?;
         self.flags = from.numbers()?;
         self.surprise_from = from.number()?;

@@ -78,7 +78,7 @@ pub trait Segment: Send + Sync {
     ///
     /// # Errors
     /// When it is damaged.
-    fn load(&mut self, _from: &mut Reader<'_>) -> Result<(), MemoryError> {
+    fn load(&mut self, _from: &mut Reader) -> Result<(), MemoryError> {
         Ok(())
     }
 

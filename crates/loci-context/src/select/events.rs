@@ -193,7 +193,7 @@ impl Select for SimilarEvents {
         self.neighbours.iter().try_for_each(|events| out.numbers(events))
     }
 
-    fn load(&mut self, from: &mut Reader<'_>) -> Result<(), MemoryError> {
+    fn load(&mut self, from: &mut Reader) -> Result<(), MemoryError> {
         for events in &mut self.neighbours {
             *events = from.numbers()?;
         }

@@ -56,7 +56,7 @@ impl LayerBudget {
         share.spreads.iter().try_for_each(|spreads| out.floats(spreads))
     }
 
-    pub(super) fn load(&mut self, from: &mut Reader<'_>) -> Result<(), MemoryError> {
+    pub(super) fn load(&mut self, from: &mut Reader) -> Result<(), MemoryError> {
         let Self::EntropyShare(share) = self else { return Ok(()) };
         for spreads in &mut share.spreads {
             *spreads = from.floats()?;

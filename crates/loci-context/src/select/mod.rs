@@ -370,7 +370,7 @@ pub trait Select: Send + Sync {
     ///
     /// # Errors
     /// When it is damaged.
-    fn load(&mut self, _from: &mut Reader<'_>) -> Result<(), MemoryError> {
+    fn load(&mut self, _from: &mut Reader) -> Result<(), MemoryError> {
         Ok(())
     }
 

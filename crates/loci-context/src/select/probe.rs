@@ -63,7 +63,7 @@ impl Probe {
         })
     }
 
-    pub(super) fn load(&mut self, from: &mut Reader<'_>) -> Result<(), MemoryError> {
+    pub(super) fn load(&mut self, from: &mut Reader) -> Result<(), MemoryError> {
         let Self::Activation(activation) = self else { return Ok(()) };
         for moments in &mut activation.layers {
             let read = Moments { groups: from.number()?, mean: from.floats()?, variance: from.floats()? };

@@ -253,7 +253,7 @@ impl Select for RangeSearch {
         Ok(())
     }
 
-    fn load(&mut self, from: &mut Reader<'_>) -> Result<(), MemoryError> {
+    fn load(&mut self, from: &mut Reader) -> Result<(), MemoryError> {
         self.found.clear();
         for _ in 0..from.number()? {
             let layer = from.number()?;

@@ -222,7 +222,7 @@ impl Select for Recycled {
         Ok(())
     }
 
-    fn load(&mut self, from: &mut Reader<'_>) -> Result<(), MemoryError> {
+    fn load(&mut self, from: &mut Reader) -> Result<(), MemoryError> {
         for layer in &mut self.layers {
             let lists = from.number()?;
             if lists != 0 && lists != layer.kv_heads {

@@ -209,7 +209,7 @@ impl Select for Squeezed {
         context.heads.iter().try_for_each(|clusters| clusters.save(out))
     }
 
-    fn load(&mut self, from: &mut Reader<'_>) -> Result<(), MemoryError> {
+    fn load(&mut self, from: &mut Reader) -> Result<(), MemoryError> {
         self.context = None;
         if from.number()? == 0 {
             return Ok(());

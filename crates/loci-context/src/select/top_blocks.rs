@@ -104,7 +104,7 @@ impl Select for TopBlocks {
         self.budget.save(out)
     }
 
-    fn load(&mut self, from: &mut Reader<'_>) -> Result<(), MemoryError> {
+    fn load(&mut self, from: &mut Reader) -> Result<(), MemoryError> {
         self.probe.load(from)?;
         self.budget.load(from)
     }

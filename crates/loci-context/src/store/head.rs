@@ -7,15 +7,24 @@ use loci_kernels::Isa;
 use loci_models::memory::MemoryError;
 use loci_models::rope::RopeSchedule;
 
-use super::cold::{ColdFile, ColdSlot};
+use super::cold::ColdSlot;
 use super::packed::{HeadPacking, Packed, Packer};
-use super::{Layout, PAGE, Page, PageRef, Rotations, missing};
+use super::page::Forms;
+use super::{ColdPlace, Layout, PAGE, Page, PageRef, Rotations, missing};
 use crate::saved::{Reader, Writer};
 
-/// A page in the file.
+/// What a page is read from when it is not in RAM.
+enum Copied {
+    /// In the file for cold pages.
+    Slot(ColdSlot),
+    /// In the saved memory that was loaded: its tiles are those of the mapped file.
+    Mapped(Arc<Page>),
+}
+
+/// A page that is not in RAM, or has a copy that is not.
 #[derive(Clone, Default)]
 struct Cold {
-    copy: Option<Arc<ColdSlot>>,
+    copy: Option<Arc<Copied>>,
     /// When the page was last read.
     stamp: u64,
 }
@@ -123,8 +132,9 @@ impl HeadRows {
         if let Some(page) = self.hot.get(number).ok_or_else(|| missing("rows", number * PAGE))? {
             return Ok(PageRef::Hot(page));
         }
-        match &self.cold[number].copy {
-            Some(copy) => Ok(PageRef::Read(Box::new(Page::load_far(layout, &copy.read()?)?))),
+        match self.cold[number].copy.as_deref() {
+            Some(Copied::Slot(slot)) => Ok(PageRef::Read(Box::new(Page::load_far(layout, &slot.read()?)?))),
+            Some(Copied::Mapped(page)) => Ok(PageRef::Hot(page)),
             None => Err(missing("dropped rows", number * PAGE)),
         }
     }
@@ -168,7 +178,7 @@ impl HeadRows {
         near_from: usize,
         keep: usize,
         clock: u64,
-        file: &Arc<ColdFile>,
+        place: &mut ColdPlace<'_>,
     ) -> Result<(), MemoryError> {
         let mut far: Vec<usize> =
             (0..near_from / PAGE).filter(|number| self.hot[*number].is_some()).collect();
@@ -181,7 +191,7 @@ impl HeadRows {
             if let (Some(page), None) = (&self.hot[number], &copy) {
                 bytes.clear();
                 page.store_far(&mut bytes);
-                *copy = Some(Arc::new(file.write(&bytes)?));
+                *copy = Some(Arc::new(Copied::Slot(place.file()?.write(&bytes)?)));
             }
             self.hot[number] = None;
         }
@@ -245,19 +255,24 @@ impl HeadRows {
             packed.save(out)?;
         }
         for number in 0..self.hot.len() {
-            let page = match self.is_dropped(number) {
-                true => None,
-                false => Some(self.page(number, layout)?),
-            };
-            out.number(usize::from(page.is_some()))?;
-            if let Some(page) = page {
-                page.save(out)?;
-            }
+            out.number(self.forms(number, layout).code())?;
+        }
+        for number in (0..self.hot.len()).filter(|number| !self.is_dropped(*number)) {
+            self.page(number, layout)?.save(out)?;
         }
         Ok(())
     }
 
-    pub(super) fn read(from: &mut Reader<'_>, layout: &Layout) -> Result<Self, MemoryError> {
+    /// What is held of the keys of a page.
+    fn forms(&self, number: usize, layout: &Layout) -> Forms {
+        match &self.hot[number] {
+            Some(page) => page.forms(),
+            None if self.is_dropped(number) => Forms::default(),
+            None => Forms::far(layout),
+        }
+    }
+
+    pub(super) fn read(from: &mut Reader, layout: &Layout) -> Result<Self, MemoryError> {
         let rows = from.number()?;
         let unrotated = from.number()?;
         let packed_end = from.number()?;
@@ -265,18 +280,26 @@ impl HeadRows {
             0 => None,
             _ => Some(Arc::new(Packed::read(from, packed_end, layout)?)),
         };
-        let mut hot = Vec::new();
-        while hot.len() < rows.div_ceil(PAGE) {
-            let held = (rows - hot.len() * PAGE).min(PAGE);
-            hot.push(match from.number()? {
-                0 => None,
-                _ => Some(Arc::new(Page::read(from, held, layout)?)),
-            });
+        let mut forms = Vec::new();
+        while forms.len() < rows.div_ceil(PAGE) {
+            forms.push(Forms::of_code(from.number()?)?);
         }
-        if unrotated > hot.len() {
+        if unrotated > forms.len() || packed_end > rows {
             return Err(MemoryError::Saved("more pages are marked than there are".into()));
         }
-        let cold = vec![Cold::default(); hot.len()];
+        let (mut hot, mut cold) = (Vec::with_capacity(forms.len()), vec![Cold::default(); forms.len()]);
+        for (number, forms) in forms.into_iter().enumerate() {
+            if forms == Forms::default() {
+                hot.push(None);
+                continue;
+            }
+            let held = (rows - number * PAGE).min(PAGE);
+            let page = Page::read(from, held, layout, forms, layout.shape.head_dim)?;
+            if layout.far_pages.is_some() && held == PAGE {
+                cold[number].copy = page.mapped_far().map(|page| Arc::new(Copied::Mapped(Arc::new(page))));
+            }
+            hot.push(Some(Arc::new(page)));
+        }
         Ok(Self { hot, cold, rows, unrotated, packed, packed_end })
     }
 }

@@ -189,14 +189,23 @@ impl KvStore {
             rows.touch(range, self.clock, &self.layout)?;
         }
         if rows.far_hot(near_from) > far_pages {
-            let file = match &self.cold {
-                Some(file) => Arc::clone(file),
-                None => {
-                    let page = self.layout.far_page_bytes();
-                    Arc::clone(self.cold.insert(Arc::new(ColdFile::create(&self.cold_folder, page)?)))
-                }
-            };
-            rows.evict(near_from, far_pages, self.clock, &file)?;
+            let mut cold =
+                ColdPlace { file: &mut self.cold, folder: &self.cold_folder, layout: &self.layout };
+            rows.evict(near_from, far_pages, self.clock, &mut cold)?;
+        }
+        Ok(())
+    }
+
+    /// Lets go of pages that are too many, in all layers.
+    pub(crate) fn settle(&mut self) -> Result<(), MemoryError> {
+        let Some(far_pages) = self.layout.far_pages else { return Ok(()) };
+        self.clock += 1;
+        let mut cold = ColdPlace { file: &mut self.cold, folder: &self.cold_folder, layout: &self.layout };
+        for rows in self.layers.iter_mut().flatten() {
+            let near_from = rows.len().saturating_sub(self.layout.rotated_reach);
+            if rows.far_hot(near_from) > far_pages {
+                rows.evict(near_from, far_pages, self.clock, &mut cold)?;
+            }
         }
         Ok(())
     }
@@ -271,12 +280,29 @@ impl KvStore {
         self.layers.iter().flatten().try_for_each(|rows| rows.save(out, &self.layout))
     }
 
-    pub(crate) fn load(&mut self, from: &mut Reader<'_>) -> Result<(), MemoryError> {
+    pub(crate) fn load(&mut self, from: &mut Reader) -> Result<(), MemoryError> {
         let layout = self.layout.clone();
         for rows in self.layers.iter_mut().flatten() {
             *rows = HeadRows::read(from, &layout)?;
         }
         Ok(())
+    }
+}
+
+/// Where the file for cold pages is, or will be made when the first page is written to it.
+struct ColdPlace<'a> {
+    file: &'a mut Option<Arc<ColdFile>>,
+    folder: &'a Path,
+    layout: &'a Layout,
+}
+
+impl ColdPlace<'_> {
+    fn file(&mut self) -> Result<&Arc<ColdFile>, MemoryError> {
+        let file = match self.file.take() {
+            Some(file) => file,
+            None => Arc::new(ColdFile::create(self.folder, self.layout.far_page_bytes())?),
+        };
+        Ok(self.file.insert(file))
     }
 }
 

@@ -5,6 +5,7 @@ use loci_kernels::tiles::{KeyTiles, ValueTiles};
 use loci_models::memory::MemoryError;
 use loci_models::rope::RopeSchedule;
 
+use super::page::Forms;
 use super::{Layout, Page, missing};
 use crate::saved::{Reader, Writer};
 
@@ -53,10 +54,11 @@ impl Packed {
         out.number(usize::from(self.channels.is_some()))?;
         out.numbers(&channels)?;
         out.number(self.moved)?;
+        out.number(self.rows.forms().code())?;
         self.rows.save(out)
     }
 
-    pub(super) fn read(from: &mut Reader<'_>, end: usize, layout: &Layout) -> Result<Self, MemoryError> {
+    pub(super) fn read(from: &mut Reader, end: usize, layout: &Layout) -> Result<Self, MemoryError> {
         let positions = from.numbers()?;
         let some = from.number()? != 0;
         let head_dim = layout.shape.head_dim;
@@ -71,7 +73,8 @@ impl Packed {
         let channels: Vec<u16> = channels.iter().filter_map(|channel| u16::try_from(*channel).ok()).collect();
         let key_dim = if some { channels.len() } else { head_dim };
         let moved = from.number()?;
-        let rows = Page::read_cut(from, positions.len(), layout, key_dim)?;
+        let forms = Forms::of_code(from.number()?)?;
+        let rows = Page::read(from, positions.len(), layout, forms, key_dim)?;
         Ok(Self { positions, rows, channels: some.then_some(channels), moved })
     }
 }

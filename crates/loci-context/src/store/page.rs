@@ -20,7 +20,34 @@ pub(crate) struct Page {
     pub(crate) values: ValueTiles,
 }
 
-/// A page to read from: one in RAM, or a copy of one that is cold.
+/// In which forms the keys of a page are held; neither: the page is dropped.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Forms {
+    raw: bool,
+    rotated: bool,
+}
+
+impl Forms {
+    /// Those of a page that has left the window.
+    pub(super) const fn far(layout: &Layout) -> Self {
+        Self { raw: layout.raw, rotated: !layout.raw }
+    }
+
+    /// As a number in a saved memory.
+    pub(super) const fn code(self) -> usize {
+        self.raw as usize + 2 * self.rotated as usize
+    }
+
+    /// Reads what [`code`](Self::code) gave.
+    pub(super) fn of_code(code: usize) -> Result<Self, MemoryError> {
+        match code {
+            0..4 => Ok(Self { raw: code % 2 == 1, rotated: code >= 2 }),
+            _ => Err(MemoryError::Saved(format!("{code} is no form of keys"))),
+        }
+    }
+}
+
+/// A page to read from: one in RAM or in a mapped file, or a copy of one that is cold.
 ///
 /// A search touches many pages, most of them in no cache. Counting references there would wait for each in turn.
 pub(crate) enum PageRef<'a> {
@@ -96,47 +123,55 @@ impl Page {
         Ok(Self { raw, rotated, values })
     }
 
+    /// The forms of its keys.
+    pub(super) fn forms(&self) -> Forms {
+        Forms { raw: self.raw.is_some(), rotated: self.rotated.is_some() }
+    }
+
+    /// What would be read of the page from the file for cold pages, where all of it lies in a saved memory that is held in
+    /// any case: then it needs no copy.
+    pub(super) fn mapped_far(&self) -> Option<Self> {
+        let rotated = if self.raw.is_some() { None } else { self.rotated.clone() };
+        let far = Self { raw: self.raw.clone(), rotated, values: self.values.clone() };
+        let keys = far.raw.iter().chain(&far.rotated).all(KeyTiles::is_shared);
+        (keys && far.values.is_shared()).then_some(far)
+    }
+
     /// Writes whatever forms are held.
     pub(super) fn save(&self, out: &mut Writer<'_>) -> Result<(), MemoryError> {
-        let mut bytes = Vec::new();
-        for keys in [&self.raw, &self.rotated] {
-            bytes.clear();
-            if let Some(keys) = keys {
-                keys.store(&mut bytes);
-            }
-            out.bytes(&bytes)?;
+        for keys in [&self.raw, &self.rotated].into_iter().flatten() {
+            out.aligned(keys.stored())?;
         }
-        bytes.clear();
-        self.values.store(&mut bytes);
-        out.bytes(&bytes)
+        out.aligned(self.values.stored())
     }
 
-    /// Reads a page of `rows` rows that [`save`](Self::save) wrote.
-    pub(super) fn read(from: &mut Reader<'_>, rows: usize, layout: &Layout) -> Result<Self, MemoryError> {
-        Self::read_cut(from, rows, layout, layout.shape.head_dim)
-    }
-
-    /// As [`read`](Self::read), with rotated keys of `key_dim` numbers.
-    pub(super) fn read_cut(
-        from: &mut Reader<'_>,
+    /// Reads a page of `rows` rows that [`save`](Self::save) wrote with keys in these `forms`, the rotated ones of `key_dim`
+    /// numbers.
+    pub(super) fn read(
+        from: &mut Reader,
         rows: usize,
         layout: &Layout,
+        forms: Forms,
         key_dim: usize,
     ) -> Result<Self, MemoryError> {
-        let (dim, kind) = (layout.shape.head_dim, layout.row_type);
-        let damaged = || MemoryError::Saved("a page has an unexpected length".into());
-        let mut keys = |dim: usize, wanted: bool| -> Result<Option<KeyTiles>, MemoryError> {
-            let bytes = from.bytes()?;
-            if bytes.is_empty() && (rows > 0 || !wanted) {
-                return Ok(None);
-            }
-            KeyTiles::load(kind, dim, rows, &bytes).map(Some).ok_or_else(damaged)
-        };
-        let (raw, rotated) = (keys(dim, layout.raw)?, keys(key_dim, layout.rotated_reach > 0)?);
-        if raw.is_some() != layout.raw || (raw.is_none() && rotated.is_none()) {
+        if forms.raw != layout.raw
+            || forms == Forms::default()
+            || (forms.rotated && layout.rotated_reach == 0)
+        {
             return Err(MemoryError::Saved("a page holds other keys than this method reads".into()));
         }
-        let values = ValueTiles::load(kind, dim, rows, &from.bytes()?).ok_or_else(damaged)?;
+        let (dim, kind) = (layout.shape.head_dim, layout.row_type);
+        let damaged = || MemoryError::Saved("a page has an unexpected length".into());
+        let mut keys = |dim: usize, held: bool| -> Result<Option<KeyTiles>, MemoryError> {
+            if !held {
+                return Ok(None);
+            }
+            let bytes = KeyTiles::stored_bytes(kind, dim, rows).ok_or_else(damaged)?;
+            KeyTiles::share(kind, dim, rows, from.aligned(bytes)?).map(Some).ok_or_else(damaged)
+        };
+        let (raw, rotated) = (keys(dim, forms.raw)?, keys(key_dim, forms.rotated)?);
+        let bytes = ValueTiles::stored_bytes(kind, dim, rows).ok_or_else(damaged)?;
+        let values = ValueTiles::share(kind, dim, rows, from.aligned(bytes)?).ok_or_else(damaged)?;
         Ok(Self { raw, rotated, values })
     }
 }

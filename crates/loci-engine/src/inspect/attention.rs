@@ -88,7 +88,7 @@ pub fn look(
         tokens,
         bucket,
         layers,
-        documents: start..looked.prompt.documents_end(),
+        documents: start..looked.prompt.documents,
         marks,
         blocks: read_most(&looked.layers, blocks),
         answer: looked.answer,

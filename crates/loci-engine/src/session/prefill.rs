@@ -151,8 +151,13 @@ impl Session {
     /// As [`Session::advance`].
     pub fn carry_out(&mut self, mut prefill: Prefill, control: &mut Control<'_>) -> Result<(), EngineError> {
         let started = Instant::now();
+        let mut told = 0;
         while self.advance(&mut prefill, control)? {
-            control.report(prefill.done, prefill.total(), started);
+            // Work between two pieces reads nothing.
+            if prefill.done > told {
+                told = prefill.done;
+                control.report(told, prefill.total(), started);
+            }
         }
         Ok(())
     }

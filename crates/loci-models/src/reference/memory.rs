@@ -1,6 +1,8 @@
 //! Full attention, written down plainly: the definition that every other memory is compared with.
 
-use std::io::{Read, Write};
+use std::io::Write;
+
+use bytes::Bytes;
 
 use crate::memory::{AttentionShape, ContextMemory, ContextReport, MemoryError, Signals, TokenEvidence};
 use crate::rope::RopeSchedule;
@@ -195,11 +197,9 @@ impl ContextMemory for ReferenceMemory {
         out.write_all(&bytes).map_err(|error| MemoryError::Saved(error.to_string()))
     }
 
-    fn load(&mut self, from: &mut dyn Read) -> Result<(), MemoryError> {
-        let mut bytes = Vec::new();
-        from.read_to_end(&mut bytes).map_err(|error| MemoryError::Saved(error.to_string()))?;
+    fn load(&mut self, from: Bytes) -> Result<(), MemoryError> {
         let damaged = || MemoryError::Saved("the saved memory is damaged".to_owned());
-        let (count, rest) = bytes.split_first_chunk::<8>().ok_or_else(damaged)?;
+        let (count, rest) = from.split_first_chunk::<8>().ok_or_else(damaged)?;
         let tokens = usize::try_from(u64::from_le_bytes(*count)).map_err(|_| damaged())?;
         let numbers: Vec<f32> =
             rest.as_chunks::<4>().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect();

@@ -90,7 +90,24 @@ pub enum Event {
     /// The text was read; here is its session.
     Session(Box<Session>),
     /// It is over without an answer.
-    Failed(EngineError),
+    Failed(Failure),
+}
+
+/// Why a request ended without an answer.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// The engine refused it or failed.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// It took too long.
+    #[error("the request took longer than the {} s that the server allows; ask for less, or raise --timeout", limit.as_secs())]
+    Late {
+        /// The limit.
+        limit: Duration,
+    },
+    /// A defect of the server.
+    #[error("{0}")]
+    Defect(String),
 }
 
 /// Where an answer's attention went, and what the context still holds.
@@ -118,8 +135,8 @@ impl Work {
         self.since.elapsed() > self.timeout
     }
 
-    pub(super) fn late(&self) -> EngineError {
-        EngineError::Late { limit: self.timeout }
+    pub(super) fn late(&self) -> Failure {
+        Failure::Late { limit: self.timeout }
     }
 }
 
@@ -134,10 +151,16 @@ pub(super) struct Branch {
 
 /// Where a request stands.
 pub(super) enum Phase {
-    Reading { session: Box<Session>, prefill: Prefill },
+    Reading {
+        session: Box<Session>,
+        prefill: Prefill,
+    },
     Writing(Vec<Branch>),
     /// `failed`: the session may be half way through a step.
-    Over { session: Option<Box<Session>>, failed: bool },
+    Over {
+        session: Option<Box<Session>>,
+        failed: bool,
+    },
 }
 
 pub(super) struct Active {
@@ -169,7 +192,7 @@ impl Active {
             Err(error) => {
                 let counter = if work.is_cancelled() { &counters.cancelled } else { &counters.failed };
                 Counters::add(counter, 1);
-                work.say(Event::Failed(error));
+                work.say(Event::Failed(error.into()));
                 None
             }
         }
@@ -228,13 +251,13 @@ impl Active {
     pub(super) fn give_up(&mut self, error: EngineError, counters: &Counters) {
         let counter = if self.work.is_cancelled() { &counters.cancelled } else { &counters.failed };
         Counters::add(counter, 1);
-        self.work.say(Event::Failed(error));
+        self.work.say(Event::Failed(error.into()));
         self.phase = Phase::Over { session: None, failed: true };
     }
 
     /// Tells the client of a defect.
     pub(super) fn fail(&self, message: &str) {
-        self.work.say(Event::Failed(EngineError::Internal(message.to_owned())));
+        self.work.say(Event::Failed(Failure::Defect(message.to_owned())));
     }
 
     /// After a piece of the prompt was read: tells how far it is, and begins to write once it is read.
@@ -284,11 +307,11 @@ impl Active {
         let mut kept = None;
         for branch in branches.iter_mut().filter(|branch| branch.next.is_none()) {
             let answer = branch.answer;
-            let mut on_text = |text: &str| match work.events.send(Event::Text { answer, text: text.to_owned() })
-            {
-                Ok(()) => ControlFlow::Continue(()),
-                Err(_) => ControlFlow::Break(()),
-            };
+            let mut on_text =
+                |text: &str| match work.events.send(Event::Text { answer, text: text.to_owned() }) {
+                    Ok(()) => ControlFlow::Continue(()),
+                    Err(_) => ControlFlow::Break(()),
+                };
             let Some(writing) = &mut branch.writing else { continue };
             branch.next = writing.next(&mut branch.session, &mut on_text)?;
             if branch.next.is_some() {
@@ -318,7 +341,8 @@ impl Active {
 
     /// Leaves the session for others.
     pub(super) fn end(self, idle: &mut Idle) {
-        if let (Phase::Over { session: Some(mut session), failed: false }, Some(key)) = (self.phase, self.key) {
+        if let (Phase::Over { session: Some(mut session), failed: false }, Some(key)) = (self.phase, self.key)
+        {
             session.record_evidence(false);
             idle.keep(key, self.work.engine, *session);
         }

@@ -9,14 +9,15 @@ mod idle;
 mod queue;
 mod round;
 
-pub use active::{Begun, Event, Looked, Work};
+pub use active::{Begin, Begun, Event, Failure, Looked, Work};
 pub use idle::Idle;
 pub use queue::{Counts, Refused};
 
+use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use active::Active;
 use queue::Queue;
@@ -50,6 +51,8 @@ impl Default for Limits {
 
 /// Tokens that a prompt reads in one round while answers are being written: a longer piece would make them wait.
 const CHUNK_BESIDE_ANSWERS: usize = 128;
+/// The same for a text that nobody waits for: someone may come.
+const CHUNK_BY_THE_WAY: usize = 256;
 
 /// What was done since the start.
 #[derive(Debug, Default)]
@@ -82,11 +85,24 @@ impl Counters {
     }
 }
 
+/// Time over which speed is told.
+const RECENT: Duration = Duration::from_secs(10);
+
+/// Counters as they were at some time.
+#[derive(Clone, Copy, Debug)]
+struct Seen {
+    at: Instant,
+    /// Tokens and microseconds, of reading and of writing.
+    counts: [u64; 4],
+}
+
 /// The worker; dropping it ends the thread once its work is done.
 pub struct Worker {
     queue: Arc<Queue>,
     counters: Arc<Counters>,
     limits: Limits,
+    /// For speed, the oldest first.
+    seen: Mutex<VecDeque<Seen>>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -104,7 +120,7 @@ impl Worker {
                 .name("loci-worker".to_owned())
                 .spawn(move || run(&queue, &counters, limits))?
         };
-        Ok(Self { queue, counters, limits, thread: Some(thread) })
+        Ok(Self { queue, counters, limits, seen: Mutex::default(), thread: Some(thread) })
     }
 
     /// Hands over work; its events say what becomes of it.
@@ -123,6 +139,29 @@ impl Worker {
     /// What was done.
     pub fn counters(&self) -> &Counters {
         &self.counters
+    }
+
+    /// Tokens read and written per second of such work, over about the last ten seconds; 0 where nothing was done.
+    pub fn speed(&self) -> (f64, f64) {
+        let get = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let counters = &self.counters;
+        let counts = [
+            get(&counters.prefill_tokens),
+            get(&counters.prefill_micros),
+            get(&counters.decode_tokens),
+            get(&counters.decode_micros),
+        ];
+        let mut seen = locked(&self.seen);
+        let now = Instant::now();
+        seen.push_back(Seen { at: now, counts });
+        while seen.len() > 2 && seen.get(1).is_some_and(|second| now - second.at > RECENT) {
+            seen.pop_front();
+        }
+        let first = seen.front().map_or([0; 4], |first| first.counts);
+        let [read, read_micros, written, written_micros] =
+            std::array::from_fn(|at| counts[at].saturating_sub(first[at]) as f64);
+        let per_second = |tokens: f64, micros: f64| if micros > 0.0 { tokens * 1e6 / micros } else { 0.0 };
+        (per_second(read, read_micros), per_second(written, written_micros))
     }
 
     /// What the worker allows itself.
@@ -179,7 +218,7 @@ fn run(queue: &Queue, counters: &Counters, limits: Limits) {
             if job.is_over() {
                 let over = active.swap_remove(at);
                 queue.done(over.client());
-                over.end(&mut idle, counters);
+                over.end(&mut idle);
             } else {
                 at += 1;
             }
@@ -204,6 +243,3 @@ fn guarded<T>(work: impl FnOnce() -> T) -> Option<T> {
 pub(crate) fn locked<T>(mutex: &std::sync::Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
-
-#[cfg(test)]
-mod tests;

@@ -18,7 +18,9 @@ pub enum Refused {
         limit: usize,
     },
     /// This client has too many requests.
-    #[error("this client has {requests} requests at once, and the server allows {limit}; wait for one of them")]
+    #[error(
+        "this client has {requests} requests at once, and the server allows {limit}; wait for one of them"
+    )]
     Client {
         /// Its requests.
         requests: usize,

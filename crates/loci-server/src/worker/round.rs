@@ -7,7 +7,7 @@ use loci_engine::session::{DEFAULT_CHUNK, Part, Piece, Step, step_together};
 use loci_engine::{Control, Engine, EngineError};
 
 use super::active::{Active, Phase};
-use super::{CHUNK_BESIDE_ANSWERS, Counters};
+use super::{CHUNK_BESIDE_ANSWERS, CHUNK_BY_THE_WAY, Counters};
 
 /// Carries out one step for one model; models take turns.
 pub(super) fn round(active: &mut [Active], counters: &Counters, turn: u64) {
@@ -17,7 +17,12 @@ pub(super) fn round(active: &mut [Active], counters: &Counters, turn: u64) {
     let reader = next_reader(active, &engine);
     if let Some(job) = reader.and_then(|at| active.get_mut(at)) {
         job.turn = turn;
-        set_chunk(&mut job.phase, if writing { CHUNK_BESIDE_ANSWERS } else { DEFAULT_CHUNK });
+        let chunk = match (writing, job.is_background()) {
+            (true, _) => CHUNK_BESIDE_ANSWERS,
+            (false, true) => CHUNK_BY_THE_WAY,
+            (false, false) => DEFAULT_CHUNK,
+        };
+        set_chunk(&mut job.phase, chunk);
         if let Some(outcome) = alone(&mut job.phase) {
             settle(job, outcome, counters);
             return;
@@ -63,9 +68,7 @@ fn set_chunk(phase: &mut Phase, tokens: usize) {
 fn alone(phase: &mut Phase) -> Option<Result<(), EngineError>> {
     let Phase::Reading { session, prefill } = phase else { return None };
     match session.next_piece(prefill) {
-        Piece::Alone | Piece::Done => {
-            Some(session.advance(prefill, &Control::default()).map(|_read| ()))
-        }
+        Piece::Alone | Piece::Done => Some(session.advance(prefill, &Control::default()).map(|_read| ())),
         Piece::Chunk(_) | Piece::Last => None,
     }
 }

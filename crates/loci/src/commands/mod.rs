@@ -15,6 +15,8 @@ pub(crate) mod probe;
 pub(crate) mod pull;
 pub(crate) mod run;
 pub(crate) mod score;
+#[cfg(feature = "serve")]
+pub(crate) mod serve;
 pub(crate) mod tokenize;
 
 use crate::cli::{Cli, Command};
@@ -33,6 +35,8 @@ pub(crate) fn run(cli: &Cli) -> Result<(), CliError> {
         Command::Eval(args) => eval::run(args, &ui),
         Command::Fit(args) => fit::run(args),
         Command::Probe(args) => probe::run(args, &ui),
+        #[cfg(feature = "serve")]
+        Command::Serve(args) => serve::run(args, &ui),
         Command::Score(args) => score::run(args, &ui),
         Command::Tokenize(args) => tokenize::run(args),
         Command::Inspect(args) => inspect::run(args, &ui),

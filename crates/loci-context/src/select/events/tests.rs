@@ -54,7 +54,7 @@ impl Index for Scores {
         Ok(())
     }
 
-    fn load(&mut self, _from: &mut Reader<'_>) -> Result<(), MemoryError> {
+    fn load(&mut self, _from: &mut Reader) -> Result<(), MemoryError> {
         Ok(())
     }
 

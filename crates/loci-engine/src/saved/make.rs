@@ -1,0 +1,233 @@
+//! Reading documents, and writing what was read.
+
+use std::io::Write;
+use std::path::Path;
+use std::sync::Arc;
+
+use loci_models::method::ParameterError;
+
+use super::error::ReadingError;
+use super::facts::{DocumentFacts, Facts, ModelFacts, model_fingerprint};
+use super::file::Writing;
+use super::{Reading, tokens};
+use crate::context::{ContextOptions, ContextPlan};
+use crate::documents::Document;
+use crate::draft::Draft;
+use crate::engine::Engine;
+use crate::error::EngineError;
+use crate::layout::{Headings, Prompt, documents_prefix};
+use crate::session::{Control, DEFAULT_CHUNK, Prefill, Session};
+
+/// Tokens of questions and answers that are planned for unless told otherwise.
+pub const DEFAULT_RESERVE: usize = 4096;
+
+/// How documents are read.
+#[derive(Clone, Debug)]
+pub struct ReadOptions {
+    /// A system message; `None` leaves it to the model's template.
+    pub system: Option<String>,
+    /// Whether documents are preceded by their names.
+    pub headings: Headings,
+    /// How the context is held.
+    pub context: ContextOptions,
+    /// Tokens read in one step.
+    pub chunk: usize,
+    /// Tokens of questions and answers to plan for. A method that is chosen by length, a position schedule that depends on
+    /// it, and a budget count them in.
+    pub reserve: usize,
+}
+
+impl Default for ReadOptions {
+    fn default() -> Self {
+        Self {
+            system: None,
+            headings: Headings::default(),
+            context: ContextOptions::default(),
+            chunk: DEFAULT_CHUNK,
+            reserve: DEFAULT_RESERVE,
+        }
+    }
+}
+
+/// Documents that are about to be read.
+#[derive(Debug)]
+pub struct Unread {
+    engine: Arc<Engine>,
+    documents: Vec<Document>,
+    prefix: Prompt,
+    session: Session,
+    context: ContextOptions,
+    plan: ContextPlan,
+    options: ReadOptions,
+}
+
+impl Unread {
+    /// Encodes the documents and chooses how they are read; nothing goes through the model yet.
+    ///
+    /// # Errors
+    /// [`EngineError::Nothing`] when all documents are empty, [`EngineError::Parameter`] for methods that read other tokens
+    /// for each question and for a draft that a file could not name, and what model and method refuse.
+    pub fn begin(
+        engine: &Arc<Engine>,
+        documents: Vec<Document>,
+        options: &ReadOptions,
+    ) -> Result<Self, EngineError> {
+        if documents.iter().all(|document| document.text.trim().is_empty()) {
+            return Err(EngineError::Nothing { what: "the input".to_owned(), purpose: "read" });
+        }
+        let refuse = |message: String| Err(ParameterError::Combination(message).into());
+        if let Some(method) = options.context.method.as_ref().filter(|method| method.shortening().is_some()) {
+            return refuse(format!(
+                "{} reads other tokens for each question, so nothing can be read before the question is known; use loci ask, or another --method",
+                method.info().id
+            ));
+        }
+        if matches!(options.context.draft, Some(Draft::Model(_))) {
+            return refuse(
+                "a reading belongs to one model, so no other can draft for it; leave out --draft, or use --draft self"
+                    .to_owned(),
+            );
+        }
+        let prefix = documents_prefix(engine, &documents, options.system.as_deref(), options.headings)?;
+        let plan = options.context.plan(engine, prefix.len(), options.reserve)?;
+        let shape = engine.model().shape();
+        let head_scores = options.context.scores_of_heads(engine, &plan.method, shape)?;
+        let method = Some(plan.method.clone());
+        let context = ContextOptions { method, head_scores, heads: None, ..options.context.clone() };
+        let session = context.session(engine, &plan)?.with_chunk(options.chunk);
+        Ok(Self {
+            engine: Arc::clone(engine),
+            documents,
+            prefix,
+            session,
+            context,
+            plan,
+            options: options.clone(),
+        })
+    }
+
+    /// The model that will read.
+    pub const fn engine(&self) -> &Arc<Engine> {
+        &self.engine
+    }
+
+    /// What was chosen.
+    pub const fn plan(&self) -> &ContextPlan {
+        &self.plan
+    }
+
+    /// Tokens that will be read.
+    pub fn tokens(&self) -> usize {
+        self.prefix.len()
+    }
+
+    /// Reads.
+    ///
+    /// # Errors
+    /// [`EngineError::Interrupted`] when the user stopped it, and what memory and model refuse.
+    pub fn read(mut self, control: &mut Control<'_>) -> Result<Reading, EngineError> {
+        let tokens = self.prefix.len();
+        self.session.read_documents(&self.prefix.tokens, tokens, control)?;
+        self.finish()
+    }
+
+    /// For those who read many things in turn: the empty session, and what it has to read. The reading is
+    /// [made](Self::made) of the session that has read it.
+    ///
+    /// # Errors
+    /// [`EngineError::Memory`] when the copy has no room.
+    pub fn start(&self) -> Result<(Session, Prefill), EngineError> {
+        let prefill = Prefill::part(&self.prefix.tokens).with_context(self.prefix.len());
+        Ok((self.session.fork()?, prefill))
+    }
+
+    /// The reading, once `session` has read what [`start`](Self::start) gave.
+    ///
+    /// # Errors
+    /// [`EngineError::Internal`] for a session that has read anything else.
+    pub fn made(self, session: Session) -> Result<Reading, EngineError> {
+        if session.tokens() != self.prefix.tokens || !Arc::ptr_eq(session.engine(), &self.engine) {
+            return Err(EngineError::Internal(
+                "another session than the reading's own was given back".to_owned(),
+            ));
+        }
+        Self { session, ..self }.finish()
+    }
+
+    fn finish(self) -> Result<Reading, EngineError> {
+        let tokens = self.prefix.len();
+        let model = model_fingerprint(&self.engine)?
+            .map(|fingerprint| ModelFacts { name: self.engine.name().to_owned(), fingerprint });
+        let facts = Facts {
+            program: env!("CARGO_PKG_VERSION").to_owned(),
+            model,
+            method: self.plan.method.to_string(),
+            rows: self.context.row_type.name().to_owned(),
+            rope: self.context.rope.as_ref().map(ToString::to_string),
+            budget: self.context.budget,
+            heads: self.context.head_scores.as_ref().map(|scores| scores.text()),
+            drafts_itself: self.context.draft.is_some(),
+            planned_tokens: self.plan.planned_tokens,
+            chunk: self.options.chunk,
+            headings: self.options.headings,
+            system: self.options.system,
+            tokens,
+            documents: self
+                .documents
+                .iter()
+                .map(|document| DocumentFacts { name: document.name.clone(), bytes: document.text.len() })
+                .collect(),
+            context: self.session.report()?,
+        };
+        Ok(Reading {
+            engine: self.engine,
+            documents: self.documents,
+            prefix: self.prefix,
+            session: self.session,
+            context: self.context,
+            plan: self.plan,
+            facts,
+        })
+    }
+}
+
+impl Reading {
+    /// Writes the reading to `path`, whole or not at all: under another name in the same folder first, synchronised, then
+    /// renamed. A file of that name is replaced. Returns the bytes written; the same reading makes the same bytes.
+    ///
+    /// # Errors
+    /// [`EngineError::Unsupported`] for a model that is in no file, which the reading could not be told to belong to;
+    /// [`ReadingError::File`] when the system refuses.
+    pub fn save(&self, path: &Path) -> Result<u64, EngineError> {
+        self.write(path, false)
+    }
+
+    /// As [`save`](Self::save); a `private` file can be read by its owner only.
+    pub(super) fn write(&self, path: &Path, private: bool) -> Result<u64, EngineError> {
+        if self.facts.model.is_none() {
+            return Err(EngineError::Unsupported(format!(
+                "{} is a model in no file, so a saved reading could not name it; load it from a file",
+                self.engine.name()
+            )));
+        }
+        let failed = |source| EngineError::from(ReadingError::file(path, source));
+        let facts = serde_json::to_vec(&self.facts)
+            .map_err(|error| EngineError::Internal(format!("facts cannot be written: {error}")))?;
+        let packed = tokens::pack(&self.prefix)
+            .ok_or_else(|| EngineError::Internal("a document is too long to be saved".to_owned()))?;
+        let carried = self.session.carried()?.bytes();
+        let mut writing = Writing::begin(path, private).map_err(failed)?;
+        let whole = |bytes: &[u8], out: &mut dyn Write| out.write_all(bytes);
+        let texts = |out: &mut dyn Write| {
+            self.documents.iter().try_for_each(|document| out.write_all(document.text.as_bytes()))
+        };
+        writing.section(|out| whole(&facts, out)).map_err(failed)?;
+        writing.section(texts).map_err(failed)?;
+        writing.section(|out| whole(&packed, out)).map_err(failed)?;
+        writing.section(|out| whole(&carried, out)).map_err(failed)?;
+        // The memory keeps the text of the system's error only.
+        let memory = writing.section(|out| self.session.save_memory(out).map_err(std::io::Error::other));
+        memory.map_err(failed)?;
+        writing.finish().map_err(failed)
+    }
+}

@@ -1,0 +1,141 @@
+//! `/v1/completions`.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use axum::response::sse::Event as Sent;
+use axum::response::{IntoResponse, Response};
+
+use super::body::Body;
+use super::guard::Client;
+use super::options::{Fields, options};
+use super::stream::{Form, done, sent, stream};
+use crate::ask::{Asked, News, Question, Told, collect, prepare, submit};
+use crate::error::ApiError;
+use crate::library::blocking;
+use crate::openai::{
+    CompletionChoice, CompletionPrompt, CompletionRequest, CompletionResponse, finish_reason, refuse_unknown,
+};
+use crate::state::{App, fresh_id, now};
+
+/// Tokens unless a request says otherwise, as OpenAI has it.
+const DEFAULT_TOKENS: usize = 16;
+
+/// Goes on with a text.
+pub(super) async fn completions(
+    State(app): State<Arc<App>>,
+    client: Client,
+    Body(request): Body<CompletionRequest>,
+) -> Result<Response, ApiError> {
+    refuse_unknown(&request.extra)?;
+    let fields = request.loci.clone().unwrap_or_default();
+    let (streams, echo) = (request.stream.unwrap_or(false), request.echo.unwrap_or(false));
+    let with_usage = request.stream_options.is_some_and(|options| options.include_usage);
+    let held = Arc::clone(&app);
+    let (prepared, count, before) = blocking(move || {
+        let question = match request.prompt {
+            CompletionPrompt::Text(text) => Question::Text(text),
+            CompletionPrompt::Tokens(tokens) => Question::Tokens(tokens),
+            CompletionPrompt::Texts(mut texts) => match (texts.pop(), texts.is_empty()) {
+                (Some(text), true) => Question::Text(text),
+                _ => {
+                    let message =
+                        "one prompt a request; send the others by themselves, they are computed together";
+                    return Err(ApiError::invalid("several_prompts", message).at("prompt"));
+                }
+            },
+        };
+        let before = match &question {
+            Question::Text(text) if echo => text.clone(),
+            _ if echo => {
+                return Err(ApiError::invalid("invalid_value", "echo wants a prompt in words").at("echo"));
+            }
+            _ => String::new(),
+        };
+        let answers = options(
+            Fields {
+                max_tokens: request.max_tokens,
+                temperature: request.temperature,
+                top_p: request.top_p,
+                top_k: request.top_k,
+                min_p: request.min_p,
+                seed: request.seed,
+                stop: request.stop,
+                n: request.n,
+            },
+            DEFAULT_TOKENS,
+        )?;
+        let reading = fields.reading.as_deref().map(|id| held.library.reading(&held, id)).transpose()?;
+        let model = match &reading {
+            Some(reading) => held.model_of(reading, request.model.as_deref())?,
+            None => held.model(request.model.as_deref())?,
+        };
+        let count = answers.len();
+        Ok((prepare(model, question, &fields, reading, answers)?, count, before))
+    })
+    .await?;
+    let (running, asked) = submit(&app, client.0, prepared)?;
+    let head = CompletionResponse {
+        id: fresh_id("cmpl-"),
+        object: "text_completion",
+        created: now(),
+        model: asked.model.id.clone(),
+        choices: Vec::new(),
+        usage: None,
+        loci: None,
+    };
+    if !streams {
+        let collected = collect(running, &asked, count).await?;
+        let choices = collected.answers.iter().enumerate().map(|(index, generation)| CompletionChoice {
+            index,
+            text: format!("{before}{}", generation.text),
+            logprobs: None,
+            finish_reason: Some(finish_reason(generation.finish)),
+        });
+        let choices = choices.collect();
+        let (usage, loci) = (Some(collected.usage), Some(collected.report));
+        return Ok(Json(CompletionResponse { choices, usage, loci, ..head }).into_response());
+    }
+    Ok(stream(running, asked, count, Pieces { head, count, before, usage: with_usage }))
+}
+
+/// Pieces of texts.
+struct Pieces {
+    head: CompletionResponse,
+    count: usize,
+    /// What each text begins with.
+    before: String,
+    usage: bool,
+}
+
+impl Pieces {
+    fn piece(&self, index: usize, text: String, finish_reason: Option<&'static str>) -> CompletionResponse {
+        let choice = CompletionChoice { index, text, logprobs: None, finish_reason };
+        CompletionResponse { choices: vec![choice], ..self.head.clone() }
+    }
+}
+
+impl Form for Pieces {
+    fn opened(&mut self) -> Vec<Sent> {
+        let count = if self.before.is_empty() { 0 } else { self.count };
+        (0..count).map(|index| sent(&self.piece(index, self.before.clone(), None))).collect()
+    }
+
+    fn shown(&mut self, news: News, told: &Told, asked: &Asked) -> Vec<Sent> {
+        match news {
+            News::Text(index, text) => vec![sent(&self.piece(index, text, None))],
+            News::Answer(index, generation) => {
+                let ended = self.piece(index, String::new(), Some(finish_reason(generation.finish)));
+                let loci = (told.finished() >= self.count).then(|| told.report(asked));
+                vec![sent(&CompletionResponse { loci, ..ended })]
+            }
+            News::Queued(_) | News::Progress(_) => Vec::new(),
+        }
+    }
+
+    fn ended(&mut self, told: &Told, asked: &Asked) -> Vec<Sent> {
+        let counted = || CompletionResponse { usage: Some(told.usage(asked)), ..self.head.clone() };
+        self.usage.then(|| sent(&counted())).into_iter().chain([done()]).collect()
+    }
+}

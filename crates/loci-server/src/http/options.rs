@@ -1,0 +1,77 @@
+//! From OpenAI's fields to how an answer is written.
+
+use loci_engine::GenerateOptions;
+use loci_models::sampling::SamplerConfig;
+
+use crate::error::ApiError;
+use crate::openai::Stop;
+
+/// The most answers to one prompt.
+const MAX_ANSWERS: u32 = 16;
+/// The most stop strings, and bytes of one.
+const MAX_STOPS: usize = 16;
+const MAX_STOP_BYTES: usize = 1024;
+
+/// What chat and completions have in common.
+#[derive(Debug, Default)]
+pub(super) struct Fields {
+    pub(super) max_tokens: Option<u32>,
+    pub(super) temperature: Option<f32>,
+    pub(super) top_p: Option<f32>,
+    pub(super) top_k: Option<u32>,
+    pub(super) min_p: Option<f32>,
+    pub(super) seed: Option<i64>,
+    pub(super) stop: Option<Stop>,
+    pub(super) n: Option<u32>,
+}
+
+/// How each answer is written: they differ in their seeds.
+///
+/// # Errors
+/// [`ApiError`] that names the field whose value is not allowed.
+pub(super) fn options(fields: Fields, default_tokens: usize) -> Result<Vec<GenerateOptions>, ApiError> {
+    let range = |name: &str, value: f32, low: f32, high: f32| {
+        let message = || format!("{name} = {value} is not allowed; use a number from {low} to {high}");
+        match (low..=high).contains(&value) {
+            true => Ok(value),
+            false => Err(ApiError::invalid("invalid_value", message()).at(name)),
+        }
+    };
+    // OpenAI's own default draws; what is asked about a text is better answered by the most probable words.
+    let temperature = range("temperature", fields.temperature.unwrap_or(0.0), 0.0, 2.0)?;
+    let top_p = range("top_p", fields.top_p.unwrap_or(1.0), 0.0, 1.0)?;
+    let min_p = range("min_p", fields.min_p.unwrap_or(0.0), 0.0, 1.0)?;
+    let count = fields.n.unwrap_or(1);
+    if !(1..=MAX_ANSWERS).contains(&count) {
+        let message = format!("n = {count} is not allowed; use a number from 1 to {MAX_ANSWERS}");
+        return Err(ApiError::invalid("invalid_value", message).at("n"));
+    }
+    let stop = fields.stop.map(Stop::into_list).unwrap_or_default();
+    if stop.len() > MAX_STOPS || stop.iter().any(|text| text.is_empty() || text.len() > MAX_STOP_BYTES) {
+        let message = format!("stop takes at most {MAX_STOPS} strings of 1 to {MAX_STOP_BYTES} bytes each");
+        return Err(ApiError::invalid("invalid_value", message).at("stop"));
+    }
+    let max_tokens = fields.max_tokens.map_or(default_tokens, |tokens| tokens as usize);
+    if max_tokens == 0 {
+        return Err(ApiError::invalid(
+            "invalid_value",
+            "max_tokens = 0 leaves nothing to write; use 1 or more",
+        )
+        .at("max_tokens"));
+    }
+    let seed = fields.seed.unwrap_or(0).cast_unsigned();
+    let sampler = SamplerConfig {
+        temperature,
+        // No probability at all would leave nothing to draw from: the most probable token alone is meant.
+        top_p: if top_p == 0.0 { f32::MIN_POSITIVE } else { top_p },
+        top_k: fields.top_k.unwrap_or(0) as usize,
+        min_p,
+        ..SamplerConfig::default()
+    };
+    let one = GenerateOptions { max_tokens, sampler, stop, ..GenerateOptions::default() };
+    let answers = (0..u64::from(count)).map(|at| {
+        let sampler = SamplerConfig { seed: seed.wrapping_add(at), ..one.sampler.clone() };
+        GenerateOptions { sampler, ..one.clone() }
+    });
+    Ok(answers.collect())
+}

@@ -1,0 +1,16 @@
+//! OpenAI-compatible endpoints over Loci: any model with any contextual memory, saved readings, and a page.
+//!
+//! Requests are made ready on the web side ([`http`] and [`ask`]), computed by one thread ([`worker`]), and their events
+//! turned into answers or streams. Texts that were read stay in the [`library`].
+
+pub mod ask;
+pub mod error;
+pub mod http;
+pub mod library;
+pub mod openai;
+mod serve;
+pub mod state;
+pub mod worker;
+
+pub use serve::{ServeError, serve};
+pub use state::{ServedModel, Settings};

@@ -1,0 +1,15 @@
+//! Requests and responses in OpenAI's form, with Loci's own fields.
+
+mod chat;
+mod common;
+mod completion;
+mod loci;
+
+pub use chat::{
+    ChatChoice, ChatChunk, ChatChunkChoice, ChatDelta, ChatMessage, ChatRequest, ChatResponse, Content,
+    ContentPart, ResponseMessage,
+};
+pub use common::{Extra, PromptDetails, Stop, StreamOptions, Usage, finish_reason, refuse_unknown};
+pub use completion::{CompletionChoice, CompletionPrompt, CompletionRequest, CompletionResponse};
+pub(crate) use loci::seconds;
+pub use loci::{Cell, Cited, ContextMap, LociFields, LociReport, LociTiming, ProgressReport};

@@ -1,0 +1,128 @@
+//! From settings to a server that runs until it is told to end.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::http::router;
+use crate::library::{Library, resume};
+use crate::state::{App, ServedModel, Settings};
+use crate::worker::Worker;
+
+/// How often it is asked whether to end.
+const GLANCE: Duration = Duration::from_millis(100);
+
+/// Why the server did not run.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// The address cannot be had.
+    #[error("cannot listen on {address}: {source}; choose another --port, or end what listens there")]
+    Listen {
+        /// What was asked for.
+        address: String,
+        /// The system's error.
+        source: std::io::Error,
+    },
+    /// The data folder cannot be used.
+    #[error("the data folder {folder} cannot be used: {source}; name another with --data-dir")]
+    Data {
+        /// The folder.
+        folder: String,
+        /// The system's error.
+        source: std::io::Error,
+    },
+    /// A setting makes no sense.
+    #[error("{0}")]
+    Setting(String),
+    /// The system refused.
+    #[error("the server cannot run: {0}")]
+    System(#[from] std::io::Error),
+}
+
+/// Serves `models` until `stop` says so, or the system's signal to end comes. `ready` hears the address once requests are
+/// taken.
+///
+/// Then no new requests are taken, those at work go on for at most the time of grace, and texts that are being read are
+/// left for the next start.
+///
+/// # Errors
+/// [`ServeError`] when the server cannot begin.
+pub fn serve(
+    address: (&str, u16),
+    models: Vec<ServedModel>,
+    settings: Settings,
+    ready: impl FnOnce(SocketAddr),
+    stop: impl Fn() -> bool + Send + Sync + 'static,
+) -> Result<(), ServeError> {
+    let library = Library::open(&settings.data)
+        .map_err(|source| ServeError::Data { folder: settings.data.display().to_string(), source })?;
+    let app = Arc::new(App {
+        worker: Worker::start(settings.limits)?,
+        models: models.into_iter().map(Arc::new).collect(),
+        library,
+        settings,
+        started: Instant::now(),
+    });
+    let router = router(Arc::clone(&app)).map_err(ServeError::Setting)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().worker_threads(2).build()?;
+    let grace = app.settings.grace;
+    let outcome = runtime.block_on(async {
+        let listener = tokio::net::TcpListener::bind(address).await.map_err(|source| {
+            let address = format!("{}:{}", address.0, address.1);
+            ServeError::Listen { address, source }
+        })?;
+        ready(listener.local_addr()?);
+        resume(&app);
+        let (told, mut ending) = tokio::sync::watch::channel(false);
+        let held = Arc::clone(&app);
+        tokio::spawn(async move {
+            end(stop).await;
+            tracing::info!("ending: no new requests are taken");
+            held.worker.close();
+            held.library.stop();
+            let _heard = told.send(true);
+        });
+        let mut graceful = ending.clone();
+        let service = router.into_make_service_with_connect_info::<SocketAddr>();
+        let served = axum::serve(listener, service)
+            .with_graceful_shutdown(async move {
+                let _ended = graceful.wait_for(|ending| *ending).await;
+            })
+            .into_future();
+        let too_long = async move {
+            let _ended = ending.wait_for(|ending| *ending).await;
+            tokio::time::sleep(grace).await;
+        };
+        tokio::select! {
+            outcome = served => outcome.map_err(ServeError::System),
+            () = too_long => {
+                tracing::warn!("requests were still at work after {} s and are broken off", grace.as_secs());
+                Ok(())
+            }
+        }
+    });
+    // Whatever is left hears that nobody waits any more.
+    runtime.shutdown_timeout(Duration::from_secs(2));
+    outcome
+}
+
+/// Waits until the server is to end.
+async fn end(stop: impl Fn() -> bool) {
+    let asked = async {
+        while !stop() {
+            tokio::time::sleep(GLANCE).await;
+        }
+    };
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        if let Ok(mut terminated) = signal(SignalKind::terminate()) {
+            tokio::select! {
+                () = asked => {}
+                _ = terminated.recv() => {}
+            }
+            return;
+        }
+    }
+    asked.await;
+}
