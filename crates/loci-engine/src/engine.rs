@@ -10,6 +10,7 @@ use loci_models::template::ChatTemplate;
 use loci_models::tokenizer::Tokenizer;
 
 use crate::error::EngineError;
+use crate::grammar::Compiler;
 
 /// A loaded model, ready for any number of sessions.
 #[derive(Debug)]
@@ -18,6 +19,7 @@ pub struct Engine {
     template: Option<ChatTemplate>,
     name: String,
     path: Option<PathBuf>,
+    compiler: Compiler,
 }
 
 impl Engine {
@@ -47,7 +49,7 @@ impl Engine {
                 Some(template.with_time(i64::try_from(now).unwrap_or(0)))
             }
         };
-        Ok(Self { model, template, name: name.to_owned(), path: None })
+        Ok(Self { model, template, name: name.to_owned(), path: None, compiler: Compiler::default() })
     }
 
     /// The model.
@@ -66,6 +68,11 @@ impl Engine {
     /// The model's chat template, if it came with one.
     pub const fn chat_template(&self) -> Option<&ChatTemplate> {
         self.template.as_ref()
+    }
+
+    /// What makes grammars for the model's tokens.
+    pub(crate) const fn compiler(&self) -> &Compiler {
+        &self.compiler
     }
 
     /// How reports call the model.

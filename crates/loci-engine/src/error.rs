@@ -57,6 +57,14 @@ pub enum EngineError {
     /// The sampling parameters are not allowed, or the model's logits are no numbers.
     #[error(transparent)]
     Sampling(#[from] SamplingError),
+    /// What an answer is to be held to cannot be used.
+    #[error("the {kind} cannot be used: {message}")]
+    Grammar {
+        /// JSON schema, grammar, regular expression, or tool.
+        kind: &'static str,
+        /// What is wrong, and where a limit was passed, which.
+        message: String,
+    },
     /// An endpoint gave no answer.
     #[error("{url}: {message} (attempt {attempts})")]
     Remote {

@@ -10,7 +10,9 @@ use serde::Serialize;
 
 use crate::engine::Engine;
 use crate::error::EngineError;
+use crate::grammar::Grammar;
 use crate::language_model::Account;
+use crate::likelihood::Drawn;
 use crate::session::{Control, Session, per_second};
 
 /// How an answer is written.
@@ -24,11 +26,22 @@ pub struct GenerateOptions {
     pub stop: Vec<String>,
     /// Goes on behind the model's own end tokens; for measurements.
     pub ignore_end: bool,
+    /// Tells how likely the model thought each token, and that many others beside it.
+    pub log_probs: Option<usize>,
+    /// What the answer is held to.
+    pub grammar: Option<Grammar>,
 }
 
 impl Default for GenerateOptions {
     fn default() -> Self {
-        Self { max_tokens: 256, sampler: SamplerConfig::default(), stop: Vec::new(), ignore_end: false }
+        Self {
+            max_tokens: 256,
+            sampler: SamplerConfig::default(),
+            stop: Vec::new(),
+            ignore_end: false,
+            log_probs: None,
+            grammar: None,
+        }
     }
 }
 
@@ -36,7 +49,7 @@ impl Default for GenerateOptions {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Finish {
-    /// The model ended it.
+    /// The model ended it, or nothing more is allowed by the grammar.
     End,
     /// A stop string appeared.
     Stop,
@@ -53,6 +66,8 @@ pub struct Generation {
     pub text: String,
     /// The tokens drawn, an end token not included.
     pub tokens: Vec<u32>,
+    /// How likely the model thought each of the tokens; empty unless [`GenerateOptions::log_probs`] asked for it.
+    pub log_probs: Vec<Drawn>,
     /// Why it ended.
     pub finish: Finish,
     /// Time from the first draw to the last.
@@ -89,7 +104,11 @@ impl Writing {
     /// # Errors
     /// [`EngineError::Sampling`] for options outside their range.
     pub fn new(engine: &Arc<Engine>, options: &GenerateOptions) -> Result<Self, EngineError> {
-        let sampler = Sampler::new(options.sampler.clone())?;
+        let mut sampler = Sampler::new(options.sampler.clone())?;
+        if let Some(grammar) = &options.grammar {
+            let ends = if options.ignore_end { &[] } else { engine.tokenizer()?.ends() };
+            sampler = sampler.with_constraint(grammar.constraint()?, ends);
+        }
         let continues = DecodeOptions { continues: true, ..DecodeOptions::default() };
         Ok(Self {
             decoder: engine.tokenizer()?.decoder(continues),
@@ -100,6 +119,7 @@ impl Writing {
             generation: Generation {
                 text: String::new(),
                 tokens: Vec::new(),
+                log_probs: Vec::new(),
                 finish: Finish::Length,
                 elapsed: Duration::ZERO,
                 account: Account::default(),
@@ -115,7 +135,8 @@ impl Writing {
     /// drawn is not read by the model: a session that goes on reads it with what follows.
     ///
     /// # Errors
-    /// [`EngineError::Internal`] when the session has no logits, [`EngineError::Sampling`] when they are no numbers.
+    /// [`EngineError::Internal`] when the session has no logits, [`EngineError::Sampling`] when they are no numbers, or when
+    /// the grammar fails or allows nothing.
     pub fn next(
         &mut self,
         session: &mut Session,
@@ -127,10 +148,15 @@ impl Writing {
         }
         let engine = Arc::clone(&self.engine);
         let tokenizer = engine.tokenizer()?;
+        // Drawing uses the logits up.
+        let logits = self.options.log_probs.and_then(|_| session.logits().map(<[f32]>::to_vec));
         let token = session.draw(&mut self.sampler)?;
         if tokenizer.is_end(token) && !self.options.ignore_end {
             self.generation.finish = Finish::End;
             return Ok(None);
+        }
+        if let (Some(logits), Some(count)) = (logits, self.options.log_probs) {
+            self.generation.log_probs.push(Drawn::new(tokenizer, &logits, token, count)?);
         }
         self.generation.tokens.push(token);
         let text = self.stop.push(&self.decoder.push(tokenizer, token));
@@ -144,12 +170,21 @@ impl Writing {
             self.generation.finish = Finish::Interrupted;
             return Ok(None);
         }
+        if self.sampler.is_complete() {
+            self.generation.finish = Finish::End;
+            return Ok(None);
+        }
         Ok((self.generation.tokens.len() < self.options.max_tokens).then_some(token))
     }
 
     /// Tokens drawn so far.
     pub fn tokens(&self) -> &[u32] {
         &self.generation.tokens
+    }
+
+    /// How likely they were, as far as that was asked for.
+    pub fn log_probs(&self) -> &[Drawn] {
+        &self.generation.log_probs
     }
 
     /// Ends the answer where it is; `interrupted` when it was not over.

@@ -70,11 +70,25 @@ pub fn conversation(
     answer_start: &str,
     shared: usize,
 ) -> Result<Prompt, EngineError> {
+    conversation_with_tools(engine, messages, &[], answer_start, shared)
+}
+
+/// The same with `tools`, as [`tools::plan`](crate::tools::plan) gives them for the template.
+///
+/// # Errors
+/// As [`conversation`].
+pub fn conversation_with_tools(
+    engine: &Engine,
+    messages: &[Message],
+    tools: &[serde_json::Value],
+    answer_start: &str,
+    shared: usize,
+) -> Result<Prompt, EngineError> {
     let last = messages.len().saturating_sub(1);
     let source = |index: usize, bytes: Range<usize>| {
         (index == last && bytes.end <= shared).then_some(Source { document: 0, bytes })
     };
-    let rendered = Rendered::new(engine, messages)?;
+    let rendered = Rendered::new(engine, messages, tools)?;
     let mut parts = rendered.parts();
     if !answer_start.is_empty() {
         parts.push(Part { text: answer_start, special: SpecialTokens::AsText });
@@ -106,14 +120,18 @@ struct Rendered<'m> {
 
 impl<'m> Rendered<'m> {
     /// Runs the chat template.
-    fn new(engine: &Engine, messages: &'m [Message]) -> Result<Self, EngineError> {
+    fn new(
+        engine: &Engine,
+        messages: &'m [Message],
+        tools: &[serde_json::Value],
+    ) -> Result<Self, EngineError> {
         let template = engine.chat_template().ok_or_else(|| {
             EngineError::Unsupported(format!(
                 "{} has no chat template; use a model tuned for instructions, or continue plain text with loci run --raw",
                 engine.name()
             ))
         })?;
-        let segments = template.render_parts(messages, true)?;
+        let segments = template.render_parts_with(messages, tools, true)?;
         let (mut contents, mut start) = (Vec::new(), 0);
         for segment in &segments {
             let text = segment.text();
@@ -131,7 +149,7 @@ impl<'m> Rendered<'m> {
     fn parts(&self) -> Vec<Part<'_>> {
         let special = |segment: &Segment| match segment {
             Segment::Template(_) => SpecialTokens::Parse,
-            Segment::Content { .. } => SpecialTokens::AsText,
+            Segment::Content { .. } | Segment::Data(_) => SpecialTokens::AsText,
         };
         self.segments.iter().map(|segment| Part { text: segment.text(), special: special(segment) }).collect()
     }

@@ -20,6 +20,7 @@ fn options(max_tokens: usize, temperature: f32, stop: &[&str]) -> GenerateOption
         sampler: SamplerConfig { temperature, seed: 11, ..SamplerConfig::default() },
         stop: stop.iter().map(|text| (*text).to_owned()).collect(),
         ignore_end: true,
+        ..GenerateOptions::default()
     }
 }
 

@@ -2,7 +2,11 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)] // helpers of tests are not seen as tests
 
-use loci_models::sampling::{Sampler, SamplerConfig, SamplingError, greedy, log_prob};
+use std::collections::BTreeMap;
+
+use loci_models::sampling::{
+    Constraint, Sampler, SamplerConfig, SamplingError, TokenSet, greedy, log_prob, log_probs,
+};
 use proptest::prelude::*;
 
 fn config() -> SamplerConfig {
@@ -83,10 +87,14 @@ fn bad_logits_and_parameters_are_refused() {
         ("top_p", SamplerConfig { top_p: 1.1, ..config() }),
         ("min_p", SamplerConfig { min_p: -1.0, ..config() }),
         ("repetition_penalty", SamplerConfig { repetition_penalty: 0.0, ..config() }),
+        ("frequency_penalty", SamplerConfig { frequency_penalty: 2.5, ..config() }),
+        ("presence_penalty", SamplerConfig { presence_penalty: f32::NAN, ..config() }),
     ] {
         let error = Sampler::new(bad).unwrap_err();
         assert!(matches!(error, SamplingError::Parameter { name: found, .. } if found == name), "{error}");
     }
+    let bad = SamplerConfig { logit_bias: BTreeMap::from([(0, f32::INFINITY)]), ..config() };
+    assert!(matches!(Sampler::new(bad).unwrap_err(), SamplingError::Bias { id: 0, .. }));
 }
 
 #[test]
@@ -96,6 +104,92 @@ fn log_probabilities_are_those_of_the_softmax() {
     assert_eq!(log_prob(&logits, 2).unwrap(), f32::NEG_INFINITY);
     assert_eq!(log_prob(&logits, 3), Err(SamplingError::NoSuchToken { id: 3, size: 3 }));
     assert!((log_prob(&[1e4, 1e4], 0).unwrap() + 2.0_f32.ln()).abs() < 1e-6);
+}
+
+#[test]
+fn drawn_tokens_are_penalised_and_the_prompt_is_not() {
+    let logits = [1.0, 0.75, 0.0];
+    let run = |config: SamplerConfig| {
+        let mut sampler = Sampler::new(config).unwrap();
+        (0..4).map(|_| sampler.sample(&mut logits.to_vec(), &[0, 0, 0]).unwrap()).collect::<Vec<_>>()
+    };
+    assert_eq!(run(SamplerConfig::default()), [0, 0, 0, 0]);
+    // By 0.5 a time: 1, 0.75 -> 0.5, 0.75 -> 0.5, 0.25 -> 0, 0.25.
+    assert_eq!(run(SamplerConfig { frequency_penalty: 0.5, ..SamplerConfig::default() }), [0, 1, 0, 1]);
+    // Once: 1, 0.75, 0 -> -1, 0.75, 0 -> -1, -1.25, 0 -> -1, -1.25, -2.
+    assert_eq!(run(SamplerConfig { presence_penalty: 2.0, ..SamplerConfig::default() }), [0, 1, 2, 0]);
+    let logit_bias = BTreeMap::from([(2, 100.0)]);
+    assert_eq!(run(SamplerConfig { logit_bias, ..SamplerConfig::default() }), [2, 2, 2, 2]);
+    let logit_bias = BTreeMap::from([(0, -100.0)]);
+    assert_eq!(run(SamplerConfig { logit_bias, ..SamplerConfig::default() }), [1, 1, 1, 1]);
+}
+
+#[test]
+fn log_probabilities_are_those_of_the_model() {
+    let logits = [0.0, 2.0_f32.ln(), f32::NEG_INFINITY, 0.0];
+    let found = log_probs(&logits, 3, 3).unwrap();
+    assert!((found.drawn.log_prob - 0.25_f32.ln()).abs() < 1e-6);
+    assert_eq!(found.top.iter().map(|token| token.id).collect::<Vec<_>>(), [1, 0, 3]);
+    assert!((found.top[0].log_prob - 0.5_f32.ln()).abs() < 1e-6);
+    assert!(log_probs(&logits, 0, 0).unwrap().top.is_empty());
+    assert_eq!(log_probs(&logits, 0, 9).unwrap().top.len(), 4);
+    assert_eq!(log_probs(&logits, 4, 1).unwrap_err(), SamplingError::NoSuchToken { id: 4, size: 4 });
+}
+
+/// `0 1 0 1 …`, up to `limit` tokens, ending behind a 1.
+#[derive(Clone, Debug)]
+struct Alternating {
+    seen: u32,
+    limit: u32,
+}
+
+impl Constraint for Alternating {
+    fn allowed(&mut self) -> Result<TokenSet, SamplingError> {
+        let mut set = TokenSet::new(2);
+        set.insert(self.seen % 2);
+        Ok(set)
+    }
+
+    fn accept(&mut self, token: u32) -> Result<(), SamplingError> {
+        assert_eq!(token, self.seen % 2);
+        self.seen += 1;
+        Ok(())
+    }
+
+    fn may_end(&mut self) -> Result<bool, SamplingError> {
+        Ok(self.seen > 0 && self.seen.is_multiple_of(2))
+    }
+
+    fn is_complete(&self) -> bool {
+        self.seen == self.limit
+    }
+
+    fn fork(&self) -> Box<dyn Constraint> {
+        Box::new(self.clone())
+    }
+}
+
+#[test]
+fn a_constraint_decides_what_is_drawn_and_where_it_ends() {
+    // The model would end at once, then say 2 for ever.
+    let logits = [0.0, 0.0, 3.0, 9.0];
+    let sampler = |ends: &[u32]| {
+        let constraint = Box::new(Alternating { seen: 0, limit: 4 });
+        Sampler::new(SamplerConfig::default()).unwrap().with_constraint(constraint, ends)
+    };
+    let mut with_end = sampler(&[3]);
+    let drawn: Vec<_> = (0..3).map(|_| with_end.sample(&mut logits.to_vec(), &[]).unwrap()).collect();
+    assert_eq!(drawn, [0, 1, 3]);
+    let mut without = sampler(&[]);
+    let mut other = without.clone();
+    for token in [0, 1, 0, 1] {
+        assert!(!without.is_complete());
+        assert_eq!(without.sample(&mut logits.to_vec(), &[]).unwrap(), token);
+    }
+    assert!(without.is_complete());
+    assert_eq!(without.sample(&mut logits.to_vec(), &[]), Err(SamplingError::NothingAllowed));
+    // A bias cannot force what is forbidden, and a copy goes its own way.
+    assert_eq!(other.sample(&mut [0.0, 99.0, 99.0, 99.0], &[]).unwrap(), 0);
 }
 
 proptest! {
@@ -108,11 +202,16 @@ proptest! {
         top_p in 0.001_f32..=1.0,
         min_p in 0.0_f32..=1.0,
         repetition_penalty in 0.5_f32..2.0,
+        penalty in -2.0_f32..=2.0,
         seed: u64,
     ) {
         let given = logits.clone();
+        let logit_bias = (!logits.is_empty()).then_some((0, 50.0 * penalty)).into_iter().collect();
         let config =
-            SamplerConfig { temperature, top_k, top_p, min_p, repetition_penalty, repetition_window: 4, seed };
+            SamplerConfig {
+                temperature, top_k, top_p, min_p, repetition_penalty, repetition_window: 4, seed,
+                frequency_penalty: -penalty, presence_penalty: penalty, logit_bias,
+            };
         match Sampler::new(config).unwrap().sample(&mut logits, &history) {
             Ok(id) => prop_assert!(given[id as usize] > f32::NEG_INFINITY),
             Err(error) => {

@@ -50,7 +50,7 @@ impl<M> Given<M> {
         input: &Input<'_>,
         ask: impl FnOnce(&mut M, &Input<'_>) -> Result<T, EngineError>,
     ) -> Result<T, EngineError> {
-        let pass = |body| Input { body, answer_start: input.answer_start, shared: 0 };
+        let pass = |body| Input { body, answer_start: input.answer_start, shared: 0, tools: input.tools };
         match input.body {
             Body::Text(text) => {
                 let text = self.chosen(text, input.shared)?;

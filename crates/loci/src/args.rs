@@ -7,7 +7,7 @@ use clap::ValueEnum;
 use loci_context::registry::METHODS;
 use loci_context::{MethodSpec, Part};
 use loci_engine::model_store::{DEFAULT_MODEL, resolve};
-use loci_engine::{ContextOptions, Draft, Engine, GenerateOptions, method_file, size};
+use loci_engine::{ContextOptions, Draft, Engine, Form, GenerateOptions, method_file, size};
 use loci_kernels::tiles::RowType;
 use loci_kernels::{Pool, isa};
 use loci_models::rope::RopeSpec;
@@ -278,6 +278,18 @@ pub(crate) struct SamplingArgs {
     /// Make recent tokens less probable; 1 for not at all.
     #[arg(long, value_name = "R", default_value_t = 1.0)]
     repetition_penalty: f32,
+    /// Make tokens less probable the oftener they were written in the answer, -2 to 2.
+    #[arg(long, value_name = "F", default_value_t = 0.0, allow_negative_numbers = true)]
+    frequency_penalty: f32,
+    /// Make tokens less probable that were written in the answer, -2 to 2.
+    #[arg(long, value_name = "F", default_value_t = 0.0, allow_negative_numbers = true)]
+    presence_penalty: f32,
+    /// Hold the answer to a JSON schema: a file, or the schema itself when it begins with '{'.
+    #[arg(long, value_name = "FILE|JSON", conflicts_with = "grammar")]
+    json_schema: Option<String>,
+    /// Hold the answer to the grammar in this file (Lark, as llguidance takes it).
+    #[arg(long, value_name = "FILE")]
+    grammar: Option<PathBuf>,
     /// Seed of the drawing: same seed, same text.
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(crate) seed: u64,
@@ -295,6 +307,8 @@ impl SamplingArgs {
             top_p: self.top_p,
             min_p: self.min_p,
             repetition_penalty: self.repetition_penalty,
+            frequency_penalty: self.frequency_penalty,
+            presence_penalty: self.presence_penalty,
             seed: self.seed,
             ..SamplerConfig::default()
         };
@@ -302,12 +316,39 @@ impl SamplingArgs {
         if self.stop.iter().any(String::is_empty) {
             return Err(CliError::usage("--stop \"\" would end every text at once; leave it out"));
         }
+        if let Some(form) = self.form()? {
+            form.check().map_err(CliError::usage)?;
+        }
         Ok(GenerateOptions {
             max_tokens: self.max_tokens,
             sampler,
             stop: self.stop.clone(),
-            ignore_end: false,
+            ..GenerateOptions::default()
         })
+    }
+
+    /// What the answer is held to.
+    fn form(&self) -> Result<Option<Form>, CliError> {
+        let read = |path: &Path| {
+            std::fs::read_to_string(path)
+                .map_err(|error| CliError::usage(format!("cannot read {}: {error}", path.display())))
+        };
+        if let Some(given) = &self.json_schema {
+            let own = given.trim_start().starts_with('{');
+            let text = if own { given.clone() } else { read(Path::new(given))? };
+            let schema = serde_json::from_str(&text)
+                .map_err(|error| CliError::usage(format!("--json-schema is no JSON: {error}")))?;
+            return Ok(Some(Form::JsonSchema(schema)));
+        }
+        self.grammar.as_deref().map(|path| Ok(Form::Lark(read(path)?))).transpose()
+    }
+
+    /// Compiles what the answer is held to for the model.
+    pub(crate) fn hold(&self, options: &mut GenerateOptions, engine: &Engine) -> Result<(), CliError> {
+        if let Some(form) = self.form()? {
+            options.grammar = Some(engine.grammar(&form)?);
+        }
+        Ok(())
     }
 }
 

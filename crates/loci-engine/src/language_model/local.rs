@@ -12,7 +12,7 @@ use crate::engine::Engine;
 use crate::error::EngineError;
 use crate::generate::{GenerateOptions, Generation, OnText, generate};
 use crate::language_model::{Account, Body, Input, LanguageModel, Rating};
-use crate::layout::{Prompt, conversation, plain};
+use crate::layout::{Prompt, conversation_with_tools, plain};
 use crate::score::{Score, ScoreOptions, score};
 use crate::session::{Control, Session};
 use crate::shorten::shorten;
@@ -89,7 +89,8 @@ impl LocalModel {
             Body::Text(text) if input.answer_start.is_empty() => plain(&self.engine, text, input.shared),
             Body::Text(text) => plain(&self.engine, &format!("{text}{}", input.answer_start), input.shared),
             Body::Messages(messages) => {
-                conversation(&self.engine, messages, input.answer_start, input.shared)
+                let (start, shared) = (input.answer_start, input.shared);
+                conversation_with_tools(&self.engine, messages, input.tools, start, shared)
             }
         }
     }

@@ -28,6 +28,8 @@ pub struct Input<'a> {
     /// Bytes of the text, or of the last message, that other inputs begin with too: a model that can keeps what it has
     /// read up to there. 0: nothing is shared.
     pub shared: usize,
+    /// What the model can call, for its chat template; [`tools::plan`](crate::tools::plan) makes them.
+    pub tools: &'a [serde_json::Value],
 }
 
 /// The kinds of input.
@@ -42,12 +44,12 @@ pub enum Body<'a> {
 impl<'a> Input<'a> {
     /// Plain text that is continued.
     pub const fn text(text: &'a str) -> Self {
-        Self { body: Body::Text(text), answer_start: "", shared: 0 }
+        Self { body: Body::Text(text), answer_start: "", shared: 0, tools: &[] }
     }
 
     /// A conversation whose next message is written.
     pub const fn messages(messages: &'a [Message]) -> Self {
-        Self { body: Body::Messages(messages), answer_start: "", shared: 0 }
+        Self { body: Body::Messages(messages), answer_start: "", shared: 0, tools: &[] }
     }
 }
 

@@ -1,5 +1,6 @@
 //! A model behind an endpoint that speaks OpenAI's chat completions.
 
+use std::collections::BTreeMap;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -74,6 +75,17 @@ struct Request<'a> {
     seed: u64,
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     stop: &'a [String],
+    #[serde(skip_serializing_if = "is_zero")]
+    frequency_penalty: f32,
+    #[serde(skip_serializing_if = "is_zero")]
+    presence_penalty: f32,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    logit_bias: &'a BTreeMap<u32, f32>,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)] // as serde wants it
+fn is_zero(value: &f32) -> bool {
+    *value == 0.0
 }
 
 #[derive(Serialize)]
@@ -182,6 +194,26 @@ impl RemoteModel {
         }
     }
 
+    /// What an endpoint might leave out without a word is not asked of it.
+    fn refuse_what_is_local(&self, input: &Input<'_>, options: &GenerateOptions) -> Result<(), EngineError> {
+        let calls = match input.body {
+            Body::Messages(messages) => messages.iter().any(|message| !message.tool_calls.is_empty()),
+            Body::Text(_) => false,
+        };
+        let wanted = [
+            (options.grammar.is_some(), "hold an answer to a grammar"),
+            (options.log_probs.is_some(), "tell how likely tokens are"),
+            (calls || !input.tools.is_empty(), "call tools"),
+        ];
+        match wanted.iter().find(|(asked, _)| *asked) {
+            None => Ok(()),
+            Some((_, what)) => Err(EngineError::Unsupported(format!(
+                "{} at {} is not asked to {what}; use a local model (-m)",
+                self.options.model, self.options.base_url
+            ))),
+        }
+    }
+
     fn cannot(&self, what: &str) -> EngineError {
         EngineError::Unsupported(format!(
             "{} at {} does not tell {what}; use a local model (-m)",
@@ -204,6 +236,7 @@ impl LanguageModel for RemoteModel {
         control: &mut Control<'_>,
         on_text: &mut OnText<'_>,
     ) -> Result<Generation, EngineError> {
+        self.refuse_what_is_local(input, options)?;
         let mut request = Request {
             model: &self.options.model,
             messages: None,
@@ -213,6 +246,9 @@ impl LanguageModel for RemoteModel {
             top_p: options.sampler.top_p,
             seed: options.sampler.seed,
             stop: &options.stop,
+            frequency_penalty: options.sampler.frequency_penalty,
+            presence_penalty: options.sampler.presence_penalty,
+            logit_bias: &options.sampler.logit_bias,
         };
         let path = match input.body {
             Body::Text(text) => {
@@ -251,6 +287,7 @@ impl LanguageModel for RemoteModel {
         Ok(Generation {
             // Their number is known, not which they are.
             tokens: Vec::new(),
+            log_probs: Vec::new(),
             text,
             finish: if choice.finish_reason.as_deref() == Some("length") {
                 Finish::Length

@@ -123,7 +123,7 @@ pub fn documents_prefix(
         let mut messages = system_message(system);
         let place = messages.len();
         messages.push(Message::new("user", std::mem::take(&mut body.text)));
-        let rendered = Rendered::new(engine, &messages)?;
+        let rendered = Rendered::new(engine, &messages, &[])?;
         let (parts, _) = rendered.parts_at(place, border)?;
         let source = |bytes| match rendered.within(bytes)? {
             (index, bytes) if index == place => body.source(bytes),
@@ -190,7 +190,7 @@ pub fn tail(
         let place = all.len();
         all.push(Message::new(first.role.as_str(), format!("{STAND_IN}{BEHIND}{}", first.content)));
         all.extend_from_slice(others);
-        let rendered = Rendered::new(engine, &all)?;
+        let rendered = Rendered::new(engine, &all, &[])?;
         let (_, mut parts) = rendered.parts_at(place, STAND_IN.len())?;
         parts.push(start);
         encode(engine, &parts, false, |_| None, |_| true)?

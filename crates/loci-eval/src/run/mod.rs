@@ -255,7 +255,7 @@ impl Seat<'_> {
             }
         };
         let mut control = Control { stop: self.stop, progress: None };
-        ask(&Input { body, answer_start: &turn.answer_start, shared }, &mut control)
+        ask(&Input { body, answer_start: &turn.answer_start, shared, tools: &[] }, &mut control)
     }
 
     fn ask(
@@ -306,6 +306,7 @@ fn choose(
     Ok(Generation {
         text: best.and_then(|best| choices.get(best)).cloned().unwrap_or_default(),
         tokens: Vec::new(),
+        log_probs: Vec::new(),
         finish: Finish::End,
         elapsed: std::time::Duration::ZERO,
         account,

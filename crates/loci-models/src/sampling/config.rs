@@ -1,5 +1,7 @@
 //! What a sampler is told, and what it refuses.
 
+use std::collections::BTreeMap;
+
 /// How tokens are drawn.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SamplerConfig {
@@ -16,6 +18,13 @@ pub struct SamplerConfig {
     pub repetition_penalty: f32,
     /// How many recent tokens are penalised.
     pub repetition_window: usize,
+    /// Taken from the logit of a token for each time it was drawn, -2 to 2; 0 for none. The prompt does not count.
+    pub frequency_penalty: f32,
+    /// Taken from the logit of a token that was drawn at all, -2 to 2; 0 for none. The prompt does not count.
+    pub presence_penalty: f32,
+    /// Added to the logits of these tokens, -100 to 100. The ends of the range as good as forbid or force a token; only
+    /// a constraint forbids for certain.
+    pub logit_bias: BTreeMap<u32, f32>,
     /// Seed of the random generator.
     pub seed: u64,
 }
@@ -30,6 +39,9 @@ impl Default for SamplerConfig {
             min_p: 0.0,
             repetition_penalty: 1.0,
             repetition_window: 64,
+            frequency_penalty: 0.0,
+            presence_penalty: 0.0,
+            logit_bias: BTreeMap::new(),
             seed: 0,
         }
     }
@@ -42,6 +54,7 @@ impl SamplerConfig {
     /// [`SamplingError::Parameter`] for the first value outside its range.
     pub fn validate(&self) -> Result<(), SamplingError> {
         let finite = f32::is_finite;
+        let penalty = |value: f32| (-2.0..=2.0).contains(&value);
         let rules = [
             (
                 "temperature",
@@ -57,9 +70,14 @@ impl SamplerConfig {
                 finite(self.repetition_penalty) && self.repetition_penalty > 0.0,
                 "above 0; 1 means none",
             ),
+            ("frequency_penalty", self.frequency_penalty, penalty(self.frequency_penalty), "from -2 to 2"),
+            ("presence_penalty", self.presence_penalty, penalty(self.presence_penalty), "from -2 to 2"),
         ];
-        match rules.into_iter().find(|rule| !rule.2) {
-            Some((name, value, _, allowed)) => Err(SamplingError::Parameter { name, value, allowed }),
+        if let Some((name, value, _, allowed)) = rules.into_iter().find(|rule| !rule.2) {
+            return Err(SamplingError::Parameter { name, value, allowed });
+        }
+        match self.logit_bias.iter().find(|(_, bias)| !(-100.0..=100.0).contains(*bias)) {
+            Some((&id, &value)) => Err(SamplingError::Bias { id, value }),
             None => Ok(()),
         }
     }
@@ -77,6 +95,20 @@ pub enum SamplingError {
         value: f32,
         /// What would do.
         allowed: &'static str,
+    },
+    /// A bias outside its range.
+    #[error("the logit bias {value} of token {id} is not allowed; use a number from -100 to 100")]
+    Bias {
+        /// The token.
+        id: u32,
+        /// Its bias.
+        value: f32,
+    },
+    /// A constraint could not go on.
+    #[error("the constraint on the output failed: {message}")]
+    Constraint {
+        /// Why.
+        message: String,
     },
     /// A logit that is no number: the model's weights are damaged or overflow.
     #[error("the logit of token {id} is {value}; the model file is damaged, download it again")]

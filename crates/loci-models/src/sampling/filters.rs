@@ -1,7 +1,9 @@
 //! The filters, each a few lines.
 
 use std::cmp::Ordering;
-use std::collections::{BTreeSet, BinaryHeap};
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
+
+use super::SamplingError;
 
 /// A token that may be drawn.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -41,6 +43,38 @@ pub(super) fn penalise(logits: &mut [f32], history: &[u32], penalty: f32, window
             *logit = penalised.clamp(f32::MIN, f32::MAX);
         }
     }
+}
+
+/// Adds to the logit of token `id` what is finite; minus infinity stays.
+fn add(logits: &mut [f32], id: u32, amount: f32) {
+    if let Some(logit) = logits.get_mut(id as usize).filter(|logit| logit.is_finite()) {
+        *logit = (*logit + amount).clamp(f32::MIN, f32::MAX);
+    }
+}
+
+/// Makes tokens less likely by how often they were drawn, and by whether they were.
+pub(super) fn penalise_drawn(logits: &mut [f32], drawn: &BTreeMap<u32, u32>, frequency: f32, presence: f32) {
+    if frequency == 0.0 && presence == 0.0 {
+        return;
+    }
+    for (id, count) in drawn {
+        add(logits, *id, -(frequency * *count as f32 + presence));
+    }
+}
+
+/// Adds the biases.
+///
+/// # Errors
+/// [`SamplingError::NoSuchToken`] for a bias of a token outside the logits.
+pub(super) fn bias(logits: &mut [f32], biases: &BTreeMap<u32, f32>) -> Result<(), SamplingError> {
+    let size = logits.len();
+    for (&id, amount) in biases {
+        if id as usize >= size {
+            return Err(SamplingError::NoSuchToken { id, size });
+        }
+        add(logits, id, *amount);
+    }
+    Ok(())
 }
 
 /// Keeps the `k` best.
@@ -135,5 +169,17 @@ mod tests {
         let mut logits = [2.0, -2.0, 3.0];
         penalise(&mut logits, &[2, 0, 0, 1, 99], 2.0, 4);
         assert_eq!(logits, [1.0, -4.0, 3.0]);
+    }
+
+    #[test]
+    fn penalties_of_drawn_tokens_count_and_forbidden_ones_stay_forbidden() {
+        let mut logits = [1.0, 1.0, f32::NEG_INFINITY];
+        let drawn = BTreeMap::from([(0, 3), (2, 1), (7, 1)]);
+        penalise_drawn(&mut logits, &drawn, 0.5, 0.25);
+        assert_eq!(logits, [1.0 - 1.75, 1.0, f32::NEG_INFINITY]);
+        bias(&mut logits, &BTreeMap::from([(1, 100.0), (2, 100.0)])).unwrap();
+        assert_eq!(logits, [-0.75, 101.0, f32::NEG_INFINITY]);
+        let error = bias(&mut logits, &BTreeMap::from([(3, 1.0)])).unwrap_err();
+        assert_eq!(error, SamplingError::NoSuchToken { id: 3, size: 3 });
     }
 }

@@ -1,24 +1,34 @@
 //! From logits to the next token: a chain of small filters, and strings at which an answer stops.
 //!
-//! The order is that of the `transformers` library: repetition penalty, temperature, top-k, top-p, min-p, draw.
+//! The order is that of the `transformers` library, with OpenAI's parameters between: repetition penalty, penalties of
+//! what was drawn, biases, constraint, temperature, top-k, top-p, min-p, draw.
 //! Same logits, configuration and seed give the same tokens on every machine; equal logits are ordered by id.
 
 mod config;
+mod constraint;
 mod filters;
+mod likelihood;
 mod stop;
 
+use std::collections::BTreeMap;
+
 pub use config::{SamplerConfig, SamplingError};
+pub use constraint::{Constraint, TokenSet};
+pub use likelihood::{LogProbs, TokenLogProb, log_prob, log_probs};
 pub use stop::StopStrings;
 
-use filters::{Candidate, min_p, penalise, probabilities, top_k, top_p};
+use constraint::Constrained;
+use filters::{Candidate, bias, min_p, penalise, penalise_drawn, probabilities, top_k, top_p};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-/// Draws tokens; holds the state of the random generator.
+/// Draws the tokens of one answer; holds the state of the random generator, and which tokens were drawn.
 #[derive(Clone, Debug)]
 pub struct Sampler {
     config: SamplerConfig,
     random: ChaCha8Rng,
+    drawn: BTreeMap<u32, u32>,
+    constraint: Option<Constrained>,
     candidates: Vec<Candidate>,
 }
 
@@ -30,7 +40,20 @@ impl Sampler {
     pub fn new(config: SamplerConfig) -> Result<Self, SamplingError> {
         config.validate()?;
         let random = ChaCha8Rng::seed_from_u64(config.seed);
-        Ok(Self { config, random, candidates: Vec::new() })
+        Ok(Self { config, random, drawn: BTreeMap::new(), constraint: None, candidates: Vec::new() })
+    }
+
+    /// Draws only what `constraint` allows, and one of `ends`, the tokens that end an answer, only where it may end.
+    /// Without `ends` no end is ever drawn; [`is_complete`](Self::is_complete) tells then.
+    #[must_use]
+    pub fn with_constraint(mut self, constraint: Box<dyn Constraint>, ends: &[u32]) -> Self {
+        self.constraint = Some(Constrained { constraint, ends: ends.into() });
+        self
+    }
+
+    /// Whether nothing but an end can follow what was drawn; never without a constraint.
+    pub fn is_complete(&self) -> bool {
+        self.constraint.as_ref().is_some_and(|constrained| constrained.constraint.is_complete())
     }
 
     /// What the sampler was made with.
@@ -38,15 +61,31 @@ impl Sampler {
         &self.config
     }
 
-    /// Chooses a token. `logits` are `[vocab_size]`; the repetition penalty is written into them. `history` is what
-    /// stands before, oldest first; its last `repetition_window` tokens are penalised. A logit of minus infinity
-    /// forbids its token.
+    /// Chooses a token. `logits` are `[vocab_size]`; penalties, biases and the constraint are written into them.
+    /// `history` is what stands before, oldest first; its last `repetition_window` tokens get the repetition penalty. A
+    /// logit of minus infinity forbids its token.
     ///
     /// # Errors
-    /// [`SamplingError`] when a logit is NaN or plus infinity, or when every token is forbidden.
+    /// [`SamplingError`] when a logit is NaN or plus infinity, when every token is forbidden, when a bias is for a token
+    /// outside the vocabulary, or when the constraint fails.
     pub fn sample(&mut self, logits: &mut [f32], history: &[u32]) -> Result<u32, SamplingError> {
         check(logits)?;
         penalise(logits, history, self.config.repetition_penalty, self.config.repetition_window);
+        let (frequency, presence) = (self.config.frequency_penalty, self.config.presence_penalty);
+        penalise_drawn(logits, &self.drawn, frequency, presence);
+        bias(logits, &self.config.logit_bias)?;
+        if let Some(constrained) = &mut self.constraint {
+            constrained.forbid(logits)?;
+        }
+        let token = self.choose(logits)?;
+        if let Some(constrained) = &mut self.constraint {
+            constrained.accept(token)?;
+        }
+        *self.drawn.entry(token).or_insert(0) += 1;
+        Ok(token)
+    }
+
+    fn choose(&mut self, logits: &[f32]) -> Result<u32, SamplingError> {
         if self.config.temperature == 0.0 || self.config.top_k == 1 {
             return greedy(logits);
         }
@@ -85,19 +124,6 @@ pub fn greedy(logits: &[f32]) -> Result<u32, SamplingError> {
         }
     }
     best.map(|(id, _)| id as u32).ok_or(SamplingError::NothingAllowed)
-}
-
-/// Natural logarithm of the probability of token `id` under `logits` `[vocab_size]`, before any filter.
-///
-/// # Errors
-/// [`SamplingError`] when a logit is NaN or plus infinity, when all are minus infinity, or when there is no such
-/// token.
-pub fn log_prob(logits: &[f32], id: u32) -> Result<f32, SamplingError> {
-    let best = logits.get(greedy(logits)? as usize).copied().map_or(0.0, f64::from);
-    let size = logits.len();
-    let logit = *logits.get(id as usize).ok_or(SamplingError::NoSuchToken { id, size })?;
-    let sum: f64 = logits.iter().map(|logit| (f64::from(*logit) - best).exp()).sum();
-    Ok((f64::from(logit) - best - sum.ln()) as f32)
 }
 
 fn check(logits: &[f32]) -> Result<(), SamplingError> {

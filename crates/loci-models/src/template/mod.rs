@@ -10,6 +10,7 @@
 mod error;
 mod functions;
 mod parts;
+mod tools;
 
 use std::io::Write;
 use std::path::Path;
@@ -20,6 +21,9 @@ use minijinja::{Environment, context};
 
 pub use error::TemplateError;
 pub use parts::Segment;
+pub use tools::{ToolCall, ToolSupport};
+
+use tools::Shield;
 
 /// Longest template source; real ones have up to about 20 kB.
 const MAX_SOURCE: usize = 1 << 20;
@@ -47,12 +51,26 @@ pub struct Message {
     pub role: String,
     /// What was said: data, never part of the notation.
     pub content: String,
+    /// Of an assistant: the calls that it made.
+    pub tool_calls: Vec<ToolCall>,
+    /// Of a tool: the call whose result this is.
+    pub tool_call_id: Option<String>,
+    /// Who speaks, where several have the role; of a tool its name.
+    pub name: Option<String>,
 }
 
 impl Message {
     /// A message.
     pub fn new(role: impl Into<String>, content: impl Into<String>) -> Self {
-        Self { role: role.into(), content: content.into() }
+        let (role, content) = (role.into(), content.into());
+        Self { role, content, tool_calls: Vec::new(), tool_call_id: None, name: None }
+    }
+
+    /// Bytes that come from outside.
+    fn said(&self) -> usize {
+        let calls = self.tool_calls.iter().map(|call| call.id.len() + call.name.len() + call.arguments.len());
+        let named = [&self.tool_call_id, &self.name].into_iter().flatten().map(String::len);
+        self.content.len() + calls.sum::<usize>() + named.sum::<usize>()
     }
 }
 
@@ -129,20 +147,33 @@ impl ChatTemplate {
     /// # Errors
     /// [`TemplateError`] when the template refuses the messages, fails, or runs or writes too long.
     pub fn render(&self, messages: &[Message], add_generation_prompt: bool) -> Result<String, TemplateError> {
+        let shield = self.shield(messages, &[]);
+        Ok(shield.restore(&self.run(messages, &[], add_generation_prompt, shield)?))
+    }
+
+    /// The template's output, with stand-ins for the beginnings of marks in what tools say.
+    fn run(
+        &self,
+        messages: &[Message],
+        tools: &[serde_json::Value],
+        add_generation_prompt: bool,
+        shield: Shield,
+    ) -> Result<String, TemplateError> {
         for message in messages {
             check_role(&message.role)?;
         }
-        let said: usize = messages.iter().map(|message| message.content.len()).sum();
+        let listed: usize = tools.iter().map(|tool| tool.to_string().len()).sum();
+        let said = listed + messages.iter().map(Message::said).sum::<usize>();
         let mut environment = self.environment.clone();
         environment.set_fuel(Some(BASE_FUEL + FUEL_PER_BYTE * said as u64));
         let limit = MAX_OWN_OUTPUT.saturating_add(said.saturating_mul(MAX_REPEATS));
         let mut out = Limited { text: Vec::new(), limit, full: false };
-        let said_by: Vec<Value> = messages
-            .iter()
-            .map(|message| context! { role => message.role.as_str(), content => message.content.as_str() })
-            .collect();
+        let said_by: Vec<Value> = messages.iter().map(|message| shield.message(message)).collect();
+        // Templates ask whether there are tools at all; `transformers` says `None` then.
+        let tools = if tools.is_empty() { Value::from(()) } else { shield.tools(tools) };
         let values = context! {
             messages => said_by,
+            tools,
             add_generation_prompt,
             bos_token => self.bos.as_str(),
             eos_token => self.eos.as_str(),

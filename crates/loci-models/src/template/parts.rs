@@ -8,6 +8,7 @@
 
 use std::collections::BTreeSet;
 
+use super::tools::Shield;
 use super::{ChatTemplate, Message, TemplateError};
 
 /// A stretch of a rendered prompt.
@@ -22,13 +23,15 @@ pub enum Segment {
         /// Its content, without white space around it when the template trims.
         text: String,
     },
+    /// Said by a tool's description or a call: special tokens in it are text.
+    Data(String),
 }
 
 impl Segment {
     /// The text, whoever wrote it.
     pub fn text(&self) -> &str {
         match self {
-            Self::Template(text) | Self::Content { text, .. } => text,
+            Self::Template(text) | Self::Content { text, .. } | Self::Data(text) => text,
         }
     }
 }
@@ -44,18 +47,33 @@ impl ChatTemplate {
         messages: &[Message],
         add_generation_prompt: bool,
     ) -> Result<Vec<Segment>, TemplateError> {
-        let whole = self.render(messages, add_generation_prompt)?;
-        let marker = self.unused_marker(messages);
+        self.render_parts_with(messages, &[], add_generation_prompt)
+    }
+
+    /// The same with `tools`, each as OpenAI's interface describes a function. A template that does not know them leaves
+    /// them out: see [`tool_support`](Self::tool_support).
+    ///
+    /// # Errors
+    /// As `render_parts`.
+    pub fn render_parts_with(
+        &self,
+        messages: &[Message],
+        tools: &[serde_json::Value],
+        add_generation_prompt: bool,
+    ) -> Result<Vec<Segment>, TemplateError> {
+        let shield = self.shield(messages, tools);
+        let whole = self.run(messages, tools, add_generation_prompt, shield)?;
+        let [marker, ..] = self.unused(messages, tools);
         let marked: Vec<_> = messages
             .iter()
             .enumerate()
             // Templates ask whether there is content at all.
             .map(|(index, message)| match is_blank(message) {
                 true => message.clone(),
-                false => Message::new(message.role.clone(), format!("{marker}{index}{marker}")),
+                false => Message { content: format!("{marker}{index}{marker}"), ..message.clone() },
             })
             .collect();
-        let skeleton = self.render(&marked, add_generation_prompt)?;
+        let skeleton = self.run(&marked, tools, add_generation_prompt, shield)?;
 
         let mut segments = Vec::new();
         let mut missing: BTreeSet<_> =
@@ -87,15 +105,35 @@ impl ChatTemplate {
             return Err(TemplateError::ContentChanged { index: messages.len().saturating_sub(1) });
         }
         push(&mut segments, Segment::Template(whole.to_owned()));
-        Ok(segments)
+        Ok(shield.cut(segments))
     }
 
-    /// A private-use character that neither the template nor a message contains.
-    fn unused_marker(&self, messages: &[Message]) -> char {
-        let used = |symbol: char| {
-            self.source.contains(symbol) || messages.iter().any(|message| message.content.contains(symbol))
-        };
-        ('\u{f0000}'..='\u{ffffd}').find(|symbol| !used(*symbol)).unwrap_or('\u{f0000}')
+    /// Three private-use characters that neither the template nor a message nor a tool contains: a marker, and what a
+    /// shield needs.
+    fn unused(&self, messages: &[Message], tools: &[serde_json::Value]) -> [char; 3] {
+        let tools: Vec<String> = tools.iter().map(ToString::to_string).collect();
+        let calls = messages.iter().flat_map(|message| &message.tool_calls);
+        let texts: Vec<&str> = [self.source.as_str()]
+            .into_iter()
+            .chain(tools.iter().map(String::as_str))
+            .chain(messages.iter().map(|message| message.content.as_str()))
+            .chain(
+                messages
+                    .iter()
+                    .flat_map(|message| [&message.tool_call_id, &message.name])
+                    .flatten()
+                    .map(String::as_str),
+            )
+            .chain(calls.flat_map(|call| [call.id.as_str(), call.name.as_str(), call.arguments.as_str()]))
+            .collect();
+        let used = |symbol: char| texts.iter().any(|text| text.contains(symbol));
+        let mut free = ('\u{f0000}'..='\u{ffffd}').filter(|symbol| !used(*symbol));
+        [0, 1, 2].map(|_| free.next().unwrap_or('\u{f0000}'))
+    }
+
+    pub(super) fn shield(&self, messages: &[Message], tools: &[serde_json::Value]) -> Shield {
+        let [_, first, second] = self.unused(messages, tools);
+        Shield([first, second])
     }
 }
 

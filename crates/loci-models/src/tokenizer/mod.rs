@@ -299,6 +299,14 @@ impl Tokenizer {
         self.pieces.get(id as usize).map(|piece| piece.text.as_str())
     }
 
+    /// The bytes that a token adds to a text that goes on: with the space before the first word, and not always whole
+    /// characters. `None` for tokens that stand for no text: control tokens, unknown and unused ones.
+    pub fn bytes_of(&self, id: u32) -> Option<&[u8]> {
+        let piece = self.pieces.get(id as usize)?;
+        let is_text = matches!(piece.kind, PieceKind::Normal | PieceKind::User | PieceKind::Byte);
+        is_text.then_some(&piece.bytes)
+    }
+
     /// Beginning-of-sequence token.
     pub fn bos(&self) -> Option<u32> {
         self.bos

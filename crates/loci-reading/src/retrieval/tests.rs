@@ -39,6 +39,7 @@ impl LanguageModel for Echo {
         Ok(Generation {
             text: text + input.answer_start,
             tokens: Vec::new(),
+            log_probs: Vec::new(),
             finish: Finish::End,
             elapsed: Duration::ZERO,
             account: Account { prompt_tokens: 7, ..Account::default() },

@@ -62,9 +62,10 @@ enum WhichHeadings {
 
 pub(crate) fn run(args: &Args, ui: &Ui) -> Result<(), CliError> {
     let context = args.context.options()?;
-    let generate = args.sampling.options(0.0)?;
+    let mut generate = args.sampling.options(0.0)?;
     let inputs = read_all(&args.files)?;
     let (engine, context) = args.context.open(context, &args.model)?;
+    args.sampling.hold(&mut generate, &engine)?;
     let request = AskRequest {
         documents: &inputs,
         question: &args.question,

@@ -27,8 +27,9 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args, ui: &Ui) -> Result<(), CliError> {
     let context = args.context.options()?;
-    let options = args.sampling.options(TEMPERATURE)?;
+    let mut options = args.sampling.options(TEMPERATURE)?;
     let (engine, context) = args.context.open(context, &args.model)?;
+    args.sampling.hold(&mut options, &engine)?;
     let mut model = LocalModel::new(Arc::clone(&engine), context);
     let mut conversation = Conversation::new(args.system.as_deref());
     let typed = std::io::stdin().is_terminal();

@@ -44,11 +44,12 @@ struct Output<'a> {
 
 pub(crate) fn run(args: &Args, ui: &Ui) -> Result<(), CliError> {
     let context = args.context.options()?;
-    let options = args.sampling.options(0.0)?;
+    let mut options = args.sampling.options(0.0)?;
     if args.prompt.is_empty() {
         return Err(EngineError::Nothing { what: "the prompt".to_owned(), purpose: "continue" }.into());
     }
     let (engine, context) = args.context.open(context, &args.model)?;
+    args.sampling.hold(&mut options, &engine)?;
     let templated = !args.raw && engine.chat_template().is_some();
     let mut model = LocalModel::new(Arc::clone(&engine), context);
     let mut bar = ui.reading("reading");

@@ -43,9 +43,10 @@ pub(super) struct Args {
 
 pub(super) fn run(args: &Args, ui: &Ui) -> Result<(), CliError> {
     let context = args.context.options()?;
-    let generate = args.sampling.options(0.0)?;
+    let mut generate = args.sampling.options(0.0)?;
     let inputs = read_all(&args.files)?;
     let (engine, context) = args.context.open(context, &args.model)?;
+    args.sampling.hold(&mut generate, &engine)?;
     let all_heads = args.weigh == Weigh::All;
     let request =
         AskRequest { context, generate, all_heads, ..AskRequest::new(&inputs, args.question.as_str()) };
