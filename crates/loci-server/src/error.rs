@@ -6,7 +6,7 @@ use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use loci_context::BuildError;
-use loci_engine::EngineError;
+use loci_engine::{EngineError, ReadingError};
 use loci_models::memory::MemoryError;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -147,6 +147,10 @@ impl From<EngineError> for ApiError {
             }
             EngineError::Parameter(_) | EngineError::Build(_) | EngineError::MethodFile(_) => {
                 Self::invalid("invalid_method", error)
+            }
+            EngineError::Grammar { .. } => Self::invalid("invalid_grammar", error),
+            EngineError::Reading(ReadingError::Reserve { .. }) => {
+                Self::invalid("context_length_exceeded", error)
             }
             EngineError::Document(_) => Self::invalid("invalid_document", error),
             EngineError::Sampling(loci_models::sampling::SamplingError::BadLogit { .. }) => {

@@ -47,12 +47,11 @@ fn a_chat_is_what_the_engine_says_streamed_or_not() {
     assert_eq!(context["given"], reply["usage"]["prompt_tokens"]);
     assert!(reply["loci"]["method"].as_str().unwrap().starts_with("full"), "{reply}");
 
-    let streamed = with(with(body, "stream", json!(true)), "stream_options", json!({ "include_usage": true }));
+    let streamed =
+        with(with(body, "stream", json!(true)), "stream_options", json!({ "include_usage": true }));
     let events = server.post("/v1/chat/completions", &streamed).events();
-    let words: String = events
-        .iter()
-        .filter_map(|event| event["choices"][0]["delta"]["content"].as_str())
-        .collect();
+    let words: String =
+        events.iter().filter_map(|event| event["choices"][0]["delta"]["content"].as_str()).collect();
     assert_eq!(words, expected.text);
     assert_eq!(events[0]["choices"][0]["delta"]["role"], "assistant");
     let last = events.last().unwrap();
@@ -113,7 +112,8 @@ fn plain_text_is_continued_from_words_or_tokens() {
     let body = json!({ "prompt": "The grass is", "max_tokens": 8 });
     let words = server.post("/v1/completions", &body).json();
     let tokens = server.post("/v1/tokenize", &json!({ "text": "The grass is", "add_bos": true })).json();
-    let again = server.post("/v1/completions", &with(body.clone(), "prompt", tokens["tokens"].clone())).json();
+    let again =
+        server.post("/v1/completions", &with(body.clone(), "prompt", tokens["tokens"].clone())).json();
     assert_eq!(words["choices"][0]["text"], again["choices"][0]["text"]);
     let echoed = server.post("/v1/completions", &with(body.clone(), "echo", json!(true))).json();
     let expected = format!("The grass is{}", words["choices"][0]["text"].as_str().unwrap());
@@ -140,7 +140,12 @@ fn what_cannot_be_done_is_refused_with_the_field_at_fault() {
         (with(body.clone(), "store", json!(true)), 400, "unknown_parameter", Some("store")),
         (with(body.clone(), "messages", json!([])), 400, "empty_messages", Some("messages")),
         (with(body.clone(), "messages", json!("hello")), 400, "invalid_json", None),
-        (with(body.clone(), "loci", json!({ "method": "nonsense" })), 400, "invalid_method", Some("loci.method")),
+        (
+            with(body.clone(), "loci", json!({ "method": "nonsense" })),
+            400,
+            "invalid_method",
+            Some("loci.method"),
+        ),
         (with(body.clone(), "loci", json!({ "budget": "much" })), 400, "invalid_budget", Some("loci.budget")),
         (with(body.clone(), "loci", json!({ "reading": "r_0" })), 404, "reading_not_found", None),
         (with(body.clone(), "loci", json!({ "color": 1 })), 400, "invalid_json", None),
@@ -177,8 +182,10 @@ fn what_cannot_be_done_is_refused_with_the_field_at_fault() {
 #[test]
 fn a_key_is_asked_for_where_one_is_set() {
     let folder = tempfile::tempdir().unwrap();
-    let server =
-        Server::start(folder.path(), loci_server::Settings { keys: vec![key_hash("open sesame")], ..settings(folder.path()) });
+    let server = Server::start(
+        folder.path(),
+        loci_server::Settings { keys: vec![key_hash("open sesame")], ..settings(folder.path()) },
+    );
     assert_eq!(server.get("/health").status, 200);
     assert_eq!(server.get("/v1/models").json()["error"]["code"], "missing_api_key");
     let wrong = server.get_with_key("/v1/models", "open");

@@ -91,7 +91,12 @@ fn another_method_reads_the_same_documents() {
     assert_eq!(cells[0]["held"], 0.0, "the beginning was dropped");
     for (method, code) in [("nonsense", "invalid_method"), ("spec-pc", "invalid_method")] {
         let reply = server.post("/v1/loci/readings", &json!({ "from": id, "method": method }));
-        assert_eq!((reply.status, reply.json()["error"]["code"].as_str()), (400, Some(code)), "{}", reply.text);
+        assert_eq!(
+            (reply.status, reply.json()["error"]["code"].as_str()),
+            (400, Some(code)),
+            "{}",
+            reply.text
+        );
     }
     // A reading has its method; a question cannot bring another.
     let body = json!({
@@ -106,7 +111,8 @@ fn another_method_reads_the_same_documents() {
 fn files_come_as_a_form_and_only_their_names_count() {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::plain(folder.path());
-    let part = |head: &str, text: &str| format!("--XX\r\ncontent-disposition: form-data; {head}\r\n\r\n{text}\r\n");
+    let part =
+        |head: &str, text: &str| format!("--XX\r\ncontent-disposition: form-data; {head}\r\n\r\n{text}\r\n");
     let form = [
         part("name=\"file\"; filename=\"../../etc/passwd.txt\"", &TEXT.repeat(3)),
         part("name=\"method\"", "full"),
@@ -121,7 +127,9 @@ fn files_come_as_a_form_and_only_their_names_count() {
     let broken = form.replace("The grass", "\0\u{1}\u{2}");
     let reply = server.send("/v1/loci/readings", "multipart/form-data; boundary=XX", broken.as_bytes());
     assert_eq!((reply.status, reply.json()["error"]["code"].as_str()), (400, Some("invalid_document")));
-    for body in [json!({}), json!({ "documents": [] }), json!({ "documents": [{ "name": "a", "text": " " }] })] {
+    for body in
+        [json!({}), json!({ "documents": [] }), json!({ "documents": [{ "name": "a", "text": " " }] })]
+    {
         assert_eq!(server.post("/v1/loci/readings", &body).status, 400, "{body}");
     }
 }
@@ -134,7 +142,8 @@ fn readings_outlive_the_server_and_unfinished_ones_are_begun_again() {
         let id = add(&server, 20, json!({}))["id"].as_str().unwrap().to_owned();
         server.wait_for(&id);
         let answer = ask(&server, &id, "What is the key?");
-        let changed = server.patch(&format!("/v1/loci/readings/{id}"), &json!({ "name": "Field", "pinned": true }));
+        let changed =
+            server.patch(&format!("/v1/loci/readings/{id}"), &json!({ "name": "Field", "pinned": true }));
         assert_eq!(changed.json()["name"], "Field");
         // Ends before it is read.
         (id, answer, add(&server, 800, json!({}))["id"].as_str().unwrap().to_owned())

@@ -1,5 +1,6 @@
 //! From the worker's events to answers.
 
+use loci_engine::likelihood::Drawn;
 use loci_engine::{Finish, Generation, Progress};
 use loci_models::memory::ContextReport;
 
@@ -43,6 +44,8 @@ pub enum News {
     Progress(Progress),
     /// Words of an answer.
     Text(usize, String),
+    /// How likely its newest tokens were.
+    Likely(usize, Vec<Drawn>),
     /// An answer ended.
     Answer(usize, Box<Generation>),
 }
@@ -65,6 +68,7 @@ impl Told {
                 Ok(None)
             }
             Event::Text { answer, text } => Ok(Some(News::Text(answer, text))),
+            Event::Likely { answer, drawn } => Ok(Some(News::Likely(answer, drawn))),
             Event::Answer { answer, generation, looked } => {
                 self.finished += 1;
                 self.completion_tokens += generation.tokens.len();

@@ -18,8 +18,8 @@ use crate::worker::{Begin, Begun};
 /// What is asked.
 #[derive(Debug)]
 pub enum Question {
-    /// A conversation.
-    Messages(Vec<Message>),
+    /// A conversation, and tools as the model's template takes them.
+    Messages(Vec<Message>, Vec<serde_json::Value>),
     /// Text that is continued.
     Text(String),
     /// Tokens that are continued.
@@ -98,7 +98,11 @@ fn about(
         .at(format!("loci.{field}")));
     }
     let tail = match question {
-        Question::Messages(messages) => tail(&reading, messages, fields.bare)?,
+        Question::Messages(messages, tools) if tools.is_empty() => tail(&reading, messages, fields.bare)?,
+        Question::Messages(..) => {
+            let message = "a reading is asked without tools; leave them out, or leave out loci.reading";
+            return Err(ApiError::invalid("unsupported", message).at("tools"));
+        }
         Question::Text(text) => reading.question(&text, true)?,
         Question::Tokens(_) => {
             return Err(ApiError::invalid("invalid_request", "a reading is asked in words, not in tokens")
@@ -157,7 +161,9 @@ fn alone(
     let engine = &model.engine;
     let context = model.context(fields)?;
     let prompt = match question {
-        Question::Messages(messages) => layout::conversation(engine, &messages, "", 0)?,
+        Question::Messages(messages, tools) => {
+            layout::conversation_with_tools(engine, &messages, &tools, "", 0)?
+        }
         Question::Text(text) => layout::plain(engine, &text, 0)?,
         Question::Tokens(tokens) => {
             let vocab = engine.model().config().vocab;

@@ -7,19 +7,20 @@ use axum::extract::State;
 use axum::response::sse::Event as Sent;
 use axum::response::{IntoResponse, Response};
 use loci_engine::Generation;
-use loci_models::template::Message;
+use loci_engine::tools::{self, CallReader, Tool, ToolChoice};
 use serde_json::{Value, json};
 
 use super::body::Body;
+use super::format::{calls, chat_likelihoods, form};
 use super::guard::Client;
 use super::options::{Fields, options};
 use super::stream::{Form, done, sent, stream};
-use crate::ask::{Asked, News, Question, Told, collect, prepare, submit};
+use crate::ask::{Asked, News, Prepared, Question, Told, collect, prepare, submit};
 use crate::error::ApiError;
 use crate::library::blocking;
 use crate::openai::{
-    ChatChoice, ChatChunk, ChatChunkChoice, ChatDelta, ChatMessage, ChatRequest, ChatResponse, Content,
-    ProgressReport, ResponseMessage, finish_reason, refuse_unknown,
+    ChatChoice, ChatChunk, ChatChunkChoice, ChatDelta, ChatRequest, ChatResponse, ProgressReport,
+    ResponseMessage, finish_reason, messages, refuse_unknown,
 };
 use crate::state::{App, fresh_id, now};
 
@@ -30,44 +31,22 @@ pub(super) async fn chat(
     Body(request): Body<ChatRequest>,
 ) -> Result<Response, ApiError> {
     refuse_unknown(&request.extra)?;
-    let fields = request.loci.clone().unwrap_or_default();
     let streams = request.stream.unwrap_or(false);
     let usage = request.stream_options.is_some_and(|options| options.include_usage);
-    let progress = fields.progress;
+    let progress = request.loci.as_ref().is_some_and(|fields| fields.progress);
     let held = Arc::clone(&app);
-    let (prepared, count) = blocking(move || {
-        let messages = messages(&request.messages)?;
-        let model = Arc::clone(held.model(request.model.as_deref())?);
-        let answers = options(
-            Fields {
-                max_tokens: request.max_completion_tokens.or(request.max_tokens),
-                temperature: request.temperature,
-                top_p: request.top_p,
-                top_k: request.top_k,
-                min_p: request.min_p,
-                seed: request.seed,
-                stop: request.stop,
-                n: request.n,
-            },
-            held.settings.max_tokens,
-        )?;
-        let reading = fields.reading.as_deref().map(|id| held.library.reading(&held, id)).transpose()?;
-        let model = match &reading {
-            // A reading belongs to its model.
-            Some(reading) => Arc::clone(held.model_of(reading, request.model.as_deref())?),
-            None => model,
-        };
-        let count = answers.len();
-        Ok((prepare(&model, Question::Messages(messages), &fields, reading, answers)?, count))
-    })
-    .await?;
+    let Ready { prepared, count, tools } = blocking(move || ready(&held, request)).await?;
     let (running, asked) = submit(&app, client.0, prepared)?;
     let head = Head { id: fresh_id("chatcmpl-"), created: now(), model: asked.model.id.clone() };
     if streams {
-        return Ok(stream(running, asked, count, Chunks { head, count, progress, usage }));
+        let readers = (0..count).map(|_| (!tools.is_empty()).then(|| CallReader::new(tools.clone())));
+        let chunks = Chunks { head, count, progress, usage, readers: readers.collect() };
+        return Ok(stream(running, asked, count, chunks));
     }
     let collected = collect(running, &asked, count).await?;
-    let choices = collected.answers.iter().enumerate().map(|(index, generation)| choice(index, generation));
+    let names: Vec<&str> = tools.iter().map(String::as_str).collect();
+    let choices =
+        collected.answers.iter().enumerate().map(|(index, generation)| choice(index, generation, &names));
     Ok(Json(ChatResponse {
         id: head.id,
         object: "chat.completion",
@@ -78,6 +57,81 @@ pub(super) async fn chat(
         loci: collected.report,
     })
     .into_response())
+}
+
+/// A request that can be handed over.
+pub(super) struct Ready {
+    pub(super) prepared: Prepared,
+    /// Answers.
+    pub(super) count: usize,
+    /// Names of tools that may be called.
+    pub(super) tools: Vec<String>,
+}
+
+/// Makes a request ready.
+pub(super) fn ready(app: &App, request: ChatRequest) -> Result<Ready, ApiError> {
+    let fields = request.loci.unwrap_or_default();
+    let reading = fields.reading.as_deref().map(|id| app.library.reading(app, id)).transpose()?;
+    let model = match &reading {
+        Some(reading) => app.model_of(reading, request.model.as_deref())?,
+        None => app.model(request.model.as_deref())?,
+    };
+    let wanted = request.logprobs.unwrap_or(false);
+    if request.top_logprobs.is_some_and(|count| count > 0) && !wanted {
+        let message = "top_logprobs needs logprobs: true";
+        return Err(ApiError::invalid("invalid_value", message).at("top_logprobs"));
+    }
+    let mut answers = options(
+        Fields {
+            max_tokens: request.max_completion_tokens.or(request.max_tokens),
+            temperature: request.temperature,
+            top_p: request.top_p,
+            top_k: request.top_k,
+            min_p: request.min_p,
+            seed: request.seed,
+            stop: request.stop,
+            n: request.n,
+            frequency_penalty: request.frequency_penalty,
+            presence_penalty: request.presence_penalty,
+            logit_bias: request.logit_bias,
+            log_probs: wanted.then(|| usize::from(request.top_logprobs.unwrap_or(0))),
+        },
+        app.settings.max_tokens,
+    )?;
+    let mut messages = messages(&request.messages)?;
+    let form = form(request.response_format.as_ref())?;
+    let given = request.tools.as_ref().filter(|tools| !tools.is_null());
+    let list = given.map_or(Some(&[][..]), |tools| tools.as_array().map(Vec::as_slice));
+    let list = list.ok_or_else(|| ApiError::invalid("invalid_value", "tools is a list").at("tools"))?;
+    let tools = Tool::list(list).map_err(|error| ApiError::from(error).at("tools"))?;
+    let choice = request.tool_choice.as_ref().filter(|choice| !choice.is_null());
+    let choice = choice.map(ToolChoice::from_json).transpose();
+    let choice = choice.map_err(|error| ApiError::from(error).at("tool_choice"))?.unwrap_or_default();
+    let mut shown = Vec::new();
+    let mut grammar = form
+        .map(|form| model.engine.grammar(&form))
+        .transpose()
+        .map_err(|error| ApiError::from(error).at("response_format"))?;
+    let plan = tools::plan(&model.engine, &messages, &tools, &choice, true)
+        .map_err(|error| ApiError::from(error).at("tools"))?;
+    if !tools.is_empty() && plan.grammar.is_some() {
+        if grammar.is_some() {
+            let message = "an answer is held to a format or to tools, not to both";
+            return Err(ApiError::invalid("invalid_value", message).at("response_format"));
+        }
+        grammar = plan.grammar;
+    }
+    // Also without tools: earlier calls are in roles that the template may not know.
+    messages = plan.messages;
+    shown.extend(plan.tools);
+    answers.iter_mut().for_each(|answer| answer.grammar.clone_from(&grammar));
+    let tools = match choice {
+        ToolChoice::None => Vec::new(),
+        _ => tools.iter().map(|tool| tool.name().to_owned()).collect(),
+    };
+    let count = answers.len();
+    let prepared = prepare(model, Question::Messages(messages, shown), &fields, reading, answers)?;
+    Ok(Ready { prepared, count, tools })
 }
 
 struct Head {
@@ -98,59 +152,31 @@ impl Head {
             loci,
         }
     }
+
+    /// One answer's news.
+    fn piece(&self, index: usize, delta: ChatDelta) -> ChatChunk {
+        let choice = ChatChunkChoice { index, delta, logprobs: None, finish_reason: None };
+        self.chunk(vec![choice], None)
+    }
 }
 
-fn choice(index: usize, generation: &Generation) -> ChatChoice {
-    let content = Some(generation.text.clone());
+fn choice(index: usize, generation: &Generation, tools: &[&str]) -> ChatChoice {
+    let parsed = match tools {
+        [] => tools::Parsed { content: generation.text.clone(), ..tools::Parsed::default() },
+        tools => tools::parse(&generation.text, tools),
+    };
+    let called = !parsed.calls.is_empty();
     ChatChoice {
         index,
-        message: ResponseMessage { role: "assistant", content, tool_calls: None, refusal: None },
-        logprobs: None,
-        finish_reason: finish_reason(generation.finish),
+        message: ResponseMessage {
+            role: "assistant",
+            content: (!called || !parsed.content.is_empty()).then_some(parsed.content),
+            tool_calls: calls(&parsed.calls, false),
+            refusal: None,
+        },
+        logprobs: chat_likelihoods(&generation.log_probs),
+        finish_reason: if called { "tool_calls" } else { finish_reason(generation.finish) },
     }
-}
-
-/// The messages as the model's template takes them.
-fn messages(given: &[ChatMessage]) -> Result<Vec<Message>, ApiError> {
-    if given.is_empty() {
-        return Err(ApiError::invalid("empty_messages", "messages is empty; say something").at("messages"));
-    }
-    given.iter().enumerate().map(|(at, message)| one(at, message)).collect()
-}
-
-fn one(at: usize, message: &ChatMessage) -> Result<Message, ApiError> {
-    let wrong = |what: String, field: &str| {
-        ApiError::invalid("invalid_message", what).at(format!("messages[{at}].{field}"))
-    };
-    let role = match message.role.as_str() {
-        "system" | "developer" => "system",
-        "user" => "user",
-        "assistant" => "assistant",
-        other => {
-            return Err(wrong(
-                format!("the role {other:?} is not known; use system, user or assistant"),
-                "role",
-            ));
-        }
-    };
-    let content = match &message.content {
-        Some(Content::Text(text)) => text.clone(),
-        Some(Content::Parts(parts)) => {
-            let mut text = String::new();
-            for part in parts {
-                match (part.r#type.as_str(), &part.text) {
-                    ("text", Some(words)) => text.push_str(words),
-                    (other, _) => {
-                        let what = format!("a part of type {other:?} is not understood; send text");
-                        return Err(wrong(what, "content"));
-                    }
-                }
-            }
-            text
-        }
-        None => return Err(wrong("a message without content says nothing".to_owned(), "content")),
-    };
-    Ok(Message::new(role, content))
 }
 
 /// Chunks of a chat.
@@ -159,46 +185,62 @@ struct Chunks {
     count: usize,
     progress: bool,
     usage: bool,
+    /// Of each answer, what finds its calls.
+    readers: Vec<Option<CallReader>>,
 }
 
 impl Form for Chunks {
     fn opened(&mut self) -> Vec<Sent> {
         // Every answer begins with its role.
-        let open = |index| ChatChunkChoice {
-            index,
-            delta: ChatDelta { role: Some("assistant"), content: Some(String::new()), tool_calls: None },
-            logprobs: None,
-            finish_reason: None,
-        };
-        (0..self.count).map(|index| sent(&self.head.chunk(vec![open(index)], None))).collect()
+        let delta = || ChatDelta { role: Some("assistant"), content: Some(String::new()), tool_calls: None };
+        (0..self.count).map(|index| sent(&self.head.piece(index, delta()))).collect()
     }
 
     fn shown(&mut self, news: News, told: &Told, asked: &Asked) -> Vec<Sent> {
-        let chunk = match news {
+        let content = |text: String| ChatDelta { content: Some(text), ..ChatDelta::default() };
+        match news {
             News::Text(index, text) => {
-                let delta = ChatDelta { content: Some(text), ..ChatDelta::default() };
-                let choice = ChatChunkChoice { index, delta, logprobs: None, finish_reason: None };
-                self.head.chunk(vec![choice], None)
+                let text = match self.readers.get_mut(index) {
+                    Some(Some(reader)) => reader.push(&text),
+                    _ => text,
+                };
+                let shown = (!text.is_empty()).then(|| sent(&self.head.piece(index, content(text))));
+                shown.into_iter().collect()
+            }
+            News::Likely(index, drawn) => {
+                let logprobs = chat_likelihoods(&drawn);
+                let delta = ChatDelta::default();
+                let choice = ChatChunkChoice { index, delta, logprobs, finish_reason: None };
+                vec![sent(&self.head.chunk(vec![choice], None))]
             }
             News::Answer(index, generation) => {
+                let parsed = self.readers.get_mut(index).and_then(Option::take).map(CallReader::finish);
+                let parsed = parsed.unwrap_or_default();
+                let mut pieces = Vec::new();
+                if !parsed.content.is_empty() {
+                    pieces.push(sent(&self.head.piece(index, content(parsed.content))));
+                }
+                let called = calls(&parsed.calls, true);
+                let reason = if called.is_some() { "tool_calls" } else { finish_reason(generation.finish) };
+                if called.is_some() {
+                    let delta = ChatDelta { tool_calls: called, ..ChatDelta::default() };
+                    pieces.push(sent(&self.head.piece(index, delta)));
+                }
                 let report = (told.finished() >= self.count).then(|| json!(told.report(asked)));
-                let choice = ChatChunkChoice {
-                    index,
-                    delta: ChatDelta::default(),
-                    logprobs: None,
-                    finish_reason: Some(finish_reason(generation.finish)),
-                };
-                self.head.chunk(vec![choice], report)
+                let delta = ChatDelta::default();
+                let choice = ChatChunkChoice { index, delta, logprobs: None, finish_reason: Some(reason) };
+                pieces.push(sent(&self.head.chunk(vec![choice], report)));
+                pieces
             }
             News::Queued(before) if self.progress => {
-                self.head.chunk(Vec::new(), Some(json!({ "queued": before })))
+                vec![sent(&self.head.chunk(Vec::new(), Some(json!({ "queued": before }))))]
             }
             News::Progress(progress) if self.progress => {
-                self.head.chunk(Vec::new(), Some(json!({ "progress": ProgressReport::from(progress) })))
+                let report = json!({ "progress": ProgressReport::from(progress) });
+                vec![sent(&self.head.chunk(Vec::new(), Some(report)))]
             }
-            News::Queued(_) | News::Progress(_) => return Vec::new(),
-        };
-        vec![sent(&chunk)]
+            News::Queued(_) | News::Progress(_) => Vec::new(),
+        }
     }
 
     fn ended(&mut self, told: &Told, asked: &Asked) -> Vec<Sent> {

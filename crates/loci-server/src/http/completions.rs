@@ -8,6 +8,7 @@ use axum::response::sse::Event as Sent;
 use axum::response::{IntoResponse, Response};
 
 use super::body::Body;
+use super::format::completion_likelihoods;
 use super::guard::Client;
 use super::options::{Fields, options};
 use super::stream::{Form, done, sent, stream};
@@ -63,6 +64,10 @@ pub(super) async fn completions(
                 seed: request.seed,
                 stop: request.stop,
                 n: request.n,
+                frequency_penalty: request.frequency_penalty,
+                presence_penalty: request.presence_penalty,
+                logit_bias: request.logit_bias,
+                log_probs: request.logprobs.map(usize::from),
             },
             DEFAULT_TOKENS,
         )?;
@@ -90,14 +95,19 @@ pub(super) async fn completions(
         let choices = collected.answers.iter().enumerate().map(|(index, generation)| CompletionChoice {
             index,
             text: format!("{before}{}", generation.text),
-            logprobs: None,
+            logprobs: completion_likelihoods(&generation.log_probs, before.len()),
             finish_reason: Some(finish_reason(generation.finish)),
         });
         let choices = choices.collect();
         let (usage, loci) = (Some(collected.usage), Some(collected.report));
         return Ok(Json(CompletionResponse { choices, usage, loci, ..head }).into_response());
     }
-    Ok(stream(running, asked, count, Pieces { head, count, before, usage: with_usage }))
+    Ok(stream(
+        running,
+        asked,
+        count,
+        Pieces { offsets: vec![before.len(); count], head, count, before, usage: with_usage },
+    ))
 }
 
 /// Pieces of texts.
@@ -107,6 +117,8 @@ struct Pieces {
     /// What each text begins with.
     before: String,
     usage: bool,
+    /// Bytes of each text so far.
+    offsets: Vec<usize>,
 }
 
 impl Pieces {
@@ -129,6 +141,18 @@ impl Form for Pieces {
                 let ended = self.piece(index, String::new(), Some(finish_reason(generation.finish)));
                 let loci = (told.finished() >= self.count).then(|| told.report(asked));
                 vec![sent(&CompletionResponse { loci, ..ended })]
+            }
+            News::Likely(index, drawn) => {
+                let mut piece = self.piece(index, String::new(), None);
+                let at = self.offsets.get(index).copied().unwrap_or(0);
+                if let Some(choice) = piece.choices.first_mut() {
+                    choice.logprobs = completion_likelihoods(&drawn, at);
+                }
+                let written: usize = drawn.iter().map(|drawn| drawn.chosen.bytes.len()).sum();
+                if let Some(offset) = self.offsets.get_mut(index) {
+                    *offset += written;
+                }
+                vec![sent(&piece)]
             }
             News::Queued(_) | News::Progress(_) => Vec::new(),
         }

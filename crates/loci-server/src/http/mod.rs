@@ -4,6 +4,7 @@ mod body;
 mod chat;
 mod completions;
 mod facts;
+mod format;
 mod guard;
 mod options;
 mod page;

@@ -1,5 +1,7 @@
 //! From OpenAI's fields to how an answer is written.
 
+use std::collections::BTreeMap;
+
 use loci_engine::GenerateOptions;
 use loci_models::sampling::SamplerConfig;
 
@@ -23,7 +25,15 @@ pub(super) struct Fields {
     pub(super) seed: Option<i64>,
     pub(super) stop: Option<Stop>,
     pub(super) n: Option<u32>,
+    pub(super) frequency_penalty: Option<f32>,
+    pub(super) presence_penalty: Option<f32>,
+    pub(super) logit_bias: Option<BTreeMap<String, f32>>,
+    /// How many others beside each token.
+    pub(super) log_probs: Option<usize>,
 }
+
+/// The most tokens told beside each.
+const MAX_BESIDE: usize = 20;
 
 /// How each answer is written: they differ in their seeds.
 ///
@@ -60,15 +70,30 @@ pub(super) fn options(fields: Fields, default_tokens: usize) -> Result<Vec<Gener
         .at("max_tokens"));
     }
     let seed = fields.seed.unwrap_or(0).cast_unsigned();
+    if let Some(count) = fields.log_probs.filter(|count| *count > MAX_BESIDE) {
+        let message = format!("{count} tokens beside each are too many; use at most {MAX_BESIDE}");
+        return Err(ApiError::invalid("invalid_value", message).at("top_logprobs"));
+    }
+    let penalty = |name, value: Option<f32>| range(name, value.unwrap_or(0.0), -2.0, 2.0);
+    let mut logit_bias = BTreeMap::new();
+    for (token, bias) in fields.logit_bias.unwrap_or_default() {
+        let wrong = |message: String| ApiError::invalid("invalid_value", message).at("logit_bias");
+        let id = token.parse().map_err(|_| wrong(format!("{token:?} is no id of a token")))?;
+        logit_bias.insert(id, range("logit_bias", bias, -100.0, 100.0)?);
+    }
     let sampler = SamplerConfig {
         temperature,
         // No probability at all would leave nothing to draw from: the most probable token alone is meant.
         top_p: if top_p == 0.0 { f32::MIN_POSITIVE } else { top_p },
         top_k: fields.top_k.unwrap_or(0) as usize,
         min_p,
+        frequency_penalty: penalty("frequency_penalty", fields.frequency_penalty)?,
+        presence_penalty: penalty("presence_penalty", fields.presence_penalty)?,
+        logit_bias,
         ..SamplerConfig::default()
     };
-    let one = GenerateOptions { max_tokens, sampler, stop, ..GenerateOptions::default() };
+    let log_probs = fields.log_probs;
+    let one = GenerateOptions { max_tokens, sampler, stop, log_probs, ..GenerateOptions::default() };
     let answers = (0..u64::from(count)).map(|at| {
         let sampler = SamplerConfig { seed: seed.wrapping_add(at), ..one.sampler.clone() };
         GenerateOptions { sampler, ..one.clone() }

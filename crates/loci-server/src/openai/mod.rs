@@ -4,6 +4,7 @@ mod chat;
 mod common;
 mod completion;
 mod loci;
+mod messages;
 
 pub use chat::{
     ChatChoice, ChatChunk, ChatChunkChoice, ChatDelta, ChatMessage, ChatRequest, ChatResponse, Content,
@@ -13,3 +14,4 @@ pub use common::{Extra, PromptDetails, Stop, StreamOptions, Usage, finish_reason
 pub use completion::{CompletionChoice, CompletionPrompt, CompletionRequest, CompletionResponse};
 pub(crate) use loci::seconds;
 pub use loci::{Cell, Cited, ContextMap, LociFields, LociReport, LociTiming, ProgressReport};
+pub use messages::messages;

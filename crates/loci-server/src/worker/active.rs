@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use loci_engine::likelihood::Drawn;
 use loci_engine::session::{Piece, Prefill};
 use loci_engine::{Control, Engine, EngineError, GenerateOptions, Generation, Progress, Session, Writing};
 use loci_models::memory::{ContextReport, TokenEvidence};
@@ -77,6 +78,13 @@ pub enum Event {
         answer: usize,
         /// Whole characters.
         text: String,
+    },
+    /// How likely the model thought the newest tokens of an answer, where that was asked for.
+    Likely {
+        /// Which.
+        answer: usize,
+        /// They.
+        drawn: Vec<Drawn>,
     },
     /// An answer is written.
     Answer {
@@ -313,7 +321,11 @@ impl Active {
                     Err(_) => ControlFlow::Break(()),
                 };
             let Some(writing) = &mut branch.writing else { continue };
+            let told = writing.log_probs().len();
             branch.next = writing.next(&mut branch.session, &mut on_text)?;
+            if let Some(drawn) = writing.log_probs().get(told..).filter(|drawn| !drawn.is_empty()) {
+                work.say(Event::Likely { answer, drawn: drawn.to_vec() });
+            }
             if branch.next.is_some() {
                 continue;
             }
