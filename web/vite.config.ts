@@ -9,6 +9,8 @@ export default defineConfig({
     outDir: process.env.LOCI_WEB_OUT ?? "dist",
     emptyOutDir: true,
     target: "es2022",
+    // So that light-dark() is left as it is written.
+    cssTarget: ["chrome123", "firefox120", "safari17.5"],
     modulePreload: false,
     cssCodeSplit: false,
     assetsInlineLimit: 0,

@@ -1,6 +1,6 @@
 // What the server offers: models and methods. Fetched once, and again after a lost connection or a failure.
 
-import { json, said } from "../api/client.ts";
+import { ConnectionError, json, said } from "../api/client.ts";
 import type { Method, Model } from "../api/types.ts";
 import { onRestored } from "./connection.ts";
 import { Store } from "./store.ts";
@@ -21,7 +21,7 @@ export async function fetchFacts(): Promise<void> {
     ]);
     facts.set({ models: models.data, methods: methods.methods, error: null });
   } catch (error) {
-    facts.update((now) => ({ ...now, error: said(error) }));
+    facts.update((now) => ({ ...now, error: error instanceof ConnectionError ? null : said(error) }));
   }
 }
 

@@ -1,6 +1,6 @@
 // The library: all readings, kept fresh while something is being read.
 
-import { said } from "../api/client.ts";
+import { ConnectionError, said } from "../api/client.ts";
 import * as api from "../api/readings.ts";
 import type { Reading } from "../api/types.ts";
 import { onRestored } from "./connection.ts";
@@ -27,7 +27,9 @@ export async function refresh(): Promise<void> {
     const readings = await api.list();
     if (mine === newest) library.set({ readings, error: null });
   } catch (error) {
-    if (mine === newest) library.update((now) => ({ ...now, error: said(error) }));
+    // A lost connection is told by its own banner.
+    const words = error instanceof ConnectionError ? null : said(error);
+    if (mine === newest) library.update((now) => ({ ...now, error: words }));
   }
   if (mine === newest) {
     window.clearTimeout(timer);
