@@ -39,7 +39,7 @@ export function percent(share: number): string {
 }
 
 export function speed(tokensPerSecond: number): string {
-  return `${tokensPerSecond < 10 ? tokensPerSecond.toFixed(1) : count(tokensPerSecond)} tokens/s`;
+  return `${tokensPerSecond > 0 && tokensPerSecond < 10 ? tokensPerSecond.toFixed(1) : count(tokensPerSecond)} tokens/s`;
 }
 
 /** What is left of a job at the speed it goes, or null while that cannot be told. */

@@ -1,12 +1,15 @@
-// A budget of memory as it is typed: "512MiB".
+// A budget of memory as it is typed: "512MiB". The same forms as in the program's own options.
 
-const UNITS: Record<string, number> = { b: 1, kib: 2 ** 10, mib: 2 ** 20, gib: 2 ** 30, kb: 1e3, mb: 1e6, gb: 1e9 };
+const THOUSANDS = ["kb", "mb", "gb", "tb"];
+const POWERS = ["kib", "mib", "gib", "tib"];
+const SHORT = ["k", "m", "g", "t"];
 
 /** Bytes, or null where it is no budget. */
 export function budgetBytes(typed: string): number | null {
-  const match = /^\s*(\d+(?:\.\d+)?)\s*([kmg]i?b|b)\s*$/i.exec(typed);
-  const unit = UNITS[(match?.[2] ?? "").toLowerCase()];
-  const bytes = unit === undefined ? NaN : Number(match?.[1]) * unit;
+  const match = /^\s*(\d+(?:\.\d+)?)\s*([a-z]*)\s*$/i.exec(typed);
+  if (!match) return null;
+  const factor = factorOf((match[2] ?? "").toLowerCase());
+  const bytes = factor === null ? NaN : Number(match[1]) * factor;
   return Number.isFinite(bytes) && bytes >= 1 ? Math.floor(bytes) : null;
 }
 
@@ -14,4 +17,13 @@ export function budgetBytes(typed: string): number | null {
 export function budgetProblem(typed: string): string | null {
   if (typed.trim() === "" || budgetBytes(typed) !== null) return null;
   return `“${typed}” is no budget. Type a number and a unit, such as 512MiB or 2GiB.`;
+}
+
+function factorOf(unit: string): number | null {
+  if (unit === "" || unit === "b") return 1;
+  for (const [names, base] of [[THOUSANDS, 1000], [POWERS, 1024], [SHORT, 1024]] as const) {
+    const power = names.indexOf(unit);
+    if (power >= 0) return base ** (power + 1);
+  }
+  return null;
 }

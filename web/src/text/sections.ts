@@ -76,7 +76,8 @@ export function flowing(paragraph: string): boolean {
   return (
     longest >= 50 &&
     longest <= 100 &&
-    full.every((line, index) => line.length >= longest * 0.7 && (index === 0 || !/^[\s\-*#|>{}]/.test(line)))
+    full.every((line) => line.length >= longest * 0.7) &&
+    lines.slice(1).every((line) => !/^[\s\-*#|>{}]/.test(line))
   );
 }
 

@@ -1,6 +1,6 @@
 // A small line chart of the last minutes.
 
-import { SPAN_MS, type Sample } from "./history.ts";
+import { span, type Sample } from "./history.ts";
 
 interface Props {
   title: string;
@@ -17,10 +17,12 @@ const HEIGHT = 90;
 const GAP_MS = 10000;
 
 export function Chart({ title, now, samples, lines, words }: Props) {
+  const width = span(samples);
+  const minutes = width / 60000;
   const end = samples.at(-1)?.at ?? 0;
   const most = Math.max(...samples.flatMap((sample) => lines.map((line) => line.value(sample))), 0);
   const top = ceiling(most);
-  const x = (at: number) => WIDTH - ((end - at) / SPAN_MS) * WIDTH;
+  const x = (at: number) => WIDTH - ((end - at) / width) * WIDTH;
   const y = (value: number) => HEIGHT - (top > 0 ? value / top : 0) * (HEIGHT - 4) - 1;
   return (
     <figure class="chart">
@@ -28,7 +30,7 @@ export function Chart({ title, now, samples, lines, words }: Props) {
         <span>{title}</span>
         <strong>{now}</strong>
       </figcaption>
-      <svg viewBox={`0 0 ${WIDTH} ${HEIGHT}`} preserveAspectRatio="none" role="img" aria-label={`${title} over the last 5 minutes, at most ${words(most)}`}>
+      <svg viewBox={`0 0 ${WIDTH} ${HEIGHT}`} preserveAspectRatio="none" role="img" aria-label={`${title} over the last ${minutes} min, at most ${words(most)}`}>
         {[0, 0.5, 1].map((share) => (
           <line key={share} class="rule" x1={0} x2={WIDTH} y1={y(top * share)} y2={y(top * share)} />
         ))}
@@ -37,7 +39,7 @@ export function Chart({ title, now, samples, lines, words }: Props) {
         ))}
       </svg>
       <p class="axis">
-        <span>5 min ago</span>
+        <span>{minutes} min ago</span>
         {lines.length > 1 ? (
           lines.map((line, index) => (
             <span key={line.name}>

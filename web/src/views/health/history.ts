@@ -11,8 +11,9 @@ export interface Sample {
   context: number;
 }
 
-/** How far back charts go. */
-export const SPAN_MS = 5 * 60 * 1000;
+/** How far back charts go at most, and at least, so that the first samples do not fill the whole width. */
+const LONGEST_MS = 5 * 60 * 1000;
+const SHORTEST_MS = 60 * 1000;
 
 export function add(samples: readonly Sample[], status: Status, at: number): Sample[] {
   const sample = {
@@ -22,5 +23,11 @@ export function add(samples: readonly Sample[], status: Status, at: number): Sam
     resident: status.memory.resident_bytes,
     context: status.memory.context_bytes,
   };
-  return [...samples.filter((one) => one.at > at - SPAN_MS), sample];
+  return [...samples.filter((one) => one.at > at - LONGEST_MS), sample];
+}
+
+/** Milliseconds that a chart of these samples spans: whole minutes. */
+export function span(samples: readonly Sample[]): number {
+  const covered = (samples.at(-1)?.at ?? 0) - (samples[0]?.at ?? 0);
+  return Math.min(LONGEST_MS, Math.max(SHORTEST_MS, Math.ceil(covered / SHORTEST_MS) * SHORTEST_MS));
 }

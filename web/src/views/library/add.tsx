@@ -87,8 +87,8 @@ export function AddPanel({ first, onSent }: { first: boolean; onSent: () => void
           <small>How it stands in the library.</small>
         </label>
         <ModelField models={models} value={model} onChange={setModel} />
-        <MethodField label="Method" value={method} onChange={setMethod} automatic />
         <BudgetField value={budget} onChange={setBudget} />
+        <MethodField label="Method" value={method} onChange={setMethod} automatic />
       </div>
       <div class="buttons">
         <button type="submit" disabled={!ready}>

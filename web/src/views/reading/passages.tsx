@@ -22,7 +22,7 @@ export function PassageList({ passages, shown, onPassage, common, sizes }: Props
       <ol>
         {passages.map((passage, index) => {
           const size = sizes[passage.document] ?? 0;
-          const place = size > 0 ? `${passage.file}, ${percent(passage.start / size)} in` : passage.file;
+          const place = size > 0 ? `${passage.file}, ${depth(passage.start / size)}` : passage.file;
           const inside = (
             <>
               <span class="share">{percent(passage.mass)}</span>
@@ -48,4 +48,8 @@ export function PassageList({ passages, shown, onPassage, common, sizes }: Props
       </ol>
     </section>
   );
+}
+
+function depth(share: number): string {
+  return share < 0.005 ? "at the beginning" : `${percent(share)} in`;
 }

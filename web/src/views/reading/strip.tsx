@@ -118,7 +118,7 @@ export function Strip({ documents, cells, evidence, seen, onJump }: Props) {
               <i class="key held" /> still in memory
             </span>
             <span>
-              <i class="key mass" /> where the answer looked{most > 0 && <>, tallest {percent(most)}</>}
+              <i class="key mass" /> looked at{most > 0 && <>, most {percent(most)}</>}
             </span>
             {seen && (
               <span>

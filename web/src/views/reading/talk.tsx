@@ -28,8 +28,15 @@ interface Props {
   sizes: readonly number[];
 }
 
-/** So near the end that the person is following along, in pixels. */
+/** So near that the person is following along, in pixels. */
 const FOLLOWS = 80;
+
+/** Where to scroll to for the newest answer: its end, but never past its question. */
+function newest(box: HTMLElement): number {
+  const end = box.scrollHeight - box.clientHeight;
+  const last = box.querySelector<HTMLElement>(".turn:last-child .question");
+  return Math.max(0, last ? Math.min(end, last.offsetTop - 24) : end);
+}
 
 export function Talk(props: Props) {
   const { conversation, terms, shown, onShow } = props;
@@ -39,11 +46,11 @@ export function Talk(props: Props) {
   const follow = useRef(true);
   useEffect(() => {
     const box = list.current;
-    if (box && follow.current) box.scrollTop = box.scrollHeight;
+    if (box && follow.current) box.scrollTop = newest(box);
   }, [turns]);
   const scrolled = () => {
     const box = list.current;
-    if (box) follow.current = box.scrollHeight - box.scrollTop - box.clientHeight < FOLLOWS;
+    if (box) follow.current = box.scrollTop > newest(box) - FOLLOWS;
   };
   return (
     <>

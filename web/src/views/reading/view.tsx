@@ -123,7 +123,8 @@ function Head({ reading }: { reading: Reading }) {
       <h1>{reading.name}</h1>
       <details class="how">
         <summary>
-          Read by <code>{parse(reading.method ?? "").id}</code>
+          <span class="by">Read by </span>
+          <code>{parse(reading.method ?? "").id}</code>
         </summary>
         <div class="float">
           {reading.context && <p>{sentence(reading.context)}</p>}
