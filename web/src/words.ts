@@ -1,5 +1,8 @@
 // Numbers in words that people read.
 
+/** Between a number and its unit no line may break. */
+const SPACE = "\u00a0";
+
 const whole = new Intl.NumberFormat("en");
 
 export function count(value: number): string {
@@ -18,13 +21,13 @@ export function bytes(value: number): string {
     value /= 1024;
     unit++;
   }
-  return `${unit === 0 || value >= 100 ? count(value) : value.toFixed(value >= 10 ? 0 : 1)} ${units[unit] ?? ""}`;
+  return `${unit === 0 || value >= 100 ? count(value) : value.toFixed(value >= 10 ? 0 : 1)}${SPACE}${units[unit] ?? ""}`;
 }
 
 /** "0.4 s", "12 s", "3 min 05 s", "2 h 10 min". */
 export function seconds(value: number): string {
-  if (value < 10) return `${value.toFixed(value < 0.095 ? 2 : 1)} s`;
-  if (value < 60) return `${Math.round(value)} s`;
+  if (value < 10) return `${value.toFixed(value < 0.095 ? 2 : 1)}${SPACE}s`;
+  if (value < 60) return `${Math.round(value)}${SPACE}s`;
   const minutes = Math.floor(value / 60);
   if (minutes < 60) return `${minutes} min ${String(Math.floor(value % 60)).padStart(2, "0")} s`;
   const hours = Math.floor(minutes / 60);
@@ -34,8 +37,8 @@ export function seconds(value: number): string {
 /** A share as per cent; small ones are not rounded to nothing. */
 export function percent(share: number): string {
   const value = share * 100;
-  if (value > 0 && value < 0.1) return "under 0.1 %";
-  return `${value < 10 ? Number(value.toFixed(1)) : Math.round(value)} %`;
+  if (value > 0 && value < 0.1) return `under 0.1${SPACE}%`;
+  return `${value < 10 ? Number(value.toFixed(1)) : Math.round(value)}${SPACE}%`;
 }
 
 export function speed(tokensPerSecond: number): string {

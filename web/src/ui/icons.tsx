@@ -18,7 +18,7 @@ const SHAPES = {
 
 export function Icon({ name }: { name: keyof typeof SHAPES }) {
   return (
-    <svg class="icon-lines" viewBox="0 0 24 24" aria-hidden="true">
+    <svg class={name === "stop" ? "icon-lines solid" : "icon-lines"} viewBox="0 0 24 24" aria-hidden="true">
       <path d={SHAPES[name]} />
     </svg>
   );

@@ -11,9 +11,9 @@ export function Outcome({ left, right }: { left: Turn; right: Turn }) {
   const rows: [string, (account: Account) => string][] = [
     ["Question read in", (account) => (account.timing ? seconds(account.timing.prefill_s) : "not told")],
     ["Answer written in", (account) => (account.timing ? seconds(account.timing.decode_s) : "not told")],
-    ["Held in memory", (account) => `${count(account.context.kept + account.context.compressed)} tokens`],
-    ["Recalled", (account) => `${count(account.context.recalled)} tokens`],
-    ["Dropped", (account) => `${count(account.context.dropped)} tokens`],
+    ["Tokens held in memory", (account) => count(account.context.kept + account.context.compressed)],
+    ["Tokens recalled", (account) => count(account.context.recalled)],
+    ["Tokens dropped", (account) => count(account.context.dropped)],
   ];
   return (
     <section class="outcome" aria-label="Both answers">

@@ -49,6 +49,11 @@ export function ReadingRow({ reading }: { reading: Reading }) {
       </div>
       <div class="actions">
         {reading.status === "ready" && (
+          <a class="button quiet" href={href.reading(reading.id)} aria-label={`Ask ${reading.name}`}>
+            Ask
+          </a>
+        )}
+        {reading.status === "ready" && (
           <a class="button quiet" href={href.compareOf(reading.id)} aria-label={`Compare methods on ${reading.name}`}>
             Compare
           </a>

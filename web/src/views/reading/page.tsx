@@ -1,6 +1,7 @@
 // The text itself, in sections that the browser lays out only while they are near.
 
 import { Component } from "preact";
+import { useEffect, useState } from "preact/hooks";
 import { runs, type Mark } from "../../text/marks.ts";
 import type { Paragraph, Section } from "../../text/sections.ts";
 
@@ -12,7 +13,17 @@ interface Props {
   onPassage: (passage: number) => void;
 }
 
+/** Sections that are filled at once, and in each step after it: the first screen need not wait for megabytes. */
+const FIRST = 30;
+const STEP = 40;
+
 export function Page({ text, sections, marks, shown, onPassage }: Props) {
+  const [filled, setFilled] = useState(FIRST);
+  useEffect(() => {
+    if (filled >= sections.length) return undefined;
+    const timer = window.setTimeout(() => setFilled(filled + STEP), 0);
+    return () => window.clearTimeout(timer);
+  }, [filled, sections]);
   return (
     <div class="text-page">
       {sections.map((section, index) => (
@@ -20,6 +31,7 @@ export function Page({ text, sections, marks, shown, onPassage }: Props) {
           key={index}
           text={text}
           section={section}
+          filled={index < filled}
           marks={marks.filter((mark) => mark.start < section.end && mark.end > section.start)}
           shown={shown}
           onPassage={onPassage}
@@ -32,6 +44,8 @@ export function Page({ text, sections, marks, shown, onPassage }: Props) {
 interface SectionProps {
   text: string;
   section: Section;
+  /** Not yet: then only a place as high as it will be about, unless a passage stands there. */
+  filled: boolean;
   marks: readonly Mark[];
   shown: number | null;
   onPassage: (passage: number) => void;
@@ -45,15 +59,17 @@ class SectionView extends Component<SectionProps> {
   /** Thousands of paragraphs are not drawn again for a highlight in one of them. */
   override shouldComponentUpdate(next: SectionProps): boolean {
     const now = this.props;
-    if (next.text !== now.text || next.section !== now.section) return true;
+    if (next.text !== now.text || next.section !== now.section || next.filled !== now.filled) return true;
     if (next.marks.length === 0 && now.marks.length === 0) return false;
     return true;
   }
 
-  override render({ text, section, marks, shown, onPassage }: SectionProps) {
+  override render({ text, section, filled, marks, shown, onPassage }: SectionProps) {
     const lines = Math.ceil((section.end - section.start) / LINE_UNITS) + section.paragraphs.length;
+    const height = `${lines * LINE_PIXELS}px`;
+    if (!filled && marks.length === 0) return <div class="section" style={{ minHeight: height }} />;
     return (
-      <div class="section" style={{ containIntrinsicSize: `auto ${lines * LINE_PIXELS}px` }}>
+      <div class="section" style={{ containIntrinsicSize: `auto ${height}`, minHeight: "" }}>
         {section.paragraphs.map((paragraph) => (
           <p key={paragraph.start} class={paragraph.flows ? "flows" : "lines"}>
             <Runs text={text} paragraph={paragraph} marks={marks} shown={shown} onPassage={onPassage} />
@@ -64,7 +80,7 @@ class SectionView extends Component<SectionProps> {
   }
 }
 
-function Runs({ text, paragraph, marks, shown, onPassage }: Omit<SectionProps, "section"> & { paragraph: Paragraph }) {
+function Runs({ text, paragraph, marks, shown, onPassage }: Omit<SectionProps, "section" | "filled"> & { paragraph: Paragraph }) {
   return (
     <>
       {runs(paragraph.start, paragraph.end, marks).map(({ start, end, mark }) => {
@@ -97,7 +113,11 @@ export function scrollToUnit(box: HTMLElement, sections: readonly Section[], uni
   const section = sections[index];
   if (!section) return;
   const paragraph = Math.max(0, section.paragraphs.findLastIndex((one) => one.start <= unit));
-  steady(() => box.querySelectorAll(".section")[index]?.children[paragraph] ?? null, box, "start");
+  const find = () => {
+    const view = box.querySelectorAll(".section")[index];
+    return view?.children[paragraph] ?? view ?? null;
+  };
+  steady(find, box, "start");
 }
 
 function steady(find: () => Element | null, box: HTMLElement, block: "center" | "start"): void {

@@ -91,7 +91,7 @@ export function TextPane({ reading, account, passage, jumps, onPassage }: Props)
           </p>
         )}
         {!loaded && !error && <p class="hint">Fetching the text …</p>}
-        {loaded && <Page text={loaded.text} sections={loaded.sections} marks={marks} shown={passage} onPassage={onPassage} />}
+        {loaded && <Page key={loaded.index} text={loaded.text} sections={loaded.sections} marks={marks} shown={passage} onPassage={onPassage} />}
       </div>
     </section>
   );
