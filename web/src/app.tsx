@@ -26,7 +26,9 @@ export function App() {
   const first = useRef(true);
   const place = JSON.stringify(now);
   useEffect(() => {
-    document.title = `${LINKS.find((link) => link.view === now.view)?.title ?? "Reading"} · Loci`;
+    const title = LINKS.find((link) => link.view === now.view)?.title;
+    // A reading names itself.
+    if (title) document.title = `${title} · Loci`;
     // A new view is announced by moving to it; the first one is where the person already is.
     if (!first.current) main.current?.focus();
     first.current = false;

@@ -26,16 +26,21 @@ export async function* ask(body: AskRequest, signal: AbortSignal): AsyncGenerato
   const reader = response.body?.getReader();
   if (!reader) throw new ConnectionError("The answer came without a body.");
   const parser = new EventParser();
-  for (;;) {
-    const { done, value } = await reader.read().catch((error: unknown) => {
-      if (signal.aborted) throw error;
-      throw new ConnectionError("The connection broke while the answer was being written.");
-    });
-    if (done) throw new ConnectionError("The connection ended before the answer did.");
-    for (const data of parser.push(value)) {
-      if (data === "[DONE]") return;
-      yield* events(data);
+  try {
+    for (;;) {
+      const { done, value } = await reader.read().catch((error: unknown) => {
+        if (signal.aborted) throw error;
+        throw new ConnectionError("The connection broke while the answer was being written.");
+      });
+      if (done) throw new ConnectionError("The connection ended before the answer did.");
+      for (const data of parser.push(value)) {
+        if (data === "[DONE]") return;
+        yield* events(data);
+      }
     }
+  } finally {
+    // Whatever ended it, the server need not go on.
+    void reader.cancel().catch(() => undefined);
   }
 }
 

@@ -37,19 +37,23 @@ export function authorization(): Record<string, string> {
   return key ? { authorization: `Bearer ${key}` } : {};
 }
 
-/** Asks for the key once, however many requests wait for it. */
-export async function renewKey(): Promise<void> {
-  if (!askForKey) return;
-  asking ??= askForKey(recall(forTab, KEY) !== null).finally(() => (asking = null));
-  keep(forTab, KEY, await asking);
+/** After a refusal of what `sent` authorised: asks for the key, once, however many requests wait for it. */
+export async function renewKey(sent: Record<string, string>): Promise<void> {
+  // Another request may have got a new one meanwhile.
+  if (!askForKey || sent.authorization !== authorization().authorization) return;
+  asking ??= askForKey(recall(forTab, KEY) !== null)
+    .then((key) => (keep(forTab, KEY, key), key))
+    .finally(() => (asking = null));
+  await asking;
 }
 
 /** Sends a request; answers with status 2xx only, otherwise throws what the server said. */
 export async function request(path: string, init: RequestInit = {}): Promise<Response> {
   for (;;) {
     let response: Response;
+    const key = authorization();
     try {
-      response = await fetch(address(path), { ...init, headers: { ...authorization(), ...init.headers } });
+      response = await fetch(address(path), { ...init, headers: { ...key, ...init.headers } });
     } catch (error) {
       if (init.signal?.aborted) throw error;
       markLost();
@@ -58,7 +62,7 @@ export async function request(path: string, init: RequestInit = {}): Promise<Res
     markFine();
     if (response.ok) return response;
     if (response.status === 401 && askForKey) {
-      await renewKey();
+      await renewKey(key);
       continue;
     }
     throw await refusal(response.status, await response.text().catch(() => ""));

@@ -46,9 +46,10 @@ export async function upload(what: Upload, onSent: (share: number) => void, sign
   }
   for (const file of what.files) form.append("file", file, file.name);
   for (;;) {
-    const { status, body } = await send(form, onSent, signal);
+    const key = authorization();
+    const { status, body } = await send(form, key, onSent, signal);
     if (status === 401) {
-      await renewKey();
+      await renewKey(key);
       continue;
     }
     if (status < 200 || status > 299) throw refusal(status, body);
@@ -56,11 +57,16 @@ export async function upload(what: Upload, onSent: (share: number) => void, sign
   }
 }
 
-function send(form: FormData, onSent: (share: number) => void, signal: AbortSignal): Promise<{ status: number; body: string }> {
+interface Answer {
+  status: number;
+  body: string;
+}
+
+function send(form: FormData, key: Record<string, string>, onSent: (share: number) => void, signal: AbortSignal): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const sending = new XMLHttpRequest();
     sending.open("POST", address(ALL));
-    for (const [name, value] of Object.entries(authorization())) sending.setRequestHeader(name, value);
+    for (const [name, value] of Object.entries(key)) sending.setRequestHeader(name, value);
     sending.upload.onprogress = (event) => {
       if (event.lengthComputable) onSent(event.loaded / event.total);
     };

@@ -12,17 +12,12 @@ const LONGEST_PAUSE_MS = 15000;
 let pause = FIRST_PAUSE_MS;
 let timer: number | undefined;
 let probe: (() => Promise<boolean>) | null = null;
-const restored = new Set<() => void>();
+/** How often a lost connection came back: whoever watches this asks again what failed. */
+export const restorations = new Store(0);
 
 /** What asks the server for a sign of life. */
 export function probeWith(test: () => Promise<boolean>): void {
   probe = test;
-}
-
-/** Called each time the server is there again. */
-export function onRestored(listener: () => void): () => void {
-  restored.add(listener);
-  return () => restored.delete(listener);
 }
 
 export function markLost(): void {
@@ -35,7 +30,7 @@ export function markFine(): void {
   window.clearTimeout(timer);
   if (!connection.get().lost) return;
   connection.set({ lost: false });
-  for (const listener of [...restored]) listener();
+  restorations.update((times) => times + 1);
 }
 
 export async function tryNow(): Promise<void> {

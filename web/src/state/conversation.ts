@@ -30,6 +30,8 @@ export type Terms = Omit<AskRequest, "messages">;
 export class Conversation {
   readonly turns: Store<Turn[]>;
   private abort: AbortController | null = null;
+  /** Which question was asked last: what comes late for an earlier one is dropped. */
+  private asked = 0;
 
   /** With a `name`, finished turns outlast a reload of the page in this tab. */
   constructor(private readonly name: string | null = null) {
@@ -42,31 +44,35 @@ export class Conversation {
     this.turns.update((turns) => [...turns, { ...BLANK, question }]);
     const abort = new AbortController();
     this.abort = abort;
+    const mine = ++this.asked;
+    const change = (changes: Partial<Turn>) => {
+      if (mine === this.asked) this.change(changes);
+    };
     try {
       for await (const event of ask({ ...terms, messages }, abort.signal)) {
         switch (event.kind) {
           case "queued":
-            this.change({ ahead: event.ahead });
+            change({ ahead: event.ahead });
             break;
           case "progress":
-            this.change({ state: "reading", ahead: null, progress: event.progress });
+            change({ state: "reading", ahead: null, progress: event.progress });
             break;
           case "text":
-            this.change({ state: "writing", ahead: null, answer: (this.turns.get().at(-1)?.answer ?? "") + event.text });
+            change({ state: "writing", ahead: null, answer: (this.turns.get().at(-1)?.answer ?? "") + event.text });
             break;
           case "end":
-            this.change({ account: event.account, reason: event.reason });
+            change({ account: event.account, reason: event.reason });
             break;
           case "usage":
-            this.change({ cached: event.cached });
+            change({ cached: event.cached });
         }
       }
-      this.change({ state: "done", progress: null });
+      change({ state: "done", progress: null });
     } catch (error) {
-      if (abort.signal.aborted) this.change({ state: "stopped", progress: null });
-      else this.change({ state: "failed", progress: null, error: said(error) });
+      if (abort.signal.aborted) change({ state: "stopped", progress: null });
+      else change({ state: "failed", progress: null, error: said(error) });
     }
-    this.save();
+    if (mine === this.asked) this.save();
   }
 
   /** Asks the last question again, in place of its failed or stopped answer. */
@@ -83,6 +89,7 @@ export class Conversation {
 
   clear(): void {
     this.stop();
+    this.asked++;
     this.turns.set([]);
     this.save();
   }

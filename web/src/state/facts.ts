@@ -2,7 +2,7 @@
 
 import { ConnectionError, json, said } from "../api/client.ts";
 import type { Method, Model } from "../api/types.ts";
-import { onRestored } from "./connection.ts";
+import { restorations } from "./connection.ts";
 import { Store } from "./store.ts";
 
 export interface Facts {
@@ -19,10 +19,12 @@ export async function fetchFacts(): Promise<void> {
       json<{ data: Model[] }>("v1/models"),
       json<{ methods: Method[] }>("v1/loci/methods"),
     ]);
-    facts.set({ models: models.data, methods: methods.methods, error: null });
+    // A model that only embeds neither reads nor answers.
+    const speaking = models.data.filter((model) => model.loci.chat || !model.loci.embeddings);
+    facts.set({ models: speaking, methods: methods.methods, error: null });
   } catch (error) {
     facts.update((now) => ({ ...now, error: error instanceof ConnectionError ? null : said(error) }));
   }
 }
 
-onRestored(() => void fetchFacts());
+restorations.watch(() => void fetchFacts());

@@ -3,7 +3,7 @@
 import { ConnectionError, said } from "../api/client.ts";
 import * as api from "../api/readings.ts";
 import type { Reading } from "../api/types.ts";
-import { onRestored } from "./connection.ts";
+import { restorations } from "./connection.ts";
 import { Store } from "./store.ts";
 
 export interface Library {
@@ -84,4 +84,4 @@ function busy(): boolean {
   return library.get().readings?.some((reading) => reading.status === "queued" || reading.status === "reading") ?? false;
 }
 
-onRestored(() => void refresh());
+restorations.watch(() => void refresh());

@@ -5,7 +5,14 @@ import { budgetProblem } from "../methods/budget.ts";
 
 const SUGGESTED = ["128MiB", "256MiB", "512MiB", "1GiB", "2GiB", "4GiB"];
 
-export function BudgetField({ value, onChange }: { value: string; onChange: (typed: string) => void }) {
+interface Props {
+  value: string;
+  onChange: (typed: string) => void;
+  /** What holds where nothing is typed, in words. */
+  own: string;
+}
+
+export function BudgetField({ value, onChange, own }: Props) {
   const id = useId();
   const problem = budgetProblem(value);
   return (
@@ -15,7 +22,7 @@ export function BudgetField({ value, onChange }: { value: string; onChange: (typ
         id={id}
         value={value}
         list={`${id}-list`}
-        placeholder="the server’s own"
+        placeholder={own}
         aria-describedby={`${id}-help`}
         aria-invalid={problem !== null}
         onInput={(event) => onChange(event.currentTarget.value)}

@@ -1,6 +1,6 @@
 // Asks for the API key when the server wants one.
 
-import { useEffect, useState } from "preact/hooks";
+import { useLayoutEffect, useState } from "preact/hooks";
 import { keysFrom } from "../api/client.ts";
 import { Dialog } from "./dialog.tsx";
 
@@ -11,7 +11,8 @@ interface Wanted {
 
 export function KeyPrompt() {
   const [wanted, setWanted] = useState<Wanted | null>(null);
-  useEffect(() => keysFrom((refused) => new Promise((give) => setWanted({ refused, give }))), []);
+  // Before anything is painted: the first refusal may come sooner than an ordinary effect.
+  useLayoutEffect(() => keysFrom((refused) => new Promise((give) => setWanted({ refused, give }))), []);
   if (!wanted) return null;
   const submit = (event: SubmitEvent) => {
     event.preventDefault();

@@ -12,8 +12,8 @@ interface Props {
   /** As typed; "" leaves the choice to the server. */
   value: string;
   onChange: (spec: string) => void;
-  /** Whether the server may choose. */
-  automatic: boolean;
+  /** What the server does where no method is chosen, in words; null where one has to be. */
+  automatic: string | null;
 }
 
 export function MethodField({ label, value, onChange, automatic }: Props) {
@@ -28,8 +28,8 @@ export function MethodField({ label, value, onChange, automatic }: Props) {
         <span>{label}</span>
       </label>
       <select id={id} aria-describedby={`${id}-about`} value={choice.id} onChange={(event) => onChange(event.currentTarget.value)}>
-        {automatic && <option value="">Automatic</option>}
-        {!automatic && value === "" && <option value="">Choose a method</option>}
+        {automatic !== null && <option value="">Automatic</option>}
+        {automatic === null && value === "" && <option value="">Choose a method</option>}
         {choice.id !== "" && !method && <option value={choice.id}>{choice.id}</option>}
         {methods.map((one) => (
           <option key={one.id} value={one.id}>
@@ -38,7 +38,7 @@ export function MethodField({ label, value, onChange, automatic }: Props) {
         ))}
       </select>
       <div id={`${id}-about`} class="about">
-        {method ? <About method={method} /> : automatic && <p>Full attention while the text fits the model’s window, inf-llm beyond it.</p>}
+        {method ? <About method={method} /> : automatic !== null && <p>{automatic}</p>}
       </div>
       {method && method.parameters.length > 0 && (
         <details class="parameters">

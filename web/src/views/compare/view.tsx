@@ -157,7 +157,7 @@ function Other({ left, others, right, onRight }: OtherProps) {
             It was read by <code>{left.method}</code>. The same text is read once more by the method you choose; both readings stay in the
             library.
           </p>
-          <MethodField label="Other method" value={method} onChange={setMethod} automatic={false} />
+          <MethodField label="Other method" value={method} onChange={setMethod} automatic={null} />
           {error && (
             <p class="error" role="alert">
               {error}

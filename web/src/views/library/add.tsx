@@ -9,7 +9,7 @@ import { send } from "../../state/uploads.ts";
 import { BudgetField } from "../../ui/budget.tsx";
 import { Icon } from "../../ui/icons.tsx";
 import { MethodField } from "../../ui/method.tsx";
-import { ModelField } from "../../ui/model.tsx";
+import { ModelField, automatic, chosenModel, ownBudget } from "../../ui/model.tsx";
 import { bytes } from "../../words.ts";
 
 export function AddPanel({ first, onSent }: { first: boolean; onSent: () => void }) {
@@ -87,8 +87,8 @@ export function AddPanel({ first, onSent }: { first: boolean; onSent: () => void
           <small>How it stands in the library.</small>
         </label>
         <ModelField models={models} value={model} onChange={setModel} />
-        <BudgetField value={budget} onChange={setBudget} />
-        <MethodField label="Method" value={method} onChange={setMethod} automatic />
+        <BudgetField value={budget} onChange={setBudget} own={ownBudget(chosenModel(models, model))} />
+        <MethodField label="Method" value={method} onChange={setMethod} automatic={automatic(chosenModel(models, model))} />
       </div>
       <div class="buttons">
         <button type="submit" disabled={!ready}>

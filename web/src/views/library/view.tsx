@@ -1,6 +1,6 @@
 // The library: what was read, what is being read, and the way to add more.
 
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import type { Reading } from "../../api/types.ts";
 import { facts } from "../../state/facts.ts";
 import { library, refresh } from "../../state/readings.ts";
@@ -50,8 +50,27 @@ export function LibraryView() {
           ))}
         </ul>
       )}
+      <p class="unseen" role="status">
+        {useNews(readings)}
+      </p>
     </div>
   );
+}
+
+/** What happened to a reading since the last look, for those who listen: that it is ready, or that it failed. */
+function useNews(readings: readonly Reading[] | null): string {
+  const before = useRef(new Map<string, Reading["status"]>());
+  const [news, setNews] = useState("");
+  useEffect(() => {
+    for (const { id, name, status } of readings ?? []) {
+      const last = before.current.get(id);
+      if (last !== undefined && last !== status && (status === "ready" || status === "failed")) {
+        setNews(status === "ready" ? `${name} has been read and can be asked.` : `${name} could not be read.`);
+      }
+      before.current.set(id, status);
+    }
+  }, [readings]);
+  return news;
 }
 
 /** Pinned ones first; within each the newest, as the server has them. */

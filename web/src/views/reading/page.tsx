@@ -71,7 +71,7 @@ class SectionView extends Component<SectionProps> {
     return (
       <div class="section" style={{ containIntrinsicSize: `auto ${height}`, minHeight: "" }}>
         {section.paragraphs.map((paragraph) => (
-          <p key={paragraph.start} class={paragraph.flows ? "flows" : "lines"}>
+          <p key={paragraph.start} dir="auto" class={paragraph.flows ? "flows" : "lines"}>
             <Runs text={text} paragraph={paragraph} marks={marks} shown={shown} onPassage={onPassage} />
           </p>
         ))}

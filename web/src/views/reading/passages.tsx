@@ -30,13 +30,13 @@ export function PassageList({ passages, shown, onPassage, common, sizes }: Props
                 {place}
                 {common?.has(index) && <span class="chip">in both</span>}
               </span>
-              <span class="words">{passage.text.trim().replace(/\s+/g, " ")}</span>
+              <span class="words" dir="auto">{passage.text.trim().replace(/\s+/g, " ")}</span>
             </>
           );
           return (
             <li key={index} class={`level-${strength[index] ?? 1}`}>
               {onPassage ? (
-                <button type="button" class="passage" aria-pressed={shown === index} title="Show in the text" onClick={() => onPassage(index)}>
+                <button type="button" class="passage" aria-pressed={shown === index} onClick={() => onPassage(index)}>
                   {inside}
                 </button>
               ) : (

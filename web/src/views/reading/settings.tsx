@@ -9,7 +9,7 @@ import { set, settings, type Settings } from "../../state/settings.ts";
 import { useStore } from "../../state/store.ts";
 import { BudgetField } from "../../ui/budget.tsx";
 import { MethodField } from "../../ui/method.tsx";
-import { ModelField } from "../../ui/model.tsx";
+import { ModelField, automatic, chosenModel, ownBudget } from "../../ui/model.tsx";
 
 /** Cells of the map that are asked for. */
 const MAP_CELLS = 120;
@@ -18,6 +18,7 @@ const MAP_CELLS = 120;
 export function SettingsPanel({ reading }: { reading: boolean }) {
   const now = useStore(settings);
   const { models } = useStore(facts);
+  const model = chosenModel(models, now.model);
   return (
     <details class="settings">
       <summary>Settings</summary>
@@ -53,8 +54,10 @@ export function SettingsPanel({ reading }: { reading: boolean }) {
             onChange={(evidence) => set({ evidence: Math.round(evidence) })}
           />
         )}
-        {!reading && <MethodField label="Method" value={now.method} onChange={(method) => set({ method })} automatic />}
-        {!reading && <BudgetField value={now.budget} onChange={(budget) => set({ budget })} />}
+        {!reading && (
+          <MethodField label="Method" value={now.method} onChange={(method) => set({ method })} automatic={automatic(model)} />
+        )}
+        {!reading && <BudgetField value={now.budget} onChange={(budget) => set({ budget })} own={ownBudget(model)} />}
       </div>
     </details>
   );
@@ -107,7 +110,7 @@ export function termsFor(reading: { id: string; model: string }, now: Settings):
 
 /** The same without a reading, or why it cannot be asked. */
 export function plainTerms(now: Settings, known: Facts): { terms: Terms; problem: string | null } {
-  const model = known.models.find((one) => one.id === now.model) ?? known.models[0];
+  const model = chosenModel(known.models, now.model);
   const wrong = [...(now.method ? problems(parse(now.method), known.methods) : []), budgetProblem(now.budget)].find(Boolean) ?? null;
   return {
     terms: {

@@ -7,6 +7,8 @@ import type { Account, Cell, Reading } from "../../api/types.ts";
 import { levels, type Mark } from "../../text/marks.ts";
 import { Offsets } from "../../text/offsets.ts";
 import { sections, type Section } from "../../text/sections.ts";
+import { restorations } from "../../state/connection.ts";
+import { useStore } from "../../state/store.ts";
 import { Icon } from "../../ui/icons.tsx";
 import { bytes } from "../../words.ts";
 import { Page, place, scrollToPassage, scrollToUnit } from "./page.tsx";
@@ -146,6 +148,7 @@ function marksIn(loaded: Loaded, evidence: NonNullable<Account["evidence"]>): Ma
 function useText(reading: string, index: number): { loaded: Loaded | null; error: string | null } {
   const [loaded, setLoaded] = useState<Loaded | null>(null);
   const [error, setError] = useState<string | null>(null);
+  const times = useStore(restorations);
   useEffect(() => {
     const abort = new AbortController();
     setError(null);
@@ -156,7 +159,7 @@ function useText(reading: string, index: number): { loaded: Loaded | null; error
       },
     );
     return () => abort.abort();
-  }, [reading, index]);
+  }, [reading, index, times]);
   // The text of another document is not this one's.
   return { loaded: loaded?.index === index ? loaded : null, error };
 }

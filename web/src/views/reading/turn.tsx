@@ -23,8 +23,8 @@ export function TurnView({ turn, onAgain, shown, onPassage, common, sizes }: Pro
   const passages = turn.account?.evidence ?? [];
   return (
     <article class={`turn ${turn.state}`}>
-      <h3 class="question">{turn.question}</h3>
-      <div class="answer" aria-live="polite" aria-busy={running(turn)}>
+      <h3 class="question" dir="auto">{turn.question}</h3>
+      <div class="answer" dir="auto" aria-live="polite" aria-busy={running(turn)}>
         {turn.answer}
         {turn.state === "writing" && <span class="caret" aria-hidden="true" />}
       </div>

@@ -1,6 +1,6 @@
 // A reading: the conversation about it beside its text.
 
-import { useCallback, useEffect, useState } from "preact/hooks";
+import { useCallback, useEffect, useRef, useState } from "preact/hooks";
 import { json, said } from "../../api/client.ts";
 import type { Reading } from "../../api/types.ts";
 import { parse } from "../../methods/spec.ts";
@@ -27,10 +27,14 @@ export function ReadingView({ id }: { id: string }) {
     // A reading that is not in the list, for instance one just made elsewhere.
     if (unknown) json<Reading>(`v1/loci/readings/${encodeURIComponent(id)}`).then(put, (problem: unknown) => setError(said(problem)));
   }, [id, unknown]);
+  const name = reading?.name ?? "Reading";
+  useEffect(() => {
+    document.title = `${name} · Loci`;
+  }, [name]);
   if (reading?.status === "ready") return <Work reading={reading} />;
   return (
     <div class="page">
-      <h1>{reading?.name ?? "Reading"}</h1>
+      <h1>{name}</h1>
       {error && (
         <p class="error" role="alert">
           {error}
@@ -115,13 +119,28 @@ function Work({ reading }: { reading: Reading }) {
 }
 
 function Head({ reading }: { reading: Reading }) {
+  const how = useRef<HTMLDetailsElement>(null);
+  useEffect(() => {
+    // It lies over the text, so it goes away as people expect: by Escape, or by pressing anywhere else.
+    const away = (event: Event) => {
+      const box = how.current;
+      if (!box?.open) return;
+      if (event instanceof KeyboardEvent ? event.key === "Escape" : !box.contains(event.target as Node)) box.open = false;
+    };
+    document.addEventListener("pointerdown", away);
+    document.addEventListener("keydown", away);
+    return () => {
+      document.removeEventListener("pointerdown", away);
+      document.removeEventListener("keydown", away);
+    };
+  }, []);
   return (
     <div class="work-head">
       <a class="icon" href={href.library} aria-label="Back to the library" title="Library">
         <Icon name="back" />
       </a>
       <h1>{reading.name}</h1>
-      <details class="how">
+      <details class="how" ref={how}>
         <summary>
           <span class="by">Read by </span>
           <code>{parse(reading.method ?? "").id}</code>
