@@ -24,7 +24,10 @@ export default defineConfig({
   },
   server: {
     proxy: Object.fromEntries(
-      ["/v1", "/health", "/metrics", "/mock"].map((path) => [path, process.env.LOCI_BASE_URL ?? "http://127.0.0.1:8090"]),
+      ["/v1", "/health", "/metrics", "/mock"].map((path) => [
+        path,
+        process.env.LOCI_BASE_URL ?? "http://127.0.0.1:8090",
+      ]),
     ),
   },
 });

@@ -2,7 +2,11 @@
 
 import { generator } from "./book.mjs";
 
-const COMMON = new Set("a an and at by did does for from he her his how in is it of on or she that the they to was what when where which who whose why with".split(" "));
+const COMMON = new Set(
+  "a an and at by did does for from he her his how in is it of on or she that the they to was what when where which who whose why with".split(
+    " ",
+  ),
+);
 
 const wordsOf = (text) => text.toLowerCase().match(/[\p{L}\p{N}]+/gu) ?? [];
 
@@ -52,7 +56,8 @@ export function evidenceFor(documents, question, most, seed) {
 }
 
 export function answerText(evidence) {
-  if (evidence.length === 0) return "Without a text to read I can only say that I am a mock, and that this is a sentence.";
+  if (evidence.length === 0)
+    return "Without a text to read I can only say that I am a mock, and that this is a sentence.";
   return `The text says: ${evidence[0].text.replace(/\s+/g, " ")}`;
 }
 
@@ -75,7 +80,8 @@ export function mapOf(documents, evidence, count, method, seed) {
   cells.forEach((cell, index) => {
     const place = index / cells.length;
     if (id === "window") cell.held = place > 0.85 ? 1 : 0;
-    else if (id === "snap-kv") cell.held = Math.min(1, (cell.mass > 0.01 ? 0.8 : 0.08) + 0.35 * random() ** 3 + (place > 0.97 ? 1 : 0));
+    else if (id === "snap-kv")
+      cell.held = Math.min(1, (cell.mass > 0.01 ? 0.8 : 0.08) + 0.35 * random() ** 3 + (place > 0.97 ? 1 : 0));
     else cell.held = 1;
   });
   return { cells };

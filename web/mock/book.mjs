@@ -10,19 +10,32 @@ const FACTS = [
 ];
 
 const OPENINGS = [
-  "The lake lay grey under the morning", "Nobody on the quay spoke of it", "Wind came down from the hills towards noon",
-  "The bakers had closed their shutters", "A boat without a name was tied to the second post", "That week it rained on five days of seven",
-  "The schoolmaster counted the gulls", "Snow had fallen as far as the vineyards", "Someone had painted the bench green",
+  "The lake lay grey under the morning",
+  "Nobody on the quay spoke of it",
+  "Wind came down from the hills towards noon",
+  "The bakers had closed their shutters",
+  "A boat without a name was tied to the second post",
+  "That week it rained on five days of seven",
+  "The schoolmaster counted the gulls",
+  "Snow had fallen as far as the vineyards",
+  "Someone had painted the bench green",
 ];
 const MIDDLES = [
-  "and the bells of the upper church rang a little too early", "while the nets were mended in the café by the steps",
-  "as it had done in every October that people could remember", "so that the letters for Männedorf had to wait another day",
-  "and two carts of hay stood in the lane for an hour", "which the older people took for a sign, though not for a good one",
+  "and the bells of the upper church rang a little too early",
+  "while the nets were mended in the café by the steps",
+  "as it had done in every October that people could remember",
+  "so that the letters for Männedorf had to wait another day",
+  "and two carts of hay stood in the lane for an hour",
+  "which the older people took for a sign, though not for a good one",
   "and the children were sent home with wet shoes",
 ];
 const ENDINGS = [
-  "It was written down with everything else.", "No more was said about it until the summer.", "Then the mist closed again over the water.",
-  "The smell of coffee went up the stairs.", "Far out, a steamer answered twice.", "By evening it was forgotten.",
+  "It was written down with everything else.",
+  "No more was said about it until the summer.",
+  "Then the mist closed again over the water.",
+  "The smell of coffee went up the stairs.",
+  "Far out, a steamer answered twice.",
+  "By evening it was forgotten.",
 ];
 
 /** Numbers that look random and are the same each time. */
@@ -69,7 +82,9 @@ export function sampleBook(paragraphs) {
 
 export function sampleLetters(paragraphs) {
   const random = generator(paragraphs);
-  const parts = Array.from({ length: paragraphs }, (_, index) => (index % 5 === 0 ? `${index / 5 + 1} March\nDear Amélie,` : filler(random)));
+  const parts = Array.from({ length: paragraphs }, (_, index) =>
+    index % 5 === 0 ? `${index / 5 + 1} March\nDear Amélie,` : filler(random),
+  );
   parts.splice(Math.floor(paragraphs / 3), 0, FACTS[2]);
   return `${parts.join("\n\n")}\n`;
 }

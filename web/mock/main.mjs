@@ -15,7 +15,11 @@ const argument = (name, fallback) => {
 
 const port = Number(argument("--port", "8090"));
 const mock = await startMock({ port, page: process.argv.includes("--dist") });
-mock.addReading({ name: "The Lamp at Küsnacht", documents: [{ name: "the-lamp.txt", text: sampleBook(900) }], method: null });
+mock.addReading({
+  name: "The Lamp at Küsnacht",
+  documents: [{ name: "the-lamp.txt", text: sampleBook(900) }],
+  method: null,
+});
 mock.addReading({
   name: "Letters of a harbour master",
   documents: [

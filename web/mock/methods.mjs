@@ -9,7 +9,8 @@ export const METHODS = [
     title: "full attention, the measure of all others",
     paper: "Vaswani et al., Attention Is All You Need, 2017",
     exactness: "exact",
-    description: "Every token is kept and every query reads every earlier key. Beyond the trained window of a model its answers become worthless.",
+    description:
+      "Every token is kept and every query reads every earlier key. Beyond the trained window of a model its answers become worthless.",
     cost: { time: "n^2 to read and n for each token written", memory: "all rows in RAM" },
     composes_with: ["rope", "i8"],
     parameters: [],
@@ -17,10 +18,15 @@ export const METHODS = [
   {
     id: "inf-llm",
     title: "answers from input of any length by reading a few blocks of it again",
-    paper: "Xiao et al., InfLLM: Training-Free Long-Context Extrapolation for LLMs with an Efficient Context Memory, 2024",
+    paper:
+      "Xiao et al., InfLLM: Training-Free Long-Context Extrapolation for LLMs with an Efficient Context Memory, 2024",
     exactness: "heuristic",
-    description: "The text is cut into blocks. Each group of queries sees the first tokens, a window of the newest ones and the blocks whose most important keys fit best. Nothing is dropped: rows beyond the window wait in a colder tier.",
-    cost: { time: "n*(window + sinks + top_k*block_size) to read", memory: "all rows, those beyond the window cold if need be" },
+    description:
+      "The text is cut into blocks. Each group of queries sees the first tokens, a window of the newest ones and the blocks whose most important keys fit best. Nothing is dropped: rows beyond the window wait in a colder tier.",
+    cost: {
+      time: "n*(window + sinks + top_k*block_size) to read",
+      memory: "all rows, those beyond the window cold if need be",
+    },
     composes_with: ["rope", "segment", "select"],
     parameters: [
       p("sinks", 32, "tokens", whole(0, 4096), "first tokens that stay visible"),
@@ -34,7 +40,8 @@ export const METHODS = [
     title: "answers from input of any length by reading events of it again, cut where the text surprises",
     paper: "Fountas et al., Human-like Episodic Memory for Infinite Context LLMs, 2024",
     exactness: "heuristic",
-    description: "As inf-llm, but blocks end where a token surprised the model, so that what belongs together is found together.",
+    description:
+      "As inf-llm, but blocks end where a token surprised the model, so that what belongs together is found together.",
     cost: { time: "n*(window + sinks + recall) to read", memory: "all rows; logits of all tokens" },
     composes_with: ["rope"],
     parameters: [
@@ -49,7 +56,8 @@ export const METHODS = [
     title: "each head keeps the rows of a prompt that the question looked at",
     paper: "Li et al., SnapKV: LLM Knows What You are Looking for Before Generation, 2024",
     exactness: "heuristic",
-    description: "At the end of a prompt each head keeps the rows that the last tokens looked at, and drops the others.",
+    description:
+      "At the end of a prompt each head keeps the rows that the last tokens looked at, and drops the others.",
     cost: { time: "n^2 to read; budget for each token written", memory: "budget rows a head after the prompt" },
     composes_with: ["think", "rope"],
     parameters: [
@@ -89,7 +97,12 @@ export function methodProblem(spec) {
 /** The method with every parameter spelled out, as a planned reading has it. */
 export function planned(spec) {
   const [id, given = ""] = spec.split(":");
-  const values = Object.fromEntries(given.split(",").filter(Boolean).map((pair) => pair.split("=")));
+  const values = Object.fromEntries(
+    given
+      .split(",")
+      .filter(Boolean)
+      .map((pair) => pair.split("=")),
+  );
   const method = METHODS.find((one) => one.id === id);
   const pairs = (method?.parameters ?? []).map((one) => `${one.name}=${values[one.name] ?? one.default}`);
   return pairs.length > 0 ? `${id}:${pairs.join(",")}` : id;

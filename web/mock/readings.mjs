@@ -61,7 +61,9 @@ export class Readings {
   }
 
   tick() {
-    const reading = this.all.findLast((one) => one.seen.status === "reading") ?? this.all.findLast((one) => one.seen.status === "queued");
+    const reading =
+      this.all.findLast((one) => one.seen.status === "reading") ??
+      this.all.findLast((one) => one.seen.status === "queued");
     if (!reading) return;
     const { seen } = reading;
     const speed = this.settings.readSpeed;

@@ -10,7 +10,12 @@ import { parts } from "./multipart.mjs";
 import { Readings } from "./readings.mjs";
 import { status } from "./status.mjs";
 
-const KINDS = { ".html": "text/html; charset=utf-8", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml" };
+const KINDS = {
+  ".html": "text/html; charset=utf-8",
+  ".js": "text/javascript",
+  ".css": "text/css",
+  ".svg": "image/svg+xml",
+};
 const DIST = new URL("../dist/", import.meta.url);
 const POLICY = "default-src 'self'";
 
@@ -39,7 +44,12 @@ const QUIET = {
 export async function startMock({ port = 0, page = false } = {}) {
   const settings = { ...QUIET };
   const readings = new Readings(settings);
-  const state = { settings, readings, counts: { running: 0, queued: 0, done: 0, failed: 0, refused: 0, cancelled: 0 }, begun: Date.now() };
+  const state = {
+    settings,
+    readings,
+    counts: { running: 0, queued: 0, done: 0, failed: 0, refused: 0, cancelled: 0 },
+    begun: Date.now(),
+  };
   const server = createServer((request, response) => {
     handle(state, request, response, page).catch((error) => {
       if (!response.headersSent) refuse(response, 500, String(error));
@@ -78,10 +88,12 @@ async function handle(state, request, response, page) {
     return refuse(response, 401, "this server needs its API key", "invalid_api_key");
   }
   if (path === "/health") return send(response, { status: "ok", version: "0.1.0" });
-  if (path === "/v1/models") return send(response, { object: "list", data: [model("smollm2", 8192), model("qwen3-4b", 40960)] });
+  if (path === "/v1/models")
+    return send(response, { object: "list", data: [model("smollm2", 8192), model("qwen3-4b", 40960)] });
   if (path === "/v1/loci/methods") return send(response, { methods: METHODS });
   if (path === "/v1/loci/status") return send(response, status(state));
-  if (path === "/v1/chat/completions") return chat(state, JSON.parse((await body(request)).toString()), request, response, refuse);
+  if (path === "/v1/chat/completions")
+    return chat(state, JSON.parse((await body(request)).toString()), request, response, refuse);
   if (path.startsWith("/v1/loci/readings")) return reading(state, path, request, response);
   if (page && request.method === "GET") return file(path, response);
   return refuse(response, 404, `there is nothing at ${path}`);
@@ -123,12 +135,25 @@ async function wanted(readings, request) {
   if (kind.startsWith("multipart/form-data")) {
     const all = parts(content, /boundary=("?)([^";]+)\1/.exec(kind)?.[2] ?? "");
     const field = (name) => all.find((part) => part.name === name)?.content.toString();
-    const documents = all.filter((part) => part.name === "file").map((part) => ({ name: part.file, text: part.content.toString() }));
-    return { name: field("name"), model: field("model"), method: field("method") ?? null, budget: bytesOf(field("budget")), documents };
+    const documents = all
+      .filter((part) => part.name === "file")
+      .map((part) => ({ name: part.file, text: part.content.toString() }));
+    return {
+      name: field("name"),
+      model: field("model"),
+      method: field("method") ?? null,
+      budget: bytesOf(field("budget")),
+      documents,
+    };
   }
   const asked = JSON.parse(content.toString());
   const from = asked.from && readings.find(asked.from);
-  return { name: from?.seen.name, ...asked, documents: from ? from.texts : (asked.documents ?? []), budget: bytesOf(asked.budget) };
+  return {
+    name: from?.seen.name,
+    ...asked,
+    documents: from ? from.texts : (asked.documents ?? []),
+    budget: bytesOf(asked.budget),
+  };
 }
 
 function bytesOf(budget) {
@@ -137,13 +162,23 @@ function bytesOf(budget) {
 }
 
 function model(id, window) {
-  return { id, object: "model", created: 0, owned_by: "local", loci: { trained_window: window, method: null, budget: null, embeddings: false, chat: true } };
+  return {
+    id,
+    object: "model",
+    created: 0,
+    owned_by: "local",
+    loci: { trained_window: window, method: null, budget: null, embeddings: false, chat: true },
+  };
 }
 
 function file(path, response) {
   const found = fileURLToPath(new URL(`.${path === "/" ? "/index.html" : path}`, DIST));
-  if (!found.startsWith(fileURLToPath(DIST)) || !existsSync(found)) return refuse(response, 404, `there is nothing at ${path}`);
-  response.writeHead(200, { "content-type": KINDS[extname(found)] ?? "application/octet-stream", "content-security-policy": POLICY });
+  if (!found.startsWith(fileURLToPath(DIST)) || !existsSync(found))
+    return refuse(response, 404, `there is nothing at ${path}`);
+  response.writeHead(200, {
+    "content-type": KINDS[extname(found)] ?? "application/octet-stream",
+    "content-security-policy": POLICY,
+  });
   createReadStream(found).pipe(response);
 }
 

@@ -11,9 +11,17 @@ export interface Line {
 
 export function lines(report: ContextReport): Line[] {
   return [
-    { label: "Given", tokens: report.given, meaning: "tokens in the input: the text, the question and what frames them" },
+    {
+      label: "Given",
+      tokens: report.given,
+      meaning: "tokens in the input: the text, the question and what frames them",
+    },
     { label: "Read", tokens: report.read, meaning: "went through the model" },
-    { label: "Skipped", tokens: report.skipped, meaning: "a draft found them less important, so the model never read them" },
+    {
+      label: "Skipped",
+      tokens: report.skipped,
+      meaning: "a draft found them less important, so the model never read them",
+    },
     { label: "Kept exactly", tokens: report.kept, meaning: "in memory in full precision" },
     { label: "Compressed", tokens: report.compressed, meaning: "in memory in fewer bits or channels" },
     { label: "Recalled", tokens: report.recalled, meaning: "from beyond the window, read again for this answer" },

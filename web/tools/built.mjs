@@ -15,7 +15,16 @@ import { fileURLToPath } from "node:url";
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const SUMS = join(ROOT, "built.sha256");
 /** All that the built page depends on, and the built page. */
-const COUNTED = ["dist", "index.html", "package-lock.json", "package.json", "public", "src", "tsconfig.json", "vite.config.ts"];
+const COUNTED = [
+  "dist",
+  "index.html",
+  "package-lock.json",
+  "package.json",
+  "public",
+  "src",
+  "tsconfig.json",
+  "vite.config.ts",
+];
 const LONGEST = 400;
 
 const read = (path) => readFileSync(join(ROOT, path));
@@ -29,7 +38,9 @@ function files(path) {
     if (error.code === "ENOTDIR") return [path];
     throw error;
   }
-  return entries.flatMap((entry) => (entry.isDirectory() ? files(`${path}/${entry.name}`) : [`${path}/${entry.name}`])).sort();
+  return entries
+    .flatMap((entry) => (entry.isDirectory() ? files(`${path}/${entry.name}`) : [`${path}/${entry.name}`]))
+    .sort();
 }
 
 function sums() {
@@ -51,7 +62,9 @@ function rebuild() {
     stdio: "inherit",
     env: { ...process.env, LOCI_WEB_OUT: out },
   });
-  const [kept, made] = [files("dist"), files(out)].map((all, which) => all.map((path) => path.slice([5, out.length + 1][which])));
+  const [kept, made] = [files("dist"), files(out)].map((all, which) =>
+    all.map((path) => path.slice([5, out.length + 1][which])),
+  );
   const problems = [
     ...kept.filter((path) => !made.includes(path)).map((path) => `dist/${path} is no longer made`),
     ...made

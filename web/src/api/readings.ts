@@ -62,7 +62,12 @@ interface Answer {
   body: string;
 }
 
-function send(form: FormData, key: Record<string, string>, onSent: (share: number) => void, signal: AbortSignal): Promise<Answer> {
+function send(
+  form: FormData,
+  key: Record<string, string>,
+  onSent: (share: number) => void,
+  signal: AbortSignal,
+): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const sending = new XMLHttpRequest();
     sending.open("POST", address(ALL));

@@ -21,7 +21,11 @@ export function budgetProblem(typed: string): string | null {
 
 function factorOf(unit: string): number | null {
   if (unit === "" || unit === "b") return 1;
-  for (const [names, base] of [[THOUSANDS, 1000], [POWERS, 1024], [SHORT, 1024]] as const) {
+  for (const [names, base] of [
+    [THOUSANDS, 1000],
+    [POWERS, 1024],
+    [SHORT, 1024],
+  ] as const) {
     const power = names.indexOf(unit);
     if (power >= 0) return base ** (power + 1);
   }

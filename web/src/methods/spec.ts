@@ -34,7 +34,12 @@ export function format(choice: Choice, methods: readonly Method[]): string {
 export function same(a: string, b: string, methods: readonly Method[]): boolean {
   const normal = (spec: string) => {
     const short = parse(format(parse(spec), methods));
-    return JSON.stringify([short.id, Object.entries(short.values).map(([name, value]) => [name, plain(value)]).sort()]);
+    return JSON.stringify([
+      short.id,
+      Object.entries(short.values)
+        .map(([name, value]) => [name, plain(value)])
+        .sort(),
+    ]);
   };
   return normal(a) === normal(b);
 }

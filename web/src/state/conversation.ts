@@ -95,7 +95,9 @@ export class Conversation {
   }
 
   private change(changes: Partial<Turn>): void {
-    this.turns.update((turns) => turns.map((turn, index) => (index === turns.length - 1 ? { ...turn, ...changes } : turn)));
+    this.turns.update((turns) =>
+      turns.map((turn, index) => (index === turns.length - 1 ? { ...turn, ...changes } : turn)),
+    );
   }
 
   /** A failed turn is not sent on: the model never finished it. */

@@ -64,7 +64,10 @@ export function put(reading: Reading): void {
   library.update((now) => {
     const others = now.readings ?? [];
     const known = others.some((other) => other.id === reading.id);
-    return { ...now, readings: known ? others.map((other) => (other.id === reading.id ? reading : other)) : [reading, ...others] };
+    return {
+      ...now,
+      readings: known ? others.map((other) => (other.id === reading.id ? reading : other)) : [reading, ...others],
+    };
   });
   window.clearTimeout(timer);
   timer = window.setTimeout(() => void refresh(), BUSY_MS);
@@ -81,7 +84,9 @@ function documents(reading: Reading): string {
 }
 
 function busy(): boolean {
-  return library.get().readings?.some((reading) => reading.status === "queued" || reading.status === "reading") ?? false;
+  return (
+    library.get().readings?.some((reading) => reading.status === "queued" || reading.status === "reading") ?? false
+  );
 }
 
 restorations.watch(() => void refresh());

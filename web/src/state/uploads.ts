@@ -24,13 +24,15 @@ export function send(what: api.Upload): void {
   const change = (changes: Partial<Sending>) =>
     sendings.update((all) => all.map((one) => (one.number === number ? { ...one, ...changes } : one)));
   sendings.update((all) => [{ number, what, sent: 0, error: null, stop: () => abort.abort() }, ...all]);
-  void api.upload(what, (sent) => change({ sent }), abort.signal).then(
-    (reading) => {
-      put(reading);
-      forget(number);
-    },
-    (error: unknown) => (abort.signal.aborted ? forget(number) : change({ error: said(error) })),
-  );
+  void api
+    .upload(what, (sent) => change({ sent }), abort.signal)
+    .then(
+      (reading) => {
+        put(reading);
+        forget(number);
+      },
+      (error: unknown) => (abort.signal.aborted ? forget(number) : change({ error: said(error) })),
+    );
 }
 
 export function retry(sending: Sending): void {

@@ -46,7 +46,10 @@ export function runs(start: number, end: number, marks: readonly Mark[]): Run[] 
 
 function strongest(marks: Mark[]): Mark | null {
   return marks.reduce<Mark | null>(
-    (best, mark) => (best === null || mark.level > best.level || (mark.level === best.level && mark.passage < best.passage) ? mark : best),
+    (best, mark) =>
+      best === null || mark.level > best.level || (mark.level === best.level && mark.passage < best.passage)
+        ? mark
+        : best,
     null,
   );
 }

@@ -15,7 +15,13 @@ export function meet(a: Span, b: Span): boolean {
 export function shared(a: readonly Span[], b: readonly Span[]): number | null {
   const [left, right] = [union(a), union(b)];
   const both = left.reduce(
-    (sum, one) => sum + right.reduce((inner, other) => inner + (meet(one, other) ? Math.min(one.end, other.end) - Math.max(one.start, other.start) : 0), 0),
+    (sum, one) =>
+      sum +
+      right.reduce(
+        (inner, other) =>
+          inner + (meet(one, other) ? Math.min(one.end, other.end) - Math.max(one.start, other.start) : 0),
+        0,
+      ),
     0,
   );
   const either = length(left) + length(right) - both;
@@ -23,7 +29,9 @@ export function shared(a: readonly Span[], b: readonly Span[]): number | null {
 }
 
 function union(spans: readonly Span[]): Span[] {
-  const sorted = spans.filter((span) => span.end > span.start).sort((a, b) => a.document - b.document || a.start - b.start);
+  const sorted = spans
+    .filter((span) => span.end > span.start)
+    .sort((a, b) => a.document - b.document || a.start - b.start);
   const joined: Span[] = [];
   for (const span of sorted) {
     const last = joined.at(-1);

@@ -33,7 +33,8 @@ export function BudgetField({ value, onChange, own }: Props) {
         ))}
       </datalist>
       <small id={`${id}-help`} class={problem ? "error" : ""}>
-        {problem ?? "The most that the text’s keys and values may take at any moment. What does not fit is refused, never cut."}
+        {problem ??
+          "The most that the text’s keys and values may take at any moment. What does not fit is refused, never cut."}
       </small>
     </div>
   );

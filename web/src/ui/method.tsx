@@ -21,13 +21,19 @@ export function MethodField({ label, value, onChange, automatic }: Props) {
   const id = useId();
   const choice = parse(value);
   const method = methods.find((candidate) => candidate.id === choice.id);
-  const set = (name: string, typed: string) => onChange(format({ id: choice.id, values: { ...choice.values, [name]: typed } }, methods));
+  const set = (name: string, typed: string) =>
+    onChange(format({ id: choice.id, values: { ...choice.values, [name]: typed } }, methods));
   return (
     <div class="method">
       <label class="field" for={id}>
         <span>{label}</span>
       </label>
-      <select id={id} aria-describedby={`${id}-about`} value={choice.id} onChange={(event) => onChange(event.currentTarget.value)}>
+      <select
+        id={id}
+        aria-describedby={`${id}-about`}
+        value={choice.id}
+        onChange={(event) => onChange(event.currentTarget.value)}
+      >
         {automatic !== null && <option value="">Automatic</option>}
         {automatic === null && value === "" && <option value="">Choose a method</option>}
         {choice.id !== "" && !method && <option value={choice.id}>{choice.id}</option>}
@@ -84,7 +90,15 @@ function About({ method }: { method: Method }) {
   );
 }
 
-function ParameterField({ parameter, value, onChange }: { parameter: Parameter; value: string; onChange: (typed: string) => void }) {
+function ParameterField({
+  parameter,
+  value,
+  onChange,
+}: {
+  parameter: Parameter;
+  value: string;
+  onChange: (typed: string) => void;
+}) {
   const id = useId();
   const domain = domainOf(parameter);
   const problem = problemWith(parameter, value);
@@ -102,7 +116,12 @@ function ParameterField({ parameter, value, onChange }: { parameter: Parameter; 
           ))}
         </select>
       ) : (
-        <input {...shared} value={value} inputMode={domain.kind === "integer" ? "numeric" : domain.kind === "number" ? "decimal" : "text"} onInput={typed} />
+        <input
+          {...shared}
+          value={value}
+          inputMode={domain.kind === "integer" ? "numeric" : domain.kind === "number" ? "decimal" : "text"}
+          onInput={typed}
+        />
       )}
       <small id={`${id}-help`} class={problem ? "error" : ""}>
         {problem ?? `${sentence(parameter.meaning)} Default ${String(parameter.default)}.`}

@@ -26,7 +26,10 @@ async function views(options, look) {
   await page.getByText("What it does and costs").click();
   await page.getByText(/^\d+ parameters/).click();
   await look(page, "add");
-  await page.getByRole("button", { name: /^Delete / }).first().click();
+  await page
+    .getByRole("button", { name: /^Delete / })
+    .first()
+    .click();
   await look(page, "dialog");
   await page.keyboard.press("Escape");
   await go(book);
@@ -56,7 +59,10 @@ async function views(options, look) {
 }
 
 for (const colorScheme of ["light", "dark"]) {
-  for (const [name, viewport] of [["wide", WIDE], ["phone", PHONE]]) {
+  for (const [name, viewport] of [
+    ["wide", WIDE],
+    ["phone", PHONE],
+  ]) {
     test(`${colorScheme} and ${name}: contrast, width and names are right in every view`, async () => {
       await views({ colorScheme, viewport }, async (page, view) => {
         await page.waitForTimeout(200);
@@ -89,7 +95,10 @@ test("the theme is switched by hand and stays", async () => {
 
 test("from an empty hand to an answer and its passage by keyboard alone", async () => {
   const page = await server.open("#/");
-  const focused = () => page.evaluate(() => document.activeElement?.getAttribute("aria-label") ?? document.activeElement?.textContent ?? "");
+  const focused = () =>
+    page.evaluate(
+      () => document.activeElement?.getAttribute("aria-label") ?? document.activeElement?.textContent ?? "",
+    );
   /** Tab until the focus is on what is looked for; it has to be visible there. */
   const tabTo = async (wanted) => {
     for (let times = 0; times < 80; times++) {
@@ -130,11 +139,14 @@ test("from an empty hand to an answer and its passage by keyboard alone", async 
   await answered(page);
   await page.keyboard.press("Shift+Tab");
   for (let times = 0; times < 40 && !/\s%/.test(await focused()); times++) await page.keyboard.press("Shift+Tab");
- await page.keyboard.press("Enter");
+  await page.keyboard.press("Enter");
   await page.locator("mark.shown").first().waitFor();
   await tabTo(/^Map of the context/);
   await page.keyboard.press("ArrowRight");
-  await page.locator(".legend").getByText(/in memory, .* of attention/).waitFor();
+  await page
+    .locator(".legend")
+    .getByText(/in memory, .* of attention/)
+    .waitFor();
   await close(page);
 });
 

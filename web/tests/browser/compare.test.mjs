@@ -11,7 +11,9 @@ let id;
 before(async () => {
   server = await start();
   const page = await server.open();
-  id = (await addReading(page, `Lamp ${run}`, [textFile(`lamp-${run}.txt`, sampleBook(22))], { method: "inf-llm" })).split("/").at(-1);
+  id = (await addReading(page, `Lamp ${run}`, [textFile(`lamp-${run}.txt`, sampleBook(22))], { method: "inf-llm" }))
+    .split("/")
+    .at(-1);
   await close(page);
 });
 after(() => server.stop());
@@ -57,8 +59,14 @@ test("a reading that is there already is used, not made again", async () => {
 
 test("the way here leads from the library and from a reading", async () => {
   const page = await server.open();
-  await page.getByRole("link", { name: `Compare methods on Lamp ${run}` }).first().click();
+  await page
+    .getByRole("link", { name: `Compare methods on Lamp ${run}` })
+    .first()
+    .click();
   await page.getByRole("heading", { name: "Compare", level: 1 }).waitFor();
-  assert.match(await page.getByRole("combobox", { name: "Text" }).locator("option:checked").innerText(), new RegExp(`Lamp ${run}`));
+  assert.match(
+    await page.getByRole("combobox", { name: "Text" }).locator("option:checked").innerText(),
+    new RegExp(`Lamp ${run}`),
+  );
   await close(page);
 });

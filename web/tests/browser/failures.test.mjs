@@ -10,7 +10,8 @@ let server;
 let book;
 before(async () => {
   server = await start();
-  if (!real) book = `#/reading/${server.mock.addReading({ name: "Lamp", documents: [{ name: "lamp.txt", text: sampleBook(60) }] }).id}`;
+  if (!real)
+    book = `#/reading/${server.mock.addReading({ name: "Lamp", documents: [{ name: "lamp.txt", text: sampleBook(60) }] }).id}`;
 });
 afterEach(() => server.mock?.reset());
 after(() => server.stop());
@@ -77,16 +78,17 @@ test("refusals are shown as they are said", only, async () => {
 
 test("an upload that is refused can be sent again", only, async () => {
   const message = "the request has 70000000 bytes, the limit is 67108864; send smaller files";
-  server.mock.settings.failNext = { path: "/v1/loci/readings", status: 413, message };
-  const page = await server.open("#/chat");
-  server.mock.settings.failNext = null;
-  await page.getByRole("link", { name: "Library", exact: true }).click();
+  const page = await server.open();
   await page.getByRole("button", { name: "Add texts" }).click();
   await page.getByLabel("Files to read").setInputFiles([textFile("again.txt", sampleBook(4))]);
   // The list of readings is asked for as well; only the upload is to fail.
   await page.route("**/v1/loci/readings", (route) => {
     if (route.request().method() !== "POST") return route.continue();
-    return route.fulfill({ status: 413, contentType: "application/json", body: JSON.stringify({ error: { message } }) });
+    return route.fulfill({
+      status: 413,
+      contentType: "application/json",
+      body: JSON.stringify({ error: { message } }),
+    });
   });
   await page.getByRole("button", { name: "Read it" }).click();
   await page.getByText(message).waitFor();

@@ -8,7 +8,12 @@ import { fileURLToPath } from "node:url";
 import { chromium } from "playwright-core";
 import { startMock } from "../../mock/server.mjs";
 
-const USUAL = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome", "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome"];
+const USUAL = [
+  "/usr/bin/chromium",
+  "/usr/bin/chromium-browser",
+  "/usr/bin/google-chrome",
+  "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
+];
 const SHOTS = fileURLToPath(new URL("../../shots/", import.meta.url));
 
 /** How long the page may take for what needs no model, and for what does. */
@@ -23,7 +28,10 @@ export const real = process.env.LOCI_BASE_URL !== undefined;
 
 export async function start() {
   const executablePath = process.env.LOCI_CHROMIUM ?? USUAL.find((path) => existsSync(path));
-  assert.ok(executablePath, "no Chromium was found; on Debian and Ubuntu: apt install chromium; elsewhere set LOCI_CHROMIUM to it");
+  assert.ok(
+    executablePath,
+    "no Chromium was found; on Debian and Ubuntu: apt install chromium; elsewhere set LOCI_CHROMIUM to it",
+  );
   mkdirSync(SHOTS, { recursive: true });
   const mock = real ? null : await startMock({ page: true });
   const browser = await chromium.launch({ executablePath, args: ["--no-sandbox"] });
@@ -39,10 +47,12 @@ export async function start() {
       page.on("pageerror", (error) => page.complaints.push(String(error)));
       page.on("console", (message) => {
         // A refused or broken request is told by the browser, too; the page has to tell it itself.
-        if (message.type() === "error" && !/Failed to load resource/.test(message.text())) page.complaints.push(message.text());
+        if (message.type() === "error" && !/Failed to load resource/.test(message.text()))
+          page.complaints.push(message.text());
       });
       page.on("request", (request) => {
-        if (!request.url().startsWith(this.url) && !request.url().startsWith("blob:")) page.complaints.push(`asked ${request.url()}`);
+        if (!request.url().startsWith(this.url) && !request.url().startsWith("blob:"))
+          page.complaints.push(`asked ${request.url()}`);
       });
       page.setDefaultTimeout(SOON);
       await page.goto(`${this.url}/${path}`);

@@ -12,7 +12,10 @@ after(() => server.stop());
 
 test("markup in a file, a name and an answer is shown as it is written", async () => {
   const page = await server.open();
-  const text = Array.from({ length: 30 }, (_, index) => `Paragraph ${index}. The harbour bait is ${BAIT} as written.`).join("\n\n");
+  const text = Array.from(
+    { length: 30 },
+    (_, index) => `Paragraph ${index}. The harbour bait is ${BAIT} as written.`,
+  ).join("\n\n");
   const name = `Bait <i>x</i> ${Date.now() % 100000}`;
   const href = await addReading(page, name, [textFile("bait.txt", text)]);
   await page.getByRole("link", { name, exact: true }).waitFor();

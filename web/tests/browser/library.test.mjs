@@ -25,11 +25,13 @@ test("several files become one reading, and one can be left out", async () => {
   const page = await server.open();
   const add = page.getByRole("button", { name: "Add texts" });
   await add.click();
-  await page.getByLabel("Files to read").setInputFiles([
-    textFile("one.txt", sampleLetters(8)),
-    textFile("two.txt", sampleLetters(9)),
-    textFile("three.txt", sampleLetters(10)),
-  ]);
+  await page
+    .getByLabel("Files to read")
+    .setInputFiles([
+      textFile("one.txt", sampleLetters(8)),
+      textFile("two.txt", sampleLetters(9)),
+      textFile("three.txt", sampleLetters(10)),
+    ]);
   await page.getByRole("button", { name: "Leave out two.txt" }).click();
   await page.getByRole("textbox", { name: "Name" }).fill(`Letters ${run}`);
   await shot(page, "library-add");

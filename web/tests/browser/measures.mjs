@@ -31,7 +31,11 @@ export function faint() {
   const all = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
   while (all.nextNode()) {
     const element = all.currentNode.parentElement;
-    if (!all.currentNode.data.trim() || !element.checkVisibility({ contentVisibilityAuto: true, visibilityProperty: true })) continue;
+    if (
+      !all.currentNode.data.trim() ||
+      !element.checkVisibility({ contentVisibilityAuto: true, visibilityProperty: true })
+    )
+      continue;
     // Nobody has to read what cannot be used; and what is only for listening has no colour.
     if (element.closest(":disabled, .unseen, option, noscript")) continue;
     const style = getComputedStyle(element);
@@ -40,7 +44,10 @@ export function faint() {
     const ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
     const size = parseFloat(style.fontSize);
     const needed = size >= 24 || (size >= 18.66 && Number(style.fontWeight) >= 700) ? 3 : 4.5;
-    if (ratio < needed) found.add(`${ratio.toFixed(2)}: ${element.tagName}.${element.className} “${all.currentNode.data.trim().slice(0, 40)}”`);
+    if (ratio < needed)
+      found.add(
+        `${ratio.toFixed(2)}: ${element.tagName}.${element.className} “${all.currentNode.data.trim().slice(0, 40)}”`,
+      );
   }
   return [...found];
 }
@@ -57,7 +64,10 @@ export function sticking() {
 /** Controls without a name, and small ones. */
 export function nameless() {
   const named = (element) =>
-    element.getAttribute("aria-label") || element.labels?.length || element.textContent.trim() || element.getAttribute("title");
+    element.getAttribute("aria-label") ||
+    element.labels?.length ||
+    element.textContent.trim() ||
+    element.getAttribute("title");
   return [...document.querySelectorAll("a, button, input, select, textarea, [role=slider], [tabindex='0']")]
     .filter((element) => element.checkVisibility() && !named(element))
     .map((element) => element.outerHTML.slice(0, 120));

@@ -43,16 +43,22 @@ test("every passage is highlighted where its bytes are, and nothing else is", as
   const { account } = await ask(page);
   assert.ok(account.evidence.length > 0);
   // What the page's marks are made of, against the server's own text and offsets.
-  const bytes = Buffer.from(await (await page.request.get(`${server.url}/v1/loci/readings/${book.split("/").at(-1)}/documents/0`)).body());
+  const bytes = Buffer.from(
+    await (await page.request.get(`${server.url}/v1/loci/readings/${book.split("/").at(-1)}/documents/0`)).body(),
+  );
   const plain = (text) => text.replace(/\s+/g, "");
   for (const [index, passage] of account.evidence.entries()) {
     const slice = bytes.subarray(passage.start, passage.end).toString();
     assert.equal(plain(slice), plain(passage.text));
     const marked = (await page.locator(`mark[data-passage="${index}"]`).allTextContents()).join("");
-    const hidden = account.evidence.some((other, at) => at !== index && other.start < passage.end && other.end > passage.start);
+    const hidden = account.evidence.some(
+      (other, at) => at !== index && other.start < passage.end && other.end > passage.start,
+    );
     if (!hidden) assert.equal(plain(marked), plain(slice), `passage ${index}`);
   }
-  const union = new Set(account.evidence.flatMap(({ start, end }) => Array.from({ length: end - start }, (_, at) => start + at)));
+  const union = new Set(
+    account.evidence.flatMap(({ start, end }) => Array.from({ length: end - start }, (_, at) => start + at)),
+  );
   const marked = (await page.locator("mark").allTextContents()).join("");
   const expected = Buffer.from([...union].sort((a, b) => a - b).map((at) => bytes[at])).toString();
   assert.equal(plain(marked).length, plain(expected).length);
@@ -82,7 +88,10 @@ test("the answer is accounted for: tokens, method, passages, time", async () => 
   const page = await server.open(book);
   const { turn, account } = await ask(page);
   const words = account.context.read.toLocaleString("en");
-  await turn.locator(".account summary").getByText(new RegExp(`^${words}(?: of [\\d,]+)? tokens read`)).waitFor();
+  await turn
+    .locator(".account summary")
+    .getByText(new RegExp(`^${words}(?: of [\\d,]+)? tokens read`))
+    .waitFor();
   await turn.locator(".account summary").click();
   for (const label of ["Given", "Read", "Skipped", "Kept exactly", "Compressed", "Recalled", "Dropped", "Window"]) {
     await turn.getByRole("rowheader", { name: label, exact: true }).waitFor();
@@ -110,7 +119,10 @@ test("the map tells its numbers and leads to a place in the text", async () => {
   await page.waitForFunction(() => document.querySelector(".scroll").scrollTop < 60);
   await page.mouse.move(0, 0);
   await map.hover({ position: { x: 5, y: 20 } });
-  await page.locator(".legend").getByText(/^lamp\.txt, bytes 0 to/).waitFor();
+  await page
+    .locator(".legend")
+    .getByText(/^lamp\.txt, bytes 0 to/)
+    .waitFor();
   await close(page);
 });
 
@@ -180,12 +192,20 @@ test("a conversation without a reading is possible", async () => {
 
 test("megabytes of text open and scroll without a long pause", async () => {
   const page = await server.open();
-  const lines = Array.from({ length: 40000 }, (_, index) => `Zeile ${index}: nothing of note, naïve café 燈塔`).join("\n\n");
+  const lines = Array.from({ length: 40000 }, (_, index) => `Zeile ${index}: nothing of note, naïve café 燈塔`).join(
+    "\n\n",
+  );
   // Put under the page's own text pane through its address: the model need not read it for this.
-  await page.route("**/documents/0", (route) => route.fulfill({ contentType: "text/plain; charset=utf-8", body: lines }));
+  await page.route("**/documents/0", (route) =>
+    route.fulfill({ contentType: "text/plain; charset=utf-8", body: lines }),
+  );
   await page.goto(`${server.url}/${book}`);
   await page.getByText("Zeile 0:").waitFor({ timeout: LONG });
-  await page.waitForFunction(() => [...document.querySelectorAll(".section")].every((one) => one.childElementCount > 0), null, { timeout: LONG });
+  await page.waitForFunction(
+    () => [...document.querySelectorAll(".section")].every((one) => one.childElementCount > 0),
+    null,
+    { timeout: LONG },
+  );
   const frames = await page.locator(".scroll").evaluate(async (box) => {
     const pauses = [];
     let last = performance.now();
@@ -199,6 +219,9 @@ test("megabytes of text open and scroll without a long pause", async () => {
     return pauses.sort((a, b) => a - b);
   });
   const middle = frames[30];
-  assert.ok(middle < 250, `a jump through ${(lines.length / 1e6).toFixed(1)} MB takes ${middle.toFixed(0)} ms in the middle`);
+  assert.ok(
+    middle < 250,
+    `a jump through ${(lines.length / 1e6).toFixed(1)} MB takes ${middle.toFixed(0)} ms in the middle`,
+  );
   await close(page);
 });

@@ -4,7 +4,12 @@ import { test } from "node:test";
 
 // Texts are measured where they stand, in the browser tests; this is about borders, bars and highlights.
 const css = readFileSync("src/styles/tokens.css", "utf8");
-const colours = new Map([...css.matchAll(/--([\w-]+): light-dark\((#\w{6}), (#\w{6})\)/g)].map(([, name, light, dark]) => [name, [light, dark]]));
+const colours = new Map(
+  [...css.matchAll(/--([\w-]+): light-dark\((#\w{6}), (#\w{6})\)/g)].map(([, name, light, dark]) => [
+    name,
+    [light, dark],
+  ]),
+);
 
 function luminance(colour: string): number {
   const [r = 0, g = 0, b = 0] = [1, 3, 5]

@@ -33,7 +33,10 @@ test("turns go on, and earlier ones are sent along", async () => {
   const talk = new Conversation();
   answerWith([word("one "), word("two") + END], bodies);
   await talk.ask("first?", TERMS);
-  assert.deepEqual(talk.turns.get().map((turn) => [turn.answer, turn.state, turn.reason]), [["one two", "done", "stop"]]);
+  assert.deepEqual(
+    talk.turns.get().map((turn) => [turn.answer, turn.state, turn.reason]),
+    [["one two", "done", "stop"]],
+  );
   await talk.ask("second?", TERMS);
   assert.deepEqual(bodies[1]?.messages, [
     { role: "user", content: "first?" },
@@ -54,7 +57,10 @@ test("a broken answer is told, is not sent along, and can be asked again", async
   assert.match(talk.turns.get()[0]?.error ?? "", /ended before the answer did/);
   answerWith([word("whole") + END], bodies);
   await talk.again(TERMS);
-  assert.deepEqual(talk.turns.get().map((turn) => turn.answer), ["whole"]);
+  assert.deepEqual(
+    talk.turns.get().map((turn) => turn.answer),
+    ["whole"],
+  );
   assert.equal(bodies[0]?.messages.length, 1);
 });
 
@@ -67,7 +73,10 @@ test("what comes late for a question that was cleared does not touch the next", 
   answerWith([word("new") + END]);
   const second = talk.ask("second?", TERMS);
   await Promise.all([first, second]);
-  assert.deepEqual(talk.turns.get().map((turn) => [turn.question, turn.answer, turn.state]), [["second?", "new", "done"]]);
+  assert.deepEqual(
+    talk.turns.get().map((turn) => [turn.question, turn.answer, turn.state]),
+    [["second?", "new", "done"]],
+  );
 });
 
 test("a stopped answer keeps what was written", async () => {

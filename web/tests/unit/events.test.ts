@@ -13,14 +13,23 @@ test("each kind of chunk is told apart", () => {
   const progress = { done: 1, total: 2, tokens_per_s: 3 };
   assert.deepEqual(all({ choices: [], loci: { progress } }), [{ kind: "progress", progress }]);
   assert.deepEqual(all({ choices: [{ delta: { role: "assistant", content: "" }, finish_reason: null }] }), []);
-  assert.deepEqual(all({ choices: [{ delta: { content: "<b>" }, finish_reason: null }] }), [{ kind: "text", text: "<b>" }]);
+  assert.deepEqual(all({ choices: [{ delta: { content: "<b>" }, finish_reason: null }] }), [
+    { kind: "text", text: "<b>" },
+  ]);
   const account = { method: "full", context: {} };
-  assert.deepEqual(all({ choices: [{ delta: {}, finish_reason: "stop" }], loci: account }), [{ kind: "end", reason: "stop", account }]);
-  assert.deepEqual(all({ choices: [], usage: { prompt_tokens_details: { cached_tokens: 9 } } }), [{ kind: "usage", cached: 9 }]);
+  assert.deepEqual(all({ choices: [{ delta: {}, finish_reason: "stop" }], loci: account }), [
+    { kind: "end", reason: "stop", account },
+  ]);
+  assert.deepEqual(all({ choices: [], usage: { prompt_tokens_details: { cached_tokens: 9 } } }), [
+    { kind: "usage", cached: 9 },
+  ]);
 });
 
 test("an error in mid-stream is thrown in the server's words", () => {
-  assert.throws(() => all({ error: { message: "the answer took longer than 600 s", code: "timeout" } }), /the answer took longer than 600 s/);
+  assert.throws(
+    () => all({ error: { message: "the answer took longer than 600 s", code: "timeout" } }),
+    /the answer took longer than 600 s/,
+  );
 });
 
 test("what is no JSON is said to be so", () => {

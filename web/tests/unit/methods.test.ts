@@ -5,7 +5,13 @@ import { budgetBytes, budgetProblem } from "../../src/methods/budget.ts";
 import { domainOf, problemWith } from "../../src/methods/domain.ts";
 import { format, parse, problems, same } from "../../src/methods/spec.ts";
 
-const parameter = (name: string, value: Parameter["default"], domain: string): Parameter => ({ name, unit: "", default: value, domain, meaning: "" });
+const parameter = (name: string, value: Parameter["default"], domain: string): Parameter => ({
+  name,
+  unit: "",
+  default: value,
+  domain,
+  meaning: "",
+});
 
 const METHODS: Method[] = [
   {
@@ -50,7 +56,10 @@ test("values outside their domain are named with it", () => {
 });
 
 test("a typed method survives being taken apart, and defaults need not be typed", () => {
-  assert.deepEqual(parse("inf-llm:window=512,split=random"), { id: "inf-llm", values: { window: "512", split: "random" } });
+  assert.deepEqual(parse("inf-llm:window=512,split=random"), {
+    id: "inf-llm",
+    values: { window: "512", split: "random" },
+  });
   assert.equal(format(parse("inf-llm:window=512,split=random"), METHODS), "inf-llm:window=512,split=random");
   assert.equal(format(parse("inf-llm:window=2048,gamma=1.0"), METHODS), "inf-llm");
   assert.equal(format(parse("snap-kv+think"), METHODS), "snap-kv+think");

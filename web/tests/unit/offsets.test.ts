@@ -22,7 +22,10 @@ test("offsets agree with the encoder at every character of one to four bytes", (
 
 test("a byte inside a character is moved to where the character begins", () => {
   const offsets = new Offsets("é🦉z");
-  assert.deepEqual([0, 1, 2, 3, 4, 5, 6, 7].map((byte) => offsets.unit(byte)), [0, 0, 1, 1, 1, 1, 3, 4]);
+  assert.deepEqual(
+    [0, 1, 2, 3, 4, 5, 6, 7].map((byte) => offsets.unit(byte)),
+    [0, 0, 1, 1, 1, 1, 3, 4],
+  );
 });
 
 test("offsets outside the text are its ends, and an empty text has one place", () => {

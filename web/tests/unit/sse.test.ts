@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { EventParser } from "../../src/api/sse.ts";
 
-const STREAM = ': hello\r\ndata: {"a":"Küsnacht 🦉"}\r\n\r\nevent: x\ndata: one\ndata: two\n\ndata:three\r\rdata: [DONE]\n\n';
+const STREAM =
+  ': hello\r\ndata: {"a":"Küsnacht 🦉"}\r\n\r\nevent: x\ndata: one\ndata: two\n\ndata:three\r\rdata: [DONE]\n\n';
 const EVENTS = ['{"a":"Küsnacht 🦉"}', "one\ntwo", "three", "[DONE]"];
 
 test("events are the same wherever the stream is cut", () => {
@@ -10,7 +11,9 @@ test("events are the same wherever the stream is cut", () => {
   for (let first = 0; first <= bytes.length; first++) {
     for (const second of [first, Math.min(bytes.length, first + 1), Math.min(bytes.length, first + 7)]) {
       const parser = new EventParser();
-      const found = [bytes.slice(0, first), bytes.slice(first, second), bytes.slice(second)].flatMap((part) => parser.push(part));
+      const found = [bytes.slice(0, first), bytes.slice(first, second), bytes.slice(second)].flatMap((part) =>
+        parser.push(part),
+      );
       assert.deepEqual(found, EVENTS, `cut at ${first} and ${second}`);
     }
   }

@@ -16,7 +16,9 @@ test("paragraphs are what stands between empty lines, whatever ends a line", () 
 });
 
 test("nothing but white space is left out, and sections lie side by side", () => {
-  const text = Array.from({ length: 400 }, (_, index) => `Absatz ${index} 🦉 ${"wörter ".repeat(index % 60)}`).join("\n\n");
+  const text = Array.from({ length: 400 }, (_, index) => `Absatz ${index} 🦉 ${"wörter ".repeat(index % 60)}`).join(
+    "\n\n",
+  );
   const found = sections(text);
   assert.ok(found.length > 10);
   assert.equal(whole(text).join("").replace(/\s/g, ""), text.replace(/\s/g, ""));

@@ -30,15 +30,32 @@ test("numbers are told in words that people read", () => {
   assert.equal(words.timeLeft({ done: 400, total: 1000, tokens_per_s: 10 }), "about 1 min 00 s left");
 });
 
-const report = { given: 16012, read: 16012, skipped: 0, kept: 2048, compressed: 13964, recalled: 1024, dropped: 0, window: 2048 };
+const report = {
+  given: 16012,
+  read: 16012,
+  skipped: 0,
+  kept: 2048,
+  compressed: 13964,
+  recalled: 1024,
+  dropped: 0,
+  window: 2048,
+};
 
 test("the report tells everything that it counts", () => {
-  assert.equal(sentence(report), "16,012 tokens read; 2,048 kept exactly, 13,964 kept in fewer bits, 1,024 recalled, none dropped.");
+  assert.equal(
+    sentence(report),
+    "16,012 tokens read; 2,048 kept exactly, 13,964 kept in fewer bits, 1,024 recalled, none dropped.",
+  );
   assert.equal(
     sentence({ ...report, read: 1000, skipped: 15012, kept: 0, compressed: 400, recalled: 0, dropped: 600 }),
     "1,000 of 16,012 tokens read, 15,012 skipped; 400 kept in fewer bits, 600 dropped.",
   );
-  assert.deepEqual(lines(report).map((line) => line.tokens).sort(), Object.values(report).sort());
+  assert.deepEqual(
+    lines(report)
+      .map((line) => line.tokens)
+      .sort(),
+    Object.values(report).sort(),
+  );
 });
 
 test("charts keep five minutes and begin with one", () => {

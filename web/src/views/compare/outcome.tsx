@@ -41,7 +41,8 @@ export function Outcome({ left, right }: { left: Turn; right: Turn }) {
 }
 
 function verdict(left: Turn, right: Turn, a: Account, b: Account): string {
-  const answers = left.answer.trim() === right.answer.trim() ? "Both answers are the same word for word." : "The answers differ.";
+  const answers =
+    left.answer.trim() === right.answer.trim() ? "Both answers are the same word for word." : "The answers differ.";
   const [mine, theirs] = [a.evidence ?? [], b.evidence ?? []];
   const share = shared(mine, theirs);
   if (share === null) return answers;

@@ -22,7 +22,9 @@ export function Side({ reading, turn, against, onAgain }: Props) {
   const { id, values } = parse(reading.method ?? "");
   const passages = turn?.account?.evidence ?? [];
   const others = against?.account?.evidence ?? [];
-  const common = new Set(passages.flatMap((passage, index) => (others.some((other) => meet(passage, other)) ? [index] : [])));
+  const common = new Set(
+    passages.flatMap((passage, index) => (others.some((other) => meet(passage, other)) ? [index] : [])),
+  );
   const parameters = Object.entries(values)
     .map(([name, value]) => `${name} ${value}`)
     .join(", ");
@@ -33,11 +35,19 @@ export function Side({ reading, turn, against, onAgain }: Props) {
         <p class="hint">{parameters || (reading.tokens !== null ? counted(reading.tokens, "token") : "")}</p>
       </header>
       {reading.status === "queued" && <p class="hint">Waiting to be read</p>}
-      {reading.status === "reading" && <ProgressBar progress={reading.progress} label={`Reading ${reading.name} by ${id}`} />}
+      {reading.status === "reading" && (
+        <ProgressBar progress={reading.progress} label={`Reading ${reading.name} by ${id}`} />
+      )}
       {reading.status === "failed" && <p class="error">{reading.error ?? "It could not be read."}</p>}
       {reading.status === "ready" && !turn && <p class="hint">Ready to be asked.</p>}
       {turn?.account?.map && (
-        <Strip documents={reading.documents} cells={turn.account.map.cells} evidence={passages} seen={null} onJump={null} />
+        <Strip
+          documents={reading.documents}
+          cells={turn.account.map.cells}
+          evidence={passages}
+          seen={null}
+          onJump={null}
+        />
       )}
       {turn && (
         <TurnView

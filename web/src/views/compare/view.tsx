@@ -67,7 +67,10 @@ function Pair({ left, all }: { left: Reading; all: readonly Reading[] }) {
   const ask = (question: string) => {
     if (!right) return;
     // Each question by itself, so that both sides are asked exactly the same.
-    for (const [talk, reading] of [[talks.left, left], [talks.right, right]] as const) {
+    for (const [talk, reading] of [
+      [talks.left, left],
+      [talks.right, right],
+    ] as const) {
       talk.clear();
       void talk.ask(question, termsFor(reading, now));
     }
@@ -99,8 +102,18 @@ function Pair({ left, all }: { left: Reading; all: readonly Reading[] }) {
           </div>
           {leftTurn && rightTurn && <Outcome left={leftTurn} right={rightTurn} />}
           <div class="sides">
-            <Side reading={left} turn={leftTurn} against={rightTurn} onAgain={() => void talks.left.again(termsFor(left, now))} />
-            <Side reading={right} turn={rightTurn} against={leftTurn} onAgain={() => void talks.right.again(termsFor(right, now))} />
+            <Side
+              reading={left}
+              turn={leftTurn}
+              against={rightTurn}
+              onAgain={() => void talks.left.again(termsFor(left, now))}
+            />
+            <Side
+              reading={right}
+              turn={rightTurn}
+              against={leftTurn}
+              onAgain={() => void talks.right.again(termsFor(right, now))}
+            />
           </div>
         </>
       )}
@@ -122,7 +135,9 @@ function Other({ left, others, right, onRight }: OtherProps) {
   const [error, setError] = useState<string | null>(null);
   const [sent, setSent] = useState(false);
   const wrong = method ? problems(parse(method), methods) : [];
-  const known = method ? [left, ...others].find((reading) => reading.method !== null && same(reading.method, method, methods)) : undefined;
+  const known = method
+    ? [left, ...others].find((reading) => reading.method !== null && same(reading.method, method, methods))
+    : undefined;
 
   const read = (event: Event) => {
     event.preventDefault();
@@ -154,8 +169,8 @@ function Other({ left, others, right, onRight }: OtherProps) {
       {right === null && (
         <form class="again" onSubmit={read} aria-label="Read by another method">
           <p>
-            It was read by <code>{left.method}</code>. The same text is read once more by the method you choose; both readings stay in the
-            library.
+            It was read by <code>{left.method}</code>. The same text is read once more by the method you choose; both
+            readings stay in the library.
           </p>
           <MethodField label="Other method" value={method} onChange={setMethod} automatic={null} />
           {error && (

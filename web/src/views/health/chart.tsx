@@ -30,12 +30,25 @@ export function Chart({ title, now, samples, lines, words }: Props) {
         <span>{title}</span>
         <strong>{now}</strong>
       </figcaption>
-      <svg viewBox={`0 0 ${WIDTH} ${HEIGHT}`} preserveAspectRatio="none" role="img" aria-label={`${title} over the last ${minutes} min, at most ${words(most)}`}>
+      <svg
+        viewBox={`0 0 ${WIDTH} ${HEIGHT}`}
+        preserveAspectRatio="none"
+        role="img"
+        aria-label={`${title} over the last ${minutes} min, at most ${words(most)}`}
+      >
         {[0, 0.5, 1].map((share) => (
           <line key={share} class="rule" x1={0} x2={WIDTH} y1={y(top * share)} y2={y(top * share)} />
         ))}
         {lines.map((line, index) => (
-          <path key={line.name} class={`line line-${index + 1}`} d={path(samples, (sample) => x(sample.at), (sample) => y(line.value(sample)))} />
+          <path
+            key={line.name}
+            class={`line line-${index + 1}`}
+            d={path(
+              samples,
+              (sample) => x(sample.at),
+              (sample) => y(line.value(sample)),
+            )}
+          />
         ))}
       </svg>
       <p class="axis">

@@ -42,7 +42,9 @@ export function HealthView() {
         <div>
           <h1>Health</h1>
           <p class="lead">
-            {status ? `Loci ${status.version}, running for ${seconds(status.uptime_s)}. New numbers every 2 seconds.` : "Asking the server …"}
+            {status
+              ? `Loci ${status.version}, running for ${seconds(status.uptime_s)}. New numbers every 2 seconds.`
+              : "Asking the server …"}
           </p>
         </div>
       </div>

@@ -25,7 +25,9 @@ export function AddPanel({ first, onSent }: { first: boolean; onSent: () => void
   const add = (more: Iterable<File>) => setFiles((all) => [...all, ...more]);
   useDrop(add, setOver);
 
-  const wrong = [...(method ? problems(parse(method), methods) : []), budgetProblem(budget)].filter((one) => one !== null);
+  const wrong = [...(method ? problems(parse(method), methods) : []), budgetProblem(budget)].filter(
+    (one) => one !== null,
+  );
   const ready = files.length > 0 && wrong.length === 0;
   const submit = (event: Event) => {
     event.preventDefault();
@@ -38,8 +40,8 @@ export function AddPanel({ first, onSent }: { first: boolean; onSent: () => void
     <form class="add" aria-label="Add texts" onSubmit={submit}>
       {first && (
         <p class="welcome">
-          Nothing has been read yet. Give a text, and the model reads it once, however long it is; then ask what you like and see the
-          passages each answer rests on.
+          Nothing has been read yet. Give a text, and the model reads it once, however long it is; then ask what you
+          like and see the passages each answer rests on.
         </p>
       )}
       <div class={over ? "drop over" : "drop"}>
@@ -83,12 +85,21 @@ export function AddPanel({ first, onSent }: { first: boolean; onSent: () => void
       <div class="grid">
         <label class="field">
           <span>Name</span>
-          <input value={name} placeholder={files[0]?.name.replace(/\.[^.]+$/, "") ?? "from the file"} onInput={(event) => setName(event.currentTarget.value)} />
+          <input
+            value={name}
+            placeholder={files[0]?.name.replace(/\.[^.]+$/, "") ?? "from the file"}
+            onInput={(event) => setName(event.currentTarget.value)}
+          />
           <small>How it stands in the library.</small>
         </label>
         <ModelField models={models} value={model} onChange={setModel} />
         <BudgetField value={budget} onChange={setBudget} own={ownBudget(chosenModel(models, model))} />
-        <MethodField label="Method" value={method} onChange={setMethod} automatic={automatic(chosenModel(models, model))} />
+        <MethodField
+          label="Method"
+          value={method}
+          onChange={setMethod}
+          automatic={automatic(chosenModel(models, model))}
+        />
       </div>
       <div class="buttons">
         <button type="submit" disabled={!ready}>

@@ -40,7 +40,9 @@ export function ReadingRow({ reading }: { reading: Reading }) {
         <Facts reading={reading} />
         {reading.status === "queued" && <p class="hint">Waiting to be read</p>}
         {reading.status === "reading" && <ProgressBar progress={reading.progress} label={`Reading ${reading.name}`} />}
-        {reading.status === "failed" && <p class="error">{reading.error ?? "It could not be read; the server gave no reason."}</p>}
+        {reading.status === "failed" && (
+          <p class="error">{reading.error ?? "It could not be read; the server gave no reason."}</p>
+        )}
         {error && (
           <p class="error" role="alert">
             {error}
@@ -70,7 +72,13 @@ export function ReadingRow({ reading }: { reading: Reading }) {
             >
               <Icon name="pin" />
             </button>
-            <button type="button" class="icon" aria-label={`Rename ${reading.name}`} title="Rename" onClick={() => setRenaming(true)}>
+            <button
+              type="button"
+              class="icon"
+              aria-label={`Rename ${reading.name}`}
+              title="Rename"
+              onClick={() => setRenaming(true)}
+            >
               <Icon name="pen" />
             </button>
           </>
@@ -107,7 +115,8 @@ export function ReadingRow({ reading }: { reading: Reading }) {
 
 function Facts({ reading }: { reading: Reading }) {
   const [first] = reading.documents;
-  const documents = reading.documents.length === 1 && first ? first.name : counted(reading.documents.length, "document");
+  const documents =
+    reading.documents.length === 1 && first ? first.name : counted(reading.documents.length, "document");
   const facts = [
     documents,
     reading.tokens !== null ? counted(reading.tokens, "token") : null,

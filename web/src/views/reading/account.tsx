@@ -8,7 +8,10 @@ import { count, counted, seconds, speed } from "../../words.ts";
 export function AccountView({ account, cached }: { account: Account; cached: number | null }) {
   const { timing } = account;
   return (
-    <details class="account" onToggle={(event) => event.currentTarget.open && event.currentTarget.scrollIntoView({ block: "nearest" })}>
+    <details
+      class="account"
+      onToggle={(event) => event.currentTarget.open && event.currentTarget.scrollIntoView({ block: "nearest" })}
+    >
       <summary>{sentence(account.context)}</summary>
       <ReportTable report={account.context} />
       <dl>

@@ -28,8 +28,8 @@ export function ChatView() {
           <>
             <h2>Talk to the model</h2>
             <p>
-              Nothing is read beforehand here. To ask about a text, <a href={href.library}>add it to the library</a> first: then every
-              answer shows the passages it rests on.
+              Nothing is read beforehand here. To ask about a text, <a href={href.library}>add it to the library</a>{" "}
+              first: then every answer shows the passages it rests on.
             </p>
           </>
         }

@@ -42,7 +42,13 @@ export function Composer({ label, placeholder, blocked, running, onAsk, onStop }
       {running ? (
         <StopButton onStop={onStop} />
       ) : (
-        <button type="submit" class="round" aria-label="Ask" title={blocked ?? "Ask (Enter); a new line with Shift and Enter"} disabled={blocked !== null}>
+        <button
+          type="submit"
+          class="round"
+          aria-label="Ask"
+          title={blocked ?? "Ask (Enter); a new line with Shift and Enter"}
+          disabled={blocked !== null}
+        >
           <Icon name="send" />
         </button>
       )}

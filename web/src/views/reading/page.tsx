@@ -80,7 +80,13 @@ class SectionView extends Component<SectionProps> {
   }
 }
 
-function Runs({ text, paragraph, marks, shown, onPassage }: Omit<SectionProps, "section" | "filled"> & { paragraph: Paragraph }) {
+function Runs({
+  text,
+  paragraph,
+  marks,
+  shown,
+  onPassage,
+}: Omit<SectionProps, "section" | "filled"> & { paragraph: Paragraph }) {
   return (
     <>
       {runs(paragraph.start, paragraph.end, marks).map(({ start, end, mark }) => {
@@ -112,7 +118,10 @@ export function scrollToUnit(box: HTMLElement, sections: readonly Section[], uni
   const index = sections.findIndex((section) => unit < section.end);
   const section = sections[index];
   if (!section) return;
-  const paragraph = Math.max(0, section.paragraphs.findLastIndex((one) => one.start <= unit));
+  const paragraph = Math.max(
+    0,
+    section.paragraphs.findLastIndex((one) => one.start <= unit),
+  );
   const find = () => {
     const view = box.querySelectorAll(".section")[index];
     return view?.children[paragraph] ?? view ?? null;

@@ -30,7 +30,9 @@ export function PassageList({ passages, shown, onPassage, common, sizes }: Props
                 {place}
                 {common?.has(index) && <span class="chip">in both</span>}
               </span>
-              <span class="words" dir="auto">{passage.text.trim().replace(/\s+/g, " ")}</span>
+              <span class="words" dir="auto">
+                {passage.text.trim().replace(/\s+/g, " ")}
+              </span>
             </>
           );
           return (

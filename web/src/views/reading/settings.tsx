@@ -55,7 +55,12 @@ export function SettingsPanel({ reading }: { reading: boolean }) {
           />
         )}
         {!reading && (
-          <MethodField label="Method" value={now.method} onChange={(method) => set({ method })} automatic={automatic(model)} />
+          <MethodField
+            label="Method"
+            value={now.method}
+            onChange={(method) => set({ method })}
+            automatic={automatic(model)}
+          />
         )}
         {!reading && <BudgetField value={now.budget} onChange={(budget) => set({ budget })} own={ownBudget(model)} />}
       </div>
@@ -111,7 +116,9 @@ export function termsFor(reading: { id: string; model: string }, now: Settings):
 /** The same without a reading, or why it cannot be asked. */
 export function plainTerms(now: Settings, known: Facts): { terms: Terms; problem: string | null } {
   const model = chosenModel(known.models, now.model);
-  const wrong = [...(now.method ? problems(parse(now.method), known.methods) : []), budgetProblem(now.budget)].find(Boolean) ?? null;
+  const wrong =
+    [...(now.method ? problems(parse(now.method), known.methods) : []), budgetProblem(now.budget)].find(Boolean) ??
+    null;
   return {
     terms: {
       model: model?.id ?? "",

@@ -26,7 +26,9 @@ export function Strip({ documents, cells, evidence, seen, onJump }: Props) {
   if (!cells || cells.length === 0) {
     return (
       <div class="strip bare">
-        <p class="hint">The map of the context appears with the first answer: what memory holds, and where the answer looked.</p>
+        <p class="hint">
+          The map of the context appears with the first answer: what memory holds, and where the answer looked.
+        </p>
       </div>
     );
   }
@@ -38,9 +40,17 @@ export function Strip({ documents, cells, evidence, seen, onJump }: Props) {
     `${percent(cell.held)} in memory, ${percent(cell.mass)} of attention`;
 
   const key = (event: KeyboardEvent) => {
-    const step: Record<string, number> = { ArrowRight: 1, ArrowUp: 1, ArrowLeft: -1, ArrowDown: -1, PageUp: 10, PageDown: -10 };
+    const step: Record<string, number> = {
+      ArrowRight: 1,
+      ArrowUp: 1,
+      ArrowLeft: -1,
+      ArrowDown: -1,
+      PageUp: 10,
+      PageDown: -10,
+    };
     const from = at ?? 0;
-    if (event.key in step) setAt(Math.min(cells.length - 1, Math.max(0, at === null ? 0 : from + (step[event.key] ?? 0))));
+    if (event.key in step)
+      setAt(Math.min(cells.length - 1, Math.max(0, at === null ? 0 : from + (step[event.key] ?? 0))));
     else if (event.key === "Home") setAt(0);
     else if (event.key === "End") setAt(cells.length - 1);
     else if ((event.key === "Enter" || event.key === " ") && now && onJump) onJump(now);
@@ -92,9 +102,27 @@ export function Strip({ documents, cells, evidence, seen, onJump }: Props) {
             const mass = most > 0 ? MASS.height * clamp(cell.mass / most) : 0;
             return (
               <g key={index}>
-                {held > 0 && <rect class="held" x={x} width={Math.max(0, end - x)} y={HELD.top + HELD.height - held} height={held} />}
-                {mass > 0 && <rect class="mass" x={x + 0.5} width={Math.max(1, end - x - 1)} y={MASS.top + MASS.height - mass} height={mass} />}
-                {at === index && <rect class="here" x={x} width={Math.max(0, end - x)} y={0} height={MASS.top + MASS.height} />}
+                {held > 0 && (
+                  <rect
+                    class="held"
+                    x={x}
+                    width={Math.max(0, end - x)}
+                    y={HELD.top + HELD.height - held}
+                    height={held}
+                  />
+                )}
+                {mass > 0 && (
+                  <rect
+                    class="mass"
+                    x={x + 0.5}
+                    width={Math.max(1, end - x - 1)}
+                    y={MASS.top + MASS.height - mass}
+                    height={mass}
+                  />
+                )}
+                {at === index && (
+                  <rect class="here" x={x} width={Math.max(0, end - x)} y={0} height={MASS.top + MASS.height} />
+                )}
               </g>
             );
           })}
@@ -126,7 +154,8 @@ export function Strip({ documents, cells, evidence, seen, onJump }: Props) {
               </span>
             )}
             <span class="unseen">
-              {evidence.length} passages. Arrow keys move over the map{onJump ? ", Enter shows the place in the text" : ""}.
+              {evidence.length} passages. Arrow keys move over the map
+              {onJump ? ", Enter shows the place in the text" : ""}.
             </span>
           </>
         )}

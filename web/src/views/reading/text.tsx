@@ -86,20 +86,44 @@ export function TextPane({ reading, account, passage, jumps, onPassage }: Props)
         <DocumentChoice reading={reading} index={index} onIndex={setIndex} />
         {evidence.length > 0 && <Steps count={evidence.length} at={passage} onPassage={onPassage} />}
       </div>
-      <div class="scroll" ref={box} tabIndex={0} role="region" aria-label={reading.documents[index]?.name ?? "Text"} onScroll={look}>
+      <div
+        class="scroll"
+        ref={box}
+        tabIndex={0}
+        role="region"
+        aria-label={reading.documents[index]?.name ?? "Text"}
+        onScroll={look}
+      >
         {error && (
           <p class="error" role="alert">
             {error}
           </p>
         )}
         {!loaded && !error && <p class="hint">Fetching the text …</p>}
-        {loaded && <Page key={loaded.index} text={loaded.text} sections={loaded.sections} marks={marks} shown={passage} onPassage={onPassage} />}
+        {loaded && (
+          <Page
+            key={loaded.index}
+            text={loaded.text}
+            sections={loaded.sections}
+            marks={marks}
+            shown={passage}
+            onPassage={onPassage}
+          />
+        )}
       </div>
     </section>
   );
 }
 
-function DocumentChoice({ reading, index, onIndex }: { reading: Reading; index: number; onIndex: (index: number) => void }) {
+function DocumentChoice({
+  reading,
+  index,
+  onIndex,
+}: {
+  reading: Reading;
+  index: number;
+  onIndex: (index: number) => void;
+}) {
   const [only] = reading.documents;
   if (reading.documents.length === 1 && only) {
     return (
@@ -126,7 +150,12 @@ function Steps({ count, at, onPassage }: { count: number; at: number | null; onP
       <span aria-live="polite">
         Passage {now + 1} of {count}
       </span>
-      <button type="button" class="icon" aria-label="Previous passage" onClick={() => onPassage((now + count - 1) % count)}>
+      <button
+        type="button"
+        class="icon"
+        aria-label="Previous passage"
+        onClick={() => onPassage((now + count - 1) % count)}
+      >
         <Icon name="up" />
       </button>
       <button type="button" class="icon" aria-label="Next passage" onClick={() => onPassage((now + 1) % count)}>
@@ -140,7 +169,14 @@ function marksIn(loaded: Loaded, evidence: NonNullable<Account["evidence"]>): Ma
   const strength = levels(evidence.map((one) => one.mass));
   return evidence.flatMap((one, passage) =>
     one.document === loaded.index
-      ? [{ start: loaded.offsets.unit(one.start), end: loaded.offsets.unit(one.end), passage, level: strength[passage] ?? 1 }]
+      ? [
+          {
+            start: loaded.offsets.unit(one.start),
+            end: loaded.offsets.unit(one.end),
+            passage,
+            level: strength[passage] ?? 1,
+          },
+        ]
       : [],
   );
 }

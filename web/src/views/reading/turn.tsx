@@ -23,7 +23,9 @@ export function TurnView({ turn, onAgain, shown, onPassage, common, sizes }: Pro
   const passages = turn.account?.evidence ?? [];
   return (
     <article class={`turn ${turn.state}`}>
-      <h3 class="question" dir="auto">{turn.question}</h3>
+      <h3 class="question" dir="auto">
+        {turn.question}
+      </h3>
       <div class="answer" dir="auto" aria-live="polite" aria-busy={running(turn)}>
         {turn.answer}
         {turn.state === "writing" && <span class="caret" aria-hidden="true" />}
@@ -45,7 +47,11 @@ function StateLine({ turn, onAgain }: { turn: Turn; onAgain: (() => void) | null
   );
   switch (turn.state) {
     case "waiting":
-      return <p class="hint pulse">{turn.ahead ? `Waiting: ${counted(turn.ahead, "request")} before this one` : "Waiting for the server"}</p>;
+      return (
+        <p class="hint pulse">
+          {turn.ahead ? `Waiting: ${counted(turn.ahead, "request")} before this one` : "Waiting for the server"}
+        </p>
+      );
     case "reading":
       return <ProgressBar progress={turn.progress} label="Reading the question" />;
     case "writing":

@@ -25,7 +25,10 @@ export function ReadingView({ id }: { id: string }) {
   const unknown = readings !== null && reading === null;
   useEffect(() => {
     // A reading that is not in the list, for instance one just made elsewhere.
-    if (unknown) json<Reading>(`v1/loci/readings/${encodeURIComponent(id)}`).then(put, (problem: unknown) => setError(said(problem)));
+    if (unknown)
+      json<Reading>(`v1/loci/readings/${encodeURIComponent(id)}`).then(put, (problem: unknown) =>
+        setError(said(problem)),
+      );
   }, [id, unknown]);
   const name = reading?.name ?? "Reading";
   useEffect(() => {
@@ -97,8 +100,8 @@ function Work({ reading }: { reading: Reading }) {
             <>
               <h2>Ask the text</h2>
               <p>
-                {count(reading.tokens ?? 0)} tokens have been read already, so answers come at once. Each shows the passages it rests on,
-                highlighted in the text.
+                {count(reading.tokens ?? 0)} tokens have been read already, so answers come at once. Each shows the
+                passages it rests on, highlighted in the text.
               </p>
             </>
           }
@@ -125,7 +128,8 @@ function Head({ reading }: { reading: Reading }) {
     const away = (event: Event) => {
       const box = how.current;
       if (!box?.open) return;
-      if (event instanceof KeyboardEvent ? event.key === "Escape" : !box.contains(event.target as Node)) box.open = false;
+      if (event instanceof KeyboardEvent ? event.key === "Escape" : !box.contains(event.target as Node))
+        box.open = false;
     };
     document.addEventListener("pointerdown", away);
     document.addEventListener("keydown", away);
