@@ -11,7 +11,7 @@ export const METHODS = [
     exactness: "exact",
     description:
       "Every token is kept and every query reads every earlier key. Beyond the trained window of a model its answers become worthless.",
-    cost: { time: "n^2 to read and n for each token written", memory: "all rows in RAM" },
+    cost: "time n^2 to read and n for each token written; all rows in RAM",
     composes_with: ["rope", "i8"],
     parameters: [],
   },
@@ -23,10 +23,7 @@ export const METHODS = [
     exactness: "heuristic",
     description:
       "The text is cut into blocks. Each group of queries sees the first tokens, a window of the newest ones and the blocks whose most important keys fit best. Nothing is dropped: rows beyond the window wait in a colder tier.",
-    cost: {
-      time: "n*(window + sinks + top_k*block_size) to read",
-      memory: "all rows, those beyond the window cold if need be",
-    },
+    cost: "time n*(window + sinks + top_k*block_size) to read; all rows, those beyond the window cold if need be",
     composes_with: ["rope", "segment", "select"],
     parameters: [
       p("sinks", 32, "tokens", whole(0, 4096), "first tokens that stay visible"),
@@ -42,7 +39,7 @@ export const METHODS = [
     exactness: "heuristic",
     description:
       "As inf-llm, but blocks end where a token surprised the model, so that what belongs together is found together.",
-    cost: { time: "n*(window + sinks + recall) to read", memory: "all rows; logits of all tokens" },
+    cost: "time n*(window + sinks + recall) to read; all rows; logits of all tokens",
     composes_with: ["rope"],
     parameters: [
       p("window", 2048, "tokens", whole(1, 1048576), "newest tokens that every query sees"),
@@ -58,7 +55,7 @@ export const METHODS = [
     exactness: "heuristic",
     description:
       "At the end of a prompt each head keeps the rows that the last tokens looked at, and drops the others.",
-    cost: { time: "n^2 to read; budget for each token written", memory: "budget rows a head after the prompt" },
+    cost: "time n^2 to read; budget for each token written; budget rows a head after the prompt",
     composes_with: ["think", "rope"],
     parameters: [
       p("budget", 512, "rows", whole(1, 1048576), "rows that each head keeps"),
@@ -71,7 +68,7 @@ export const METHODS = [
     paper: "",
     exactness: "heuristic",
     description: "Everything but the newest tokens is forgotten.",
-    cost: { time: "n*W to read, W for each token written", memory: "W rows" },
+    cost: "time n*W to read, W for each token written; W rows",
     composes_with: ["rope"],
     parameters: [p("window", 2048, "tokens", whole(1, 16777216), "newest tokens that stay")],
   },

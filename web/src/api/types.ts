@@ -20,7 +20,7 @@ export interface Method {
   paper: string;
   exactness: string;
   description: string;
-  cost: { time: string; memory: string };
+  cost: string;
   composes_with: string[];
   parameters: Parameter[];
 }

@@ -76,10 +76,8 @@ function About({ method }: { method: Method }) {
         <summary>What it does and costs</summary>
         <p>{method.description}</p>
         <dl>
-          <dt>Time</dt>
-          <dd>{method.cost.time}</dd>
-          <dt>Memory</dt>
-          <dd>{method.cost.memory}</dd>
+          <dt>Cost</dt>
+          <dd>{method.cost}</dd>
           <dt>Exactness</dt>
           <dd>{method.exactness}</dd>
           {method.paper && <dt>Paper</dt>}

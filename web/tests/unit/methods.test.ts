@@ -20,7 +20,7 @@ const METHODS: Method[] = [
     paper: "",
     exactness: "heuristic",
     description: "",
-    cost: { time: "", memory: "" },
+    cost: "",
     composes_with: [],
     parameters: [
       parameter("window", 2048, "a whole number from 1 to 1048576"),
