@@ -8,7 +8,7 @@ LOCI = $(if $(CARGO_TARGET_DIR),$(CARGO_TARGET_DIR),target)/release/loci
 help:
 	@echo 'make demo    build, get a model and a book, ask the book a question'
 	@echo 'make test    all checks and tests'
-	@echo 'make lint    formatting, clippy, crate arrows, file sizes, generated files'
+	@echo 'make lint    formatting, clippy, crate arrows, file sizes, generated files, built web page'
 	@echo 'make bench   speed next to llama.cpp, as ratios'
 	@echo 'make proofs  the measurements behind the documentation'
 	@echo 'make fuzz    each fuzz target for FUZZ_SECONDS ($(FUZZ_SECONDS)) seconds'
@@ -25,6 +25,7 @@ lint:
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --quiet -- -D warnings
 	cargo xtask check
+	scripts/web-fresh.sh
 
 # Both leave their raw numbers in docs/results.
 bench: release
