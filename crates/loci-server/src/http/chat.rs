@@ -16,7 +16,7 @@ use super::guard::Client;
 use super::options::{Fields, options};
 use super::stream::{Form, done, sent, stream};
 use crate::ask::{Asked, News, Prepared, Question, Told, collect, prepare, submit};
-use crate::error::ApiError;
+use crate::error::{ApiError, ErrorBody};
 use crate::library::blocking;
 use crate::openai::{
     ChatChoice, ChatChunk, ChatChunkChoice, ChatDelta, ChatRequest, ChatResponse, ProgressReport,
@@ -25,6 +25,7 @@ use crate::openai::{
 use crate::state::{App, fresh_id, now};
 
 /// Answers a conversation.
+#[utoipa::path(post, path = "/v1/chat/completions", request_body = ChatRequest, responses((status = 200, body = ChatResponse), (status = "4XX", body = ErrorBody), (status = "5XX", body = ErrorBody)))]
 pub(super) async fn chat(
     State(app): State<Arc<App>>,
     client: Client,

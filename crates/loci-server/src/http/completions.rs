@@ -13,7 +13,7 @@ use super::guard::Client;
 use super::options::{Fields, options};
 use super::stream::{Form, done, sent, stream};
 use crate::ask::{Asked, News, Question, Told, collect, prepare, submit};
-use crate::error::ApiError;
+use crate::error::{ApiError, ErrorBody};
 use crate::library::blocking;
 use crate::openai::{
     CompletionChoice, CompletionPrompt, CompletionRequest, CompletionResponse, finish_reason, refuse_unknown,
@@ -24,6 +24,7 @@ use crate::state::{App, fresh_id, now};
 const DEFAULT_TOKENS: usize = 16;
 
 /// Goes on with a text.
+#[utoipa::path(post, path = "/v1/completions", request_body = CompletionRequest, responses((status = 200, body = CompletionResponse), (status = "4XX", body = ErrorBody), (status = "5XX", body = ErrorBody)))]
 pub(super) async fn completions(
     State(app): State<Arc<App>>,
     client: Client,

@@ -16,12 +16,13 @@ use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use super::body::Body;
-use crate::error::ApiError;
+use crate::error::{ApiError, ErrorBody};
 use crate::library::blocking;
 use crate::openai::seconds;
 use crate::state::{App, ServedModel};
 
 /// That the server runs.
+#[utoipa::path(get, path = "/health", security(()), responses((status = 200, body = Object), (status = "4XX", body = ErrorBody), (status = "5XX", body = ErrorBody)))]
 pub(super) async fn health() -> Json<Value> {
     Json(json!({ "status": "ok", "version": env!("CARGO_PKG_VERSION") }))
 }
@@ -43,12 +44,14 @@ fn shown(model: &ServedModel) -> Value {
 }
 
 /// The models.
+#[utoipa::path(get, path = "/v1/models", responses((status = 200, body = Object), (status = "4XX", body = ErrorBody), (status = "5XX", body = ErrorBody)))]
 pub(super) async fn models(State(app): State<Arc<App>>) -> Json<Value> {
     let data: Vec<Value> = app.models.iter().map(|model| shown(model)).collect();
     Json(json!({ "object": "list", "data": data }))
 }
 
 /// One model.
+#[utoipa::path(get, path = "/v1/models/{id}", params(("id" = String, Path)), responses((status = 200, body = Object), (status = "4XX", body = ErrorBody), (status = "5XX", body = ErrorBody)))]
 pub(super) async fn model(
     State(app): State<Arc<App>>,
     Path(id): Path<String>,
@@ -83,11 +86,13 @@ fn method(info: &MethodInfo) -> Value {
 }
 
 /// The context methods.
+#[utoipa::path(get, path = "/v1/loci/methods", responses((status = 200, body = Object), (status = "4XX", body = ErrorBody), (status = "5XX", body = ErrorBody)))]
 pub(super) async fn methods() -> Json<Value> {
     Json(json!({ "methods": METHODS.iter().map(|info| method(info)).collect::<Vec<_>>() }))
 }
 
 /// How it is going.
+#[utoipa::path(get, path = "/v1/loci/status", responses((status = 200, body = Object), (status = "4XX", body = ErrorBody), (status = "5XX", body = ErrorBody)))]
 pub(super) async fn status(State(app): State<Arc<App>>) -> Json<Value> {
     let (counts, counters, limits) = (app.worker.counts(), app.worker.counters(), app.worker.limits());
     let get = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
@@ -126,6 +131,7 @@ pub(super) async fn status(State(app): State<Arc<App>>) -> Json<Value> {
 }
 
 /// The same for Prometheus.
+#[utoipa::path(get, path = "/metrics", responses((status = 200, body = String, content_type = "text/plain"), (status = "4XX", body = ErrorBody), (status = "5XX", body = ErrorBody)))]
 pub(super) async fn metrics(State(app): State<Arc<App>>) -> Response {
     let (counts, counters) = (app.worker.counts(), app.worker.counters());
     let get = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed) as f64;
@@ -187,6 +193,7 @@ pub(super) struct Tokens {
 }
 
 /// Cuts a text into tokens.
+#[utoipa::path(post, path = "/v1/tokenize", request_body = TokenizeRequest, responses((status = 200, body = Tokens), (status = "4XX", body = ErrorBody), (status = "5XX", body = ErrorBody)))]
 pub(super) async fn tokenize(
     State(app): State<Arc<App>>,
     Body(request): Body<TokenizeRequest>,
@@ -223,6 +230,7 @@ pub(super) struct Text {
 }
 
 /// Makes tokens a text.
+#[utoipa::path(post, path = "/v1/detokenize", request_body = DetokenizeRequest, responses((status = 200, body = Text), (status = "4XX", body = ErrorBody), (status = "5XX", body = ErrorBody)))]
 pub(super) async fn detokenize(
     State(app): State<Arc<App>>,
     Body(request): Body<DetokenizeRequest>,

@@ -6,9 +6,11 @@ mod completions;
 mod facts;
 mod format;
 mod guard;
+mod openapi;
 mod options;
 mod page;
 mod readings;
+mod responses;
 mod stream;
 
 use std::sync::Arc;
@@ -44,6 +46,7 @@ pub fn router(app: Arc<App>) -> Result<Router, String> {
         .route("/v1/models/{id}", get(facts::model))
         .route("/v1/chat/completions", post(chat::chat))
         .route("/v1/completions", post(completions::completions))
+        .route("/v1/responses", post(responses::responses))
         .route("/v1/tokenize", post(facts::tokenize))
         .route("/v1/detokenize", post(facts::detokenize))
         .route("/v1/loci/methods", get(facts::methods))
@@ -53,7 +56,10 @@ pub fn router(app: Arc<App>) -> Result<Router, String> {
         .route("/v1/loci/readings/{id}/documents/{number}", get(readings::text))
         .route("/metrics", get(facts::metrics))
         .layer(axum::middleware::from_fn_with_state(Arc::clone(&app), guard::check_key));
-    let open = Router::new().route("/health", get(facts::health)).merge(page::routes());
+    let open = Router::new()
+        .route("/health", get(facts::health))
+        .route("/openapi.json", get(openapi::openapi))
+        .merge(page::routes());
     let header = |name, value| SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value));
     let mut router = keyed
         .merge(open)

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::body::{Body, is_json};
-use crate::error::ApiError;
+use crate::error::{ApiError, ErrorBody};
 use crate::library::{self, New, ReadingView, blocking, shortened};
 use crate::openai::LociFields;
 use crate::state::App;
@@ -73,11 +73,13 @@ pub(super) struct Deleted {
 }
 
 /// Lists all readings.
+#[utoipa::path(get, path = "/v1/loci/readings", responses((status = 200, body = Listing), (status = "4XX", body = ErrorBody), (status = "5XX", body = ErrorBody)))]
 pub(super) async fn list(State(app): State<Arc<App>>) -> Json<Listing> {
     Json(Listing { readings: app.library.list() })
 }
 
 /// Shows a reading.
+#[utoipa::path(get, path = "/v1/loci/readings/{id}", params(("id" = String, Path)), responses((status = 200, body = ReadingView), (status = "4XX", body = ErrorBody), (status = "5XX", body = ErrorBody)))]
 pub(super) async fn view(
     State(app): State<Arc<App>>,
     Path(id): Path<String>,
@@ -86,6 +88,7 @@ pub(super) async fn view(
 }
 
 /// Takes documents, as JSON or as files of a form, and begins to read them.
+#[utoipa::path(post, path = "/v1/loci/readings", request_body = NewReading, responses((status = 202, body = ReadingView), (status = "4XX", body = ErrorBody), (status = "5XX", body = ErrorBody)))]
 pub(super) async fn add(State(app): State<Arc<App>>, request: Request) -> Result<Response, ApiError> {
     let new = if is_json(&request) {
         let Body(new) = Body::<NewReading>::from_request(request, &()).await?;
@@ -196,6 +199,7 @@ fn base_name(path: &str) -> &str {
 }
 
 /// Changes name or pin.
+#[utoipa::path(patch, path = "/v1/loci/readings/{id}", params(("id" = String, Path)), request_body = Change, responses((status = 200, body = ReadingView), (status = "4XX", body = ErrorBody), (status = "5XX", body = ErrorBody)))]
 pub(super) async fn change(
     State(app): State<Arc<App>>,
     Path(id): Path<String>,
@@ -209,6 +213,7 @@ pub(super) async fn change(
 }
 
 /// Removes a reading, or stops one that is being read.
+#[utoipa::path(delete, path = "/v1/loci/readings/{id}", params(("id" = String, Path)), responses((status = 200, body = Deleted), (status = "4XX", body = ErrorBody), (status = "5XX", body = ErrorBody)))]
 pub(super) async fn delete(
     State(app): State<Arc<App>>,
     Path(id): Path<String>,
@@ -219,6 +224,7 @@ pub(super) async fn delete(
 }
 
 /// The text of a document, as it was read.
+#[utoipa::path(get, path = "/v1/loci/readings/{id}/documents/{number}", params(("id" = String, Path), ("number" = u32, Path)), responses((status = 200, body = String, content_type = "text/plain"), (status = "4XX", body = ErrorBody), (status = "5XX", body = ErrorBody)))]
 pub(super) async fn text(
     State(app): State<Arc<App>>,
     Path((id, number)): Path<(String, String)>,

@@ -8,7 +8,7 @@ use super::common::{Extra, Stop, StreamOptions, Usage};
 use super::loci::{LociFields, LociReport};
 
 /// A conversation to go on with.
-#[derive(Clone, Debug, Deserialize, ToSchema)]
+#[derive(Clone, Debug, Default, Deserialize, ToSchema)]
 pub struct ChatRequest {
     /// The model's id; the server's first model when left out.
     pub model: Option<String>,
