@@ -12,6 +12,8 @@ mod facts;
 mod file;
 mod make;
 mod open;
+#[cfg(test)]
+mod tests;
 mod tokens;
 
 use std::path::Path;
