@@ -27,6 +27,7 @@ pub mod language_model;
 pub mod layout;
 pub mod method_file;
 pub mod model_store;
+pub mod prefix_cache;
 pub mod probe;
 pub mod saved;
 pub mod score;

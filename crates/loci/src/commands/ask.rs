@@ -9,9 +9,10 @@ use loci_engine::ask::{Answer, AskRequest, Listener, ask};
 use loci_engine::documents::{self, Document, STANDARD_INPUT};
 use loci_engine::generate::OnText;
 use loci_engine::layout::Headings;
+use loci_engine::prefix_cache::{DEFAULT_LIMIT, PrefixCache};
 use loci_engine::saved::{AnswerOptions, Facts, is_reading};
 use loci_engine::session::DEFAULT_CHUNK;
-use loci_engine::size::show_bytes;
+use loci_engine::size::{self, show_bytes};
 use loci_engine::{ContextOptions, ContextPlan, Control, EngineError, Finish, Reading};
 
 use crate::args::{ContextArgs, ModelArgs, SamplingArgs, Weigh, without_parameters};
@@ -48,6 +49,12 @@ pub(crate) struct Args {
     /// Tokens read in one step: fewer need less memory and are slower [default: 512].
     #[arg(long, value_name = "N")]
     chunk: Option<usize>,
+    /// Neither look for what an earlier question has read of this input, nor keep what is read now.
+    #[arg(long)]
+    no_cache: bool,
+    /// Disk space for what is kept of long inputs; what was used longest ago gives way [default: 4GiB].
+    #[arg(long, value_name = "SIZE", value_parser = size::parse_bytes, conflicts_with = "no_cache")]
+    cache_size: Option<usize>,
     #[command(flatten)]
     model: ModelArgs,
     #[command(flatten)]
@@ -90,6 +97,8 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<(), CliError> {
     let generate = args.sampling.options(0.0)?;
     let inputs = read_all(&args.files)?;
     let (engine, context) = args.context.open(context, &args.model)?;
+    let limit = args.cache_size.map_or(DEFAULT_LIMIT, |bytes| bytes as u64);
+    let cache = if args.no_cache { None } else { PrefixCache::standard(limit) };
     let request = AskRequest {
         documents: &inputs,
         question: &args.question,
@@ -101,6 +110,7 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<(), CliError> {
         chunk: args.chunk.unwrap_or(DEFAULT_CHUNK),
         evidence: args.evidence,
         all_heads: args.weigh == Weigh::All,
+        cache: cache.as_ref(),
     };
     let mut bar = ui.reading("reading");
     let mut update = |progress| bar.update(progress);
@@ -253,6 +263,9 @@ fn report(ui: &Ui, answer: &Answer) {
     let timing = answer.timing;
     let peak =
         timing.peak_rss_bytes.map(|bytes| format!("; peak memory {}", show_bytes(bytes))).unwrap_or_default();
+    if timing.cached_tokens > 0 {
+        ui.say(&format!("{} tokens had been read before; --no-cache reads them again", timing.cached_tokens));
+    }
     ui.say(&format!(
         "read {:.0} tokens/s, wrote {} tokens at {:.1} tokens/s{peak}",
         timing.prefill_tokens_per_s, timing.decode_tokens, timing.decode_tokens_per_s

@@ -2,6 +2,7 @@
 
 pub(crate) mod ask;
 pub(crate) mod bench;
+pub(crate) mod cache;
 pub(crate) mod chat;
 pub(crate) mod completions;
 pub(crate) mod data;
@@ -30,6 +31,7 @@ pub(crate) fn run(cli: &Cli) -> Result<(), CliError> {
         Command::Run(args) => run::run(args, &ui),
         Command::Ask(args) => ask::run(args, &ui),
         Command::Read(args) => read::run(args, &ui),
+        Command::Cache(args) => cache::run(args, &ui),
         Command::Chat(args) => chat::run(args, &ui),
         Command::Methods(args) => methods::run(args),
         Command::Eval(args) => eval::run(args, &ui),
