@@ -112,12 +112,13 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<(), CliError> {
         all_heads: args.weigh == Weigh::All,
         cache: cache.as_ref(),
     };
-    let mut bar = ui.reading("reading");
-    let mut update = |progress| bar.update(progress);
-    let mut on_plan = |plan: &ContextPlan, tokens: usize| announce(ui, plan, tokens);
-    let control = Control { stop: Some(stop_flag()), progress: Some(&mut update) };
     show(args, ui, |on_text| {
+        // All made here, so that they live equally long.
+        let mut bar = ui.reading("reading");
+        let mut update = |progress| bar.update(progress);
+        let mut on_plan = |plan: &ContextPlan, tokens: usize| announce(ui, plan, tokens);
         let mut on_text = |text: &str| on_text(text);
+        let control = Control { stop: Some(stop_flag()), progress: Some(&mut update) };
         Ok(ask(&engine, &request, Listener { control, on_plan: &mut on_plan, on_text: &mut on_text })?)
     })
 }
