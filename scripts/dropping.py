@@ -49,7 +49,7 @@ def pass_key(arguments, item, text, folder):
     path = Path(folder) / "text.txt"
     path.write_text(document(max(1, (arguments.tokens - fixed) // per_filler), depth, key)[0])
     answer = json.loads(loci(
-        arguments.loci, "ask", path, "-q", QUESTION, "-m", arguments.model, "--method", item["spec"], "-n", "24", "--json",
+        arguments.loci, "ask", path, "--no-cache", "-q", QUESTION, "-m", arguments.model, "--method", item["spec"], "-n", "24", "--json",
     ))  # fmt: skip
     found = str(key) in re.findall(r"\d+", answer["answer"])
     return {"right": found, "key": key, "depth": round(depth, 3), "answer": answer["answer"]}

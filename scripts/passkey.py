@@ -54,7 +54,7 @@ def run_item(arguments, item, sizes, folder):
     path.write_text(text)
     began = time.monotonic()
     answer = json.loads(loci(
-        arguments.loci, "ask", path, "-q", arguments.question, "-m", arguments.model, "--method", item["method"],
+        arguments.loci, "ask", path, "--no-cache", "-q", arguments.question, "-m", arguments.model, "--method", item["method"],
         "--json", *arguments.extra,
     ))  # fmt: skip
     return {

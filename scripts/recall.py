@@ -63,7 +63,7 @@ def run_item(arguments, item, per_line, folder):
     path.write_text("\n".join(lines))
     began = time.monotonic()
     answer = json.loads(loci(
-        arguments.loci, "ask", path, "-q", arguments.question.format(word=word), "-m", arguments.model, "--method",
+        arguments.loci, "ask", path, "--no-cache", "-q", arguments.question.format(word=word), "-m", arguments.model, "--method",
         item["method"], "-n", "24", "--json", *arguments.extra,
     ))  # fmt: skip
     # A number of another line does not count, nor an answer that lists several.

@@ -58,6 +58,8 @@ pub(crate) struct Asked<'a> {
     pub(crate) skipped: usize,
     /// Of those, the ones that are read for this answer, by the model or by a draft.
     pub(crate) prefill_tokens: usize,
+    /// Those that were found in the cache.
+    pub(crate) cached_tokens: usize,
     /// When reading for this answer began.
     pub(crate) started: Instant,
     /// Keeps the attention of each layer.
@@ -100,6 +102,7 @@ pub(crate) fn answer(
         context: ContextReport { recalled, given: asked.given, skipped: asked.skipped, ..read },
         timing: Timing {
             open_ms: None,
+            cached_tokens: asked.cached_tokens,
             prefill_tokens: asked.prefill_tokens,
             prefill_tokens_per_s: per_second(asked.prefill_tokens, prefill),
             decode_tokens: generation.tokens.len(),

@@ -16,6 +16,7 @@ use crate::error::EngineError;
 use crate::evidence::Evidence;
 use crate::generate::{Finish, GenerateOptions, OnText};
 use crate::layout::{Headings, Prompt, question_about};
+use crate::prefix_cache::PrefixCache;
 use crate::session::{Control, DEFAULT_CHUNK};
 use crate::shorten::shorten;
 
@@ -42,6 +43,8 @@ pub struct AskRequest<'a> {
     pub evidence: usize,
     /// Weighs evidence by all heads alike, even where it is known which of them retrieve.
     pub all_heads: bool,
+    /// Where what is read of long documents is kept, and looked for first.
+    pub cache: Option<&'a PrefixCache>,
 }
 
 impl<'a> AskRequest<'a> {
@@ -58,6 +61,7 @@ impl<'a> AskRequest<'a> {
             chunk: DEFAULT_CHUNK,
             evidence: 5,
             all_heads: false,
+            cache: None,
         }
     }
 }
@@ -68,6 +72,8 @@ pub struct Timing {
     /// Milliseconds it took to open the saved reading that was asked; not there where none was.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub open_ms: Option<f64>,
+    /// Tokens of the prompt that were read before, and were found in the cache.
+    pub cached_tokens: usize,
     /// Tokens read for this answer, those that only a draft looked at included. What a saved reading holds is not read.
     pub prefill_tokens: usize,
     /// Tokens read per second, the time of a draft included.
@@ -186,9 +192,23 @@ pub(crate) fn ask_and_look(
     let given = prompt.len();
     let started = Instant::now();
     let prompt = shorten(engine, prompt, &request.context, &plan, &mut control)?;
-    let mut session = request.context.session(engine, &plan)?.with_chunk(request.chunk);
+    let key = match request.cache {
+        Some(cache) => {
+            cache.key(engine, &request.context, &plan, &prompt, request.chunk)?.map(|key| (cache, key))
+        }
+        None => None,
+    };
+    let found = key.as_ref().and_then(|(cache, key)| cache.find(key));
+    let mut session = match found {
+        Some(session) => session,
+        None => request.context.session(engine, &plan)?.with_chunk(request.chunk),
+    };
+    let cached_tokens = session.len();
     let (documents, rest) = prompt.tokens.split_at(prompt.documents.min(prompt.len()));
     session.read_documents(documents, prompt.len(), &mut control)?;
+    if let Some((cache, key)) = key {
+        cache.keep(&key, &plan, &session, request.chunk);
+    }
     let options = AnswerOptions {
         generate: request.generate.clone(),
         evidence: request.evidence,
@@ -204,7 +224,8 @@ pub(crate) fn ask_and_look(
             options: &options,
             given,
             skipped: prompt.skipped,
-            prefill_tokens: given,
+            prefill_tokens: given - cached_tokens,
+            cached_tokens,
             started,
             by_layer,
             method: plan.method.to_string(),

@@ -225,7 +225,12 @@ impl ContextOptions {
         Ok(self.schedule(engine, planned)? != self.schedule(engine, other)?)
     }
 
-    fn schedule(&self, engine: &Engine, planned_tokens: usize) -> Result<RopeSchedule, EngineError> {
+    /// The position schedule for so many tokens.
+    pub(crate) fn schedule(
+        &self,
+        engine: &Engine,
+        planned_tokens: usize,
+    ) -> Result<RopeSchedule, EngineError> {
         let config = engine.model().config();
         let rope = match &self.rope {
             Some(rope) => rope.clone(),

@@ -29,6 +29,7 @@ pub mod layout;
 pub mod likelihood;
 pub mod method_file;
 pub mod model_store;
+pub mod prefix_cache;
 pub mod probe;
 pub mod saved;
 pub mod score;

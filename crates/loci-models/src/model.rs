@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use loci_kernels::{Isa, Pool};
 
@@ -24,6 +25,7 @@ pub struct Model {
     cpu: Cpu,
     tokenizer: Option<Tokenizer>,
     chat_template: Option<String>,
+    tokens_read: AtomicU64,
 }
 
 impl Model {
@@ -50,7 +52,8 @@ impl Model {
         let tokenizer = material::tokenizer(source)?;
         let chat_template = material::chat_template(source)?;
         let path = source.path().to_owned();
-        Ok(Self { path, config, weights, cpu: Cpu::new(pool, isa), tokenizer, chat_template })
+        let (cpu, tokens_read) = (Cpu::new(pool, isa), AtomicU64::new(0));
+        Ok(Self { path, config, weights, cpu, tokenizer, chat_template, tokens_read })
     }
 
     /// The file or folder it came from.
@@ -126,7 +129,7 @@ impl Model {
     /// # Errors
     /// [`ForwardError`] for a token the model does not have, or when a memory fails.
     pub fn forward(&self, spans: &mut [Span<'_>]) -> Result<Vec<Logits>, ForwardError> {
-        wiring::forward(&self.weights, &self.cpu, spans)
+        self.forward_layers(spans, usize::MAX)
     }
 
     /// The same through the first `layers` layers only; see [`wiring::forward_layers`].
@@ -134,6 +137,14 @@ impl Model {
     /// # Errors
     /// As [`Model::forward`].
     pub fn forward_layers(&self, spans: &mut [Span<'_>], layers: usize) -> Result<Vec<Logits>, ForwardError> {
-        wiring::forward_layers(&self.weights, &self.cpu, spans, layers)
+        let tokens: usize = spans.iter().map(|span| span.tokens.len()).sum();
+        let logits = wiring::forward_layers(&self.weights, &self.cpu, spans, layers)?;
+        self.tokens_read.fetch_add(tokens as u64, Ordering::Relaxed);
+        Ok(logits)
+    }
+
+    /// Tokens that went through the model, or through some of its layers, since it was opened: those of all sequences.
+    pub fn tokens_read(&self) -> u64 {
+        self.tokens_read.load(Ordering::Relaxed)
     }
 }

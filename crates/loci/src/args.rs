@@ -18,24 +18,35 @@ use crate::error::CliError;
 /// Which model, on how many threads.
 #[derive(Debug, clap::Args)]
 pub(crate) struct ModelArgs {
-    /// A name of the catalogue (see `loci pull --list`), a GGUF file, or a folder with safetensors.
-    #[arg(short, long, value_name = "MODEL", default_value = DEFAULT_MODEL)]
-    pub(crate) model: String,
+    /// A name of the catalogue (see `loci pull --list`), a GGUF file, or a folder with safetensors [default: smollm2, or the
+    /// model of a saved reading].
+    #[arg(short, long, value_name = "MODEL")]
+    pub(crate) model: Option<String>,
     /// Threads that compute [default: all processors].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub(crate) threads: Option<u16>,
 }
 
 impl ModelArgs {
+    /// The model's name or path.
+    pub(crate) fn name(&self) -> &str {
+        self.model.as_deref().unwrap_or(DEFAULT_MODEL)
+    }
+
     /// Loads the model.
     pub(crate) fn open(&self) -> Result<Arc<Engine>, CliError> {
+        self.open_named(self.name())
+    }
+
+    /// Loads the model named `name`.
+    pub(crate) fn open_named(&self, name: &str) -> Result<Arc<Engine>, CliError> {
         isa::requested().map_err(CliError::usage)?;
-        let path = resolve(&self.model)?;
+        let path = resolve(name)?;
         let pool = match self.threads {
             Some(threads) => Pool::new(usize::from(threads)),
             None => Pool::with_all_processors(),
         };
-        Ok(Arc::new(Engine::open(&path, &self.model, Arc::new(pool))?))
+        Ok(Arc::new(Engine::open(&path, name, Arc::new(pool))?))
     }
 }
 
@@ -143,9 +154,9 @@ pub(crate) struct ContextArgs {
     /// RAM for everything that grows with the input, such as 256MiB [default: no bound].
     #[arg(long, value_name = "SIZE", value_parser = size::parse_bytes)]
     pub(crate) budget: Option<usize>,
-    /// Number format of keys and values.
-    #[arg(long, value_enum, default_value = "i8")]
-    pub(crate) kv: Kv,
+    /// Number format of keys and values [default: i8].
+    #[arg(long, value_enum)]
+    pub(crate) kv: Option<Kv>,
     /// Folder for the file with what does not fit the budget [default: the system's temporary folder].
     #[arg(long, value_name = "FOLDER")]
     pub(crate) cold_folder: Option<PathBuf>,
@@ -178,7 +189,7 @@ impl ContextArgs {
         Ok(ContextOptions {
             method: None,
             rope: self.rope.as_deref().map(RopeSpec::parse).transpose()?,
-            row_type: self.kv.into(),
+            row_type: self.kv.unwrap_or(Kv::I8).into(),
             budget: self.budget,
             cold_folder: self.cold_folder.clone(),
             heads: self.heads.clone(),

@@ -3,8 +3,8 @@
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    ask, bench, chat, completions, data, doctor, eval, fit, inspect, man, methods, probe, pull, run, score,
-    tokenize,
+    ask, bench, cache, chat, completions, data, doctor, eval, fit, inspect, man, methods, probe, pull, read,
+    run, score, tokenize,
 };
 
 /// Ask texts far longer than the model's window, inside a fixed budget.
@@ -36,6 +36,10 @@ pub(crate) enum Command {
     Run(run::Args),
     /// Read files and answer a question about them.
     Ask(ask::Args),
+    /// Read files once and save what was read, to be asked again and again.
+    Read(read::Args),
+    /// See and clear what is kept of long inputs that were asked.
+    Cache(cache::Args),
     /// Talk with a model.
     Chat(chat::Args),
     /// List the methods, or show one.

@@ -193,7 +193,7 @@ fn the_real_model_has_retrieval_heads_and_ask_weighs_by_them() {
     assert_is_figure(&place.read("out/heads.svg"), &["Retrieval heads", "query head", "layer"]);
     assert_eq!(std::fs::read_dir(place.folder.path().join("heads")).unwrap().count(), 1);
 
-    let ask = ["ask", "key.txt", "-q", "What is the pass key?", "-n", "16", "--json"];
+    let ask = ["ask", "key.txt", "-q", "What is the pass key?", "-n", "16", "--json", "--no-cache"];
     let answer = place.json(&[&ask[..], &["--method", "duo-attention", "--heads", "out/gates.tsv"]].concat());
     assert_eq!(answer["weighed_by"], "retrieval heads");
     let answer = place.json(&ask);
@@ -205,7 +205,7 @@ fn the_real_model_has_retrieval_heads_and_ask_weighs_by_them() {
 #[test]
 fn the_scores_built_in_belong_to_the_default_model() {
     let Some(place) = real() else { return };
-    let ask = ["ask", "key.txt", "-q", "What is the pass key?", "-n", "16"];
+    let ask = ["ask", "key.txt", "-q", "What is the pass key?", "-n", "16", "--no-cache"];
     let answer = place.json(&[&ask[..], &["--json"]].concat());
     assert_eq!(answer["weighed_by"], "retrieval heads");
     assert!(answer["evidence"][0]["text"].as_str().unwrap().contains("71432"), "{answer}");

@@ -11,7 +11,7 @@ fn ask(before: usize, after: usize, options: &[&str]) -> Option<Value> {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("key.txt"), loci_testing::pass_key_text(71432, before, after)).unwrap();
     let output = Command::new(env!("CARGO_BIN_EXE_loci"))
-        .args(["ask", "key.txt", "-q", "What is the pass key?", "-n", "24", "--json"])
+        .args(["ask", "key.txt", "-q", "What is the pass key?", "-n", "24", "--json", "--no-cache"])
         .args(if options.contains(&"--method") { &[][..] } else { &["--method", "inf-llm"] })
         .args(options)
         .arg("-m")

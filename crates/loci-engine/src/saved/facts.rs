@@ -62,6 +62,9 @@ pub struct Facts {
     pub documents: Vec<DocumentFacts>,
     /// What became of the tokens.
     pub context: ContextReport,
+    /// Hashes of its blocks of tokens, where the [cache](crate::prefix_cache) made it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub chain: Option<Vec<String>>,
 }
 
 impl Facts {

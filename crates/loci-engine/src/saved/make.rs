@@ -155,43 +155,74 @@ impl Unread {
     }
 
     fn finish(self) -> Result<Reading, EngineError> {
-        let tokens = self.prefix.len();
-        let model = model_fingerprint(&self.engine)?
-            .map(|fingerprint| ModelFacts { name: self.engine.name().to_owned(), fingerprint });
-        let facts = Facts {
-            program: env!("CARGO_PKG_VERSION").to_owned(),
-            model,
-            method: self.plan.method.to_string(),
-            rows: self.context.row_type.name().to_owned(),
-            rope: self.context.rope.as_ref().map(ToString::to_string),
-            budget: self.context.budget,
-            heads: self.context.head_scores.as_ref().map(|scores| scores.text()),
-            drafts_itself: self.context.draft.is_some(),
-            planned_tokens: self.plan.planned_tokens,
-            chunk: self.options.chunk,
-            headings: self.options.headings,
-            system: self.options.system,
-            tokens,
-            documents: self
-                .documents
-                .iter()
-                .map(|document| DocumentFacts { name: document.name.clone(), bytes: document.text.len() })
-                .collect(),
-            context: self.session.report()?,
-        };
-        Ok(Reading {
-            engine: self.engine,
-            documents: self.documents,
-            prefix: self.prefix,
-            session: self.session,
-            context: self.context,
-            plan: self.plan,
-            facts,
-        })
+        let Self { engine, documents, prefix, session, context, plan, options } = self;
+        let facts = facts(&engine, &documents, &session, &context, &plan, &options)?;
+        Ok(Reading { engine, documents, prefix, session, context, plan, facts })
     }
 }
 
+/// What a reading says of itself.
+fn facts(
+    engine: &Engine,
+    documents: &[Document],
+    session: &Session,
+    context: &ContextOptions,
+    plan: &ContextPlan,
+    options: &ReadOptions,
+) -> Result<Facts, EngineError> {
+    let model = model_fingerprint(engine)?
+        .map(|fingerprint| ModelFacts { name: engine.name().to_owned(), fingerprint });
+    let document =
+        |document: &Document| DocumentFacts { name: document.name.clone(), bytes: document.text.len() };
+    Ok(Facts {
+        program: env!("CARGO_PKG_VERSION").to_owned(),
+        model,
+        method: plan.method.to_string(),
+        rows: context.row_type.name().to_owned(),
+        rope: context.rope.as_ref().map(ToString::to_string),
+        budget: context.budget,
+        heads: context.head_scores.as_ref().map(|scores| scores.text()),
+        drafts_itself: context.draft.is_some(),
+        planned_tokens: plan.planned_tokens,
+        chunk: options.chunk,
+        headings: options.headings,
+        system: options.system.clone(),
+        tokens: session.len(),
+        documents: documents.iter().map(document).collect(),
+        context: session.report()?,
+        chain: None,
+    })
+}
+
 impl Reading {
+    /// A reading without texts, for the cache: what `session` has read by `context`, whose method is known. `chain` are the
+    /// hashes it is found by.
+    pub(crate) fn of_session(
+        engine: &Arc<Engine>,
+        context: &ContextOptions,
+        plan: &ContextPlan,
+        session: Session,
+        chain: Vec<String>,
+        chunk: usize,
+    ) -> Result<Self, EngineError> {
+        let options = ReadOptions { chunk, ..ReadOptions::default() };
+        let facts = facts(engine, &[], &session, context, plan, &options)?;
+        Ok(Self {
+            engine: Arc::clone(engine),
+            documents: Vec::new(),
+            prefix: Prompt::of_tokens(session.tokens().to_vec()),
+            session,
+            context: context.clone(),
+            plan: plan.clone(),
+            facts: Facts { chain: Some(chain), ..facts },
+        })
+    }
+
+    /// The session, without what is needed to ask it.
+    pub(crate) fn into_session(self) -> Session {
+        self.session
+    }
+
     /// Writes the reading to `path`, whole or not at all: under another name in the same folder first, synchronised, then
     /// renamed. A file of that name is replaced. Returns the bytes written; the same reading makes the same bytes.
     ///
@@ -203,7 +234,7 @@ impl Reading {
     }
 
     /// As [`save`](Self::save); a `private` file can be read by its owner only.
-    pub(super) fn write(&self, path: &Path, private: bool) -> Result<u64, EngineError> {
+    pub(crate) fn write(&self, path: &Path, private: bool) -> Result<u64, EngineError> {
         if self.facts.model.is_none() {
             return Err(EngineError::Unsupported(format!(
                 "{} is a model in no file, so a saved reading could not name it; load it from a file",

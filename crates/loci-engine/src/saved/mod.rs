@@ -12,6 +12,8 @@ mod facts;
 mod file;
 mod make;
 mod open;
+#[cfg(test)]
+mod tests;
 mod tokens;
 
 use std::path::Path;
@@ -192,6 +194,7 @@ impl Reading {
                 given: self.prefix.len() + tail.len(),
                 skipped: 0,
                 prefill_tokens: tail.len(),
+                cached_tokens: 0,
                 started: std::time::Instant::now(),
                 by_layer: false,
                 method: self.plan.method.to_string(),

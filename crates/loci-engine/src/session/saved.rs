@@ -100,8 +100,25 @@ impl Session {
         Ok(self)
     }
 
-    /// Reads documents, the beginning of a prompt of `total` tokens. A chunk ends where they do, and methods that want to
-    /// know are told.
+    /// Goes back to at most `most` tokens without reading anything again, to a place where a chunk would end. Returns how
+    /// many are left: 0 where the memory cannot go back exactly.
+    ///
+    /// # Errors
+    /// [`EngineError::Memory`] when a cold block cannot be read.
+    pub(crate) fn cut(&mut self, most: usize) -> Result<usize, EngineError> {
+        let step = self.chunk_tokens();
+        // The surprise of the token behind the cut would need logits that are gone.
+        let to = if self.memory.wants_signals() { 0 } else { most / step * step };
+        let left = self.memory.truncate(to)?;
+        self.signals.clear();
+        self.tokens.truncate(left);
+        self.context_end = self.context_end.filter(|end| *end <= left);
+        self.logits = None;
+        Ok(left)
+    }
+
+    /// Reads documents, the beginning of a prompt of `total` tokens, as far as they were not read before. A chunk ends where
+    /// they do, and methods that want to know are told.
     ///
     /// # Errors
     /// As [`Session::read_context`].
@@ -111,7 +128,12 @@ impl Session {
         total: usize,
         control: &mut Control<'_>,
     ) -> Result<(), EngineError> {
-        within(control, 0, total, |control| self.read_context(tokens, tokens.len(), control))
+        let before = self.len();
+        let new = tokens.get(before..).unwrap_or(&[]);
+        if new.is_empty() {
+            return Ok(());
+        }
+        within(control, before, total, |control| self.read_context(new, new.len(), control))
     }
 
     /// Reads what stands behind `before` tokens of a prompt of `total`, all but its last token.

@@ -1,15 +1,19 @@
 //! `loci ask FILE… -q QUESTION`: the main job.
 
 use std::ops::ControlFlow;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use clap::ValueEnum;
 use loci_engine::ask::{Answer, AskRequest, Listener, ask};
 use loci_engine::documents::{self, Document, STANDARD_INPUT};
 use loci_engine::generate::OnText;
 use loci_engine::layout::Headings;
-use loci_engine::size::show_bytes;
-use loci_engine::{ContextPlan, Control, Finish};
+use loci_engine::prefix_cache::{DEFAULT_LIMIT, PrefixCache};
+use loci_engine::saved::{AnswerOptions, Facts, is_reading};
+use loci_engine::session::DEFAULT_CHUNK;
+use loci_engine::size::{self, show_bytes};
+use loci_engine::{ContextOptions, ContextPlan, Control, EngineError, Finish, Reading};
 
 use crate::args::{ContextArgs, ModelArgs, SamplingArgs, Weigh, without_parameters};
 use crate::error::CliError;
@@ -17,7 +21,8 @@ use crate::ui::{Ui, print, print_json, stop_flag, stream};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Files to read, in this order: text, Markdown, HTML, EPUB, PDF; - is standard input.
+    /// Files to read, in this order: text, Markdown, HTML, EPUB, PDF; - is standard input. Or one saved reading, made with
+    /// `loci read`: nothing of its documents is read again.
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
     /// What to answer.
@@ -29,9 +34,9 @@ pub(crate) struct Args {
     /// A system message [default: what the model's template says].
     #[arg(long, value_name = "TEXT")]
     system: Option<String>,
-    /// Put each file's name before its text.
-    #[arg(long, value_enum, default_value = "several")]
-    headings: WhichHeadings,
+    /// Put each file's name before its text [default: several].
+    #[arg(long, value_enum)]
+    headings: Option<WhichHeadings>,
     /// Ask the question as it stands, without the sentence that points a small model at the text.
     #[arg(long)]
     bare: bool,
@@ -41,9 +46,15 @@ pub(crate) struct Args {
     /// Whose attention counts as evidence.
     #[arg(long, value_enum, default_value = "retrieval")]
     weigh: Weigh,
-    /// Tokens read in one step: fewer need less memory and are slower.
-    #[arg(long, value_name = "N", default_value_t = loci_engine::session::DEFAULT_CHUNK)]
-    chunk: usize,
+    /// Tokens read in one step: fewer need less memory and are slower [default: 512].
+    #[arg(long, value_name = "N")]
+    chunk: Option<usize>,
+    /// Neither look for what an earlier question has read of this input, nor keep what is read now.
+    #[arg(long)]
+    no_cache: bool,
+    /// Disk space for what is kept of long inputs; what was used longest ago gives way [default: 4GiB].
+    #[arg(long, value_name = "SIZE", value_parser = size::parse_bytes, conflicts_with = "no_cache")]
+    cache_size: Option<usize>,
     #[command(flatten)]
     model: ModelArgs,
     #[command(flatten)]
@@ -52,46 +63,152 @@ pub(crate) struct Args {
     sampling: SamplingArgs,
 }
 
+/// Which files' names are put before their texts.
 #[derive(Clone, Copy, Debug, ValueEnum)]
-enum WhichHeadings {
+pub(super) enum WhichHeadings {
     /// When there are several files.
     Several,
     Always,
     Never,
 }
 
+impl From<WhichHeadings> for Headings {
+    fn from(which: WhichHeadings) -> Self {
+        match which {
+            WhichHeadings::Several => Self::Several,
+            WhichHeadings::Always => Self::Always,
+            WhichHeadings::Never => Self::Never,
+        }
+    }
+}
+
 pub(crate) fn run(args: &Args, ui: &Ui) -> Result<(), CliError> {
+    match (args.files.as_slice(), args.files.iter().find(|file| is_reading(file))) {
+        ([file], Some(_)) => return ask_reading(args, file, ui),
+        (_, Some(reading)) => {
+            return Err(CliError::usage(format!(
+                "{} is a saved reading, which is asked alone; read all of the files together: loci read FILE… -o OTHER",
+                reading.display()
+            )));
+        }
+        (_, None) => {}
+    }
     let context = args.context.options()?;
     let mut generate = args.sampling.options(0.0)?;
     let inputs = read_all(&args.files)?;
     let (engine, context) = args.context.open(context, &args.model)?;
     args.sampling.hold(&mut generate, &engine)?;
+    let limit = args.cache_size.map_or(DEFAULT_LIMIT, |bytes| bytes as u64);
+    let cache = if args.no_cache { None } else { PrefixCache::standard(limit) };
     let request = AskRequest {
         documents: &inputs,
         question: &args.question,
         system: args.system.as_deref(),
-        headings: match args.headings {
-            WhichHeadings::Several => Headings::Several,
-            WhichHeadings::Always => Headings::Always,
-            WhichHeadings::Never => Headings::Never,
-        },
+        headings: args.headings.map_or_else(Headings::default, Headings::from),
         bare: args.bare,
         context,
         generate,
-        chunk: args.chunk,
+        chunk: args.chunk.unwrap_or(DEFAULT_CHUNK),
         evidence: args.evidence,
         all_heads: args.weigh == Weigh::All,
+        cache: cache.as_ref(),
     };
-    let mut bar = ui.reading("reading");
-    let mut update = |progress| bar.update(progress);
-    let mut on_plan = |plan: &ContextPlan, tokens: usize| announce(ui, plan, tokens);
+    show(args, ui, |on_text| {
+        // All made here, so that they live equally long.
+        let mut bar = ui.reading("reading");
+        let mut update = |progress| bar.update(progress);
+        let mut on_plan = |plan: &ContextPlan, tokens: usize| announce(ui, plan, tokens);
+        let mut on_text = |text: &str| on_text(text);
+        let control = Control { stop: Some(stop_flag()), progress: Some(&mut update) };
+        Ok(ask(&engine, &request, Listener { control, on_plan: &mut on_plan, on_text: &mut on_text })?)
+    })
+}
+
+/// Asks a saved reading. What it was read with stands in it; flags may only say the same.
+fn ask_reading(args: &Args, path: &Path, ui: &Ui) -> Result<(), CliError> {
+    let facts = Reading::describe(path).map_err(EngineError::from)?;
+    let context = args.context.options()?;
+    check_flags(args, path, &facts, &context)?;
+    let generate = args.sampling.options(0.0)?;
+    let name = facts.model.as_ref().map_or(args.model.name(), |model| model.name.as_str());
+    let engine = args.model.open_named(args.model.model.as_deref().unwrap_or(name))?;
+    let started = Instant::now();
+    let reading = Reading::open_with(&engine, path, context.cold_folder.as_deref())?;
+    let open_ms = started.elapsed().as_secs_f64() * 1e3;
+    let tail = reading.question(&args.question, args.bare)?;
+    ui.say(&format!(
+        "{} tokens read before, {} to read; method {} (opened in {open_ms:.0} ms)",
+        facts.tokens,
+        tail.len(),
+        without_parameters(&facts.method)
+    ));
+    let options = AnswerOptions { generate, evidence: args.evidence, all_heads: args.weigh == Weigh::All };
+    let mut control = Control { stop: Some(stop_flag()), progress: None };
+    show(args, ui, |on_text| {
+        let mut answer = reading.answer(&tail, &options, &mut control, on_text)?;
+        answer.timing.open_ms = Some(open_ms);
+        Ok(answer)
+    })
+}
+
+/// Refuses flags that contradict what a reading was read with.
+fn check_flags(args: &Args, path: &Path, facts: &Facts, asked: &ContextOptions) -> Result<(), CliError> {
+    let given = &args.context;
+    let different = |flag: &str, saved: &str, wanted: &str| {
+        Err(CliError::usage(format!(
+            "{} was read with {flag} {saved}, not {wanted}; leave out {flag}, or read the text again",
+            path.display()
+        )))
+    };
+    let none = || "left out".to_owned();
+    if let Some(method) =
+        asked.method.as_ref().map(ToString::to_string).filter(|method| *method != facts.method)
+    {
+        return different("--method", &facts.method, &method);
+    }
+    if let Some(rope) =
+        asked.rope.as_ref().map(ToString::to_string).filter(|rope| Some(rope) != facts.rope.as_ref())
+    {
+        return different("--rope", &facts.rope.clone().unwrap_or_else(none), &rope);
+    }
+    if let Some(budget) = given.budget.filter(|budget| Some(*budget) != facts.budget) {
+        let saved = facts.budget.map_or_else(none, |bytes| bytes.to_string());
+        return different("--budget", &saved, &budget.to_string());
+    }
+    if given.kv.is_some() && asked.row_type.name() != facts.rows {
+        return different("--kv", &facts.rows, asked.row_type.name());
+    }
+    if let Some(system) = args.system.as_ref().filter(|system| Some(*system) != facts.system.as_ref()) {
+        return different("--system", &facts.system.clone().unwrap_or_else(none), system);
+    }
+    if args.headings.is_some_and(|headings| Headings::from(headings) != facts.headings) {
+        return different("--headings", &format!("{:?}", facts.headings).to_lowercase(), "as asked for now");
+    }
+    if let Some(chunk) = args.chunk.filter(|chunk| *chunk != facts.chunk) {
+        return different("--chunk", &facts.chunk.to_string(), &chunk.to_string());
+    }
+    if given.heads.is_some() {
+        return different("--heads", "as they are in it", "another file");
+    }
+    match given.draft.as_deref() {
+        Some(draft) if !(draft == "self" && facts.drafts_itself) => {
+            different("--draft", if facts.drafts_itself { "self" } else { "left out" }, draft)
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Writes an answer as it comes, and its account.
+fn show(
+    args: &Args,
+    ui: &Ui,
+    answer: impl FnOnce(&mut OnText<'_>) -> Result<Answer, CliError>,
+) -> Result<(), CliError> {
     let mut failure = None;
     let answer = {
         let mut silent = |_: &str| ControlFlow::Continue(());
         let mut streaming = stream(&mut failure);
-        let on_text: &mut OnText<'_> = if args.json { &mut silent } else { &mut streaming };
-        let control = Control { stop: Some(stop_flag()), progress: Some(&mut update) };
-        ask(&engine, &request, Listener { control, on_plan: &mut on_plan, on_text })?
+        answer(if args.json { &mut silent } else { &mut streaming })?
     };
     if let Some(failure) = failure {
         return Err(failure);
@@ -148,6 +265,9 @@ fn report(ui: &Ui, answer: &Answer) {
     let timing = answer.timing;
     let peak =
         timing.peak_rss_bytes.map(|bytes| format!("; peak memory {}", show_bytes(bytes))).unwrap_or_default();
+    if timing.cached_tokens > 0 {
+        ui.say(&format!("{} tokens had been read before; --no-cache reads them again", timing.cached_tokens));
+    }
     ui.say(&format!(
         "read {:.0} tokens/s, wrote {} tokens at {:.1} tokens/s{peak}",
         timing.prefill_tokens_per_s, timing.decode_tokens, timing.decode_tokens_per_s

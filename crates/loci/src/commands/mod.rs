@@ -2,6 +2,7 @@
 
 pub(crate) mod ask;
 pub(crate) mod bench;
+pub(crate) mod cache;
 pub(crate) mod chat;
 pub(crate) mod completions;
 pub(crate) mod data;
@@ -13,6 +14,7 @@ pub(crate) mod man;
 pub(crate) mod methods;
 pub(crate) mod probe;
 pub(crate) mod pull;
+pub(crate) mod read;
 pub(crate) mod run;
 pub(crate) mod score;
 #[cfg(feature = "serve")]
@@ -30,6 +32,8 @@ pub(crate) fn run(cli: &Cli) -> Result<(), CliError> {
         Command::Pull(args) => pull::run(args, &ui),
         Command::Run(args) => run::run(args, &ui),
         Command::Ask(args) => ask::run(args, &ui),
+        Command::Read(args) => read::run(args, &ui),
+        Command::Cache(args) => cache::run(args, &ui),
         Command::Chat(args) => chat::run(args, &ui),
         Command::Methods(args) => methods::run(args),
         Command::Eval(args) => eval::run(args, &ui),

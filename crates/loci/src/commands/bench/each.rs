@@ -62,7 +62,7 @@ fn arguments(args: &SpeedArgs, spec: &MethodSpec) -> Vec<OsString> {
     add("--repeats", repeats.to_string().into());
     add("--decode", decode.to_string().into());
     add("--kv", RowType::from(*kv).name().into());
-    add("--model", (&model.model).into());
+    add("--model", model.name().into());
     let optional = [
         ("--budget", budget.map(|bytes| bytes.to_string().into())),
         ("--heads", heads.as_ref().map(Into::into)),
