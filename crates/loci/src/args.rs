@@ -29,14 +29,18 @@ pub(crate) struct ModelArgs {
 impl ModelArgs {
     /// Loads the model.
     pub(crate) fn open(&self) -> Result<Arc<Engine>, CliError> {
-        isa::requested().map_err(CliError::usage)?;
         let path = resolve(&self.model)?;
-        let pool = match self.threads {
-            Some(threads) => Pool::new(usize::from(threads)),
-            None => Pool::with_all_processors(),
-        };
-        Ok(Arc::new(Engine::open(&path, &self.model, Arc::new(pool))?))
+        Ok(Arc::new(Engine::open(&path, &self.model, pool(self.threads)?)?))
     }
+}
+
+/// So many threads, or all processors.
+pub(crate) fn pool(threads: Option<u16>) -> Result<Arc<Pool>, CliError> {
+    isa::requested().map_err(CliError::usage)?;
+    Ok(Arc::new(match threads {
+        Some(threads) => Pool::new(usize::from(threads)),
+        None => Pool::with_all_processors(),
+    }))
 }
 
 /// Number format of keys and values.
