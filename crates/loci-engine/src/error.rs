@@ -2,6 +2,7 @@
 
 use loci_context::BuildError;
 use loci_models::ModelError;
+use loci_models::encoder::EncoderError;
 use loci_models::memory::MemoryError;
 use loci_models::method::ParameterError;
 use loci_models::sampling::SamplingError;
@@ -27,6 +28,9 @@ pub enum EngineError {
     /// The model file could not be loaded.
     #[error(transparent)]
     Model(#[from] ModelError),
+    /// Texts got no vectors.
+    #[error(transparent)]
+    Encoder(#[from] EncoderError),
     /// A forward step failed.
     #[error(transparent)]
     Forward(ForwardError),

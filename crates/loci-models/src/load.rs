@@ -1,15 +1,12 @@
 //! From a model file to packed weights.
 
-use std::collections::BTreeSet;
-
 use loci_kernels::Pool;
-use loci_kernels::linear::PackedMatrix;
-use loci_kernels::quant::dequantize;
 
 use crate::config::{Architecture, ModelConfig};
 use crate::cpu::{Cpu, Linear, Norm};
 use crate::error::ModelError;
-use crate::source::{Part, Raw, Source};
+use crate::source::{Part, Source};
+use crate::tensors::Tensors;
 use crate::wiring::{Block, Weights};
 
 /// Packs all weights of a model. Each tensor's pages of the mapped file are let go once it is packed, so that
@@ -19,7 +16,7 @@ pub(crate) fn weights(
     config: &ModelConfig,
     pool: &Pool,
 ) -> Result<Weights<Cpu>, ModelError> {
-    let mut loader = Loader { source, config, pool, used: BTreeSet::new() };
+    let mut loader = Loader { source, config, tensors: Tensors::new(source, pool) };
     let (vocab, hidden) = (config.vocab, config.hidden);
     let mut blocks = Vec::new();
     for layer in 0..config.layers {
@@ -66,11 +63,10 @@ impl Rows {
 struct Loader<'a> {
     source: &'a Source,
     config: &'a ModelConfig,
-    pool: &'a Pool,
-    used: BTreeSet<String>,
+    tensors: Tensors<'a>,
 }
 
-impl<'a> Loader<'a> {
+impl Loader<'_> {
     fn block(&mut self, layer: usize) -> Result<Block<Cpu>, ModelError> {
         let ModelConfig { architecture, hidden, ffn, heads, kv_heads, head_dim, .. } = *self.config;
         let rows = match (self.source, architecture) {
@@ -107,60 +103,12 @@ impl<'a> Loader<'a> {
         in_features: usize,
         rows: Rows,
     ) -> Result<Linear, ModelError> {
-        let weight = format!("{name}.weight");
-        let raw = self.need(&weight, &[out_features, in_features])?;
-        let order = move |row| rows.source(row);
-        let matrix = PackedMatrix::pack(raw.ty, raw.bytes, out_features, in_features, &order, self.pool)
-            .map_err(|source| ModelError::Pack {
-                path: self.source.path().to_owned(),
-                tensor: weight.clone(),
-                source,
-            })?;
-        self.source.release(&weight);
-        let bias = format!("{name}.bias");
-        let bias = match self.source.tensor(&bias)? {
-            None => None,
-            Some(_) => {
-                let stored = self.vector(&bias, out_features)?;
-                Some(
-                    (0..out_features)
-                        .map(|row| stored.get(rows.source(row)).copied().unwrap_or(0.0))
-                        .collect(),
-                )
-            }
-        };
-        Ok(Linear { matrix, bias })
+        self.tensors.linear(name, out_features, in_features, &move |row| rows.source(row))
     }
 
     fn norm(&mut self, name: &str, length: usize) -> Result<Norm, ModelError> {
-        let weight = self.vector(&format!("{name}.weight"), length)?;
+        let weight = self.tensors.vector(&format!("{name}.weight"), length)?;
         Ok(Norm { weight, epsilon: self.config.rms_epsilon })
-    }
-
-    /// A tensor of one dimension.
-    fn vector(&mut self, name: &str, length: usize) -> Result<Vec<f32>, ModelError> {
-        let raw = self.need(name, &[length])?;
-        let mut values = vec![0.0; length];
-        dequantize(raw.ty, raw.bytes, &mut values);
-        Ok(values)
-    }
-
-    fn need(&mut self, name: &str, shape: &[usize]) -> Result<Raw<'a>, ModelError> {
-        let path = || self.source.path().to_owned();
-        let raw = self
-            .source
-            .tensor(name)?
-            .ok_or_else(|| ModelError::MissingTensor { path: path(), tensor: name.to_owned() })?;
-        if raw.shape != shape {
-            return Err(ModelError::TensorShape {
-                path: path(),
-                tensor: name.to_owned(),
-                expected: shape.to_vec(),
-                found: raw.shape.to_vec(),
-            });
-        }
-        self.used.insert(name.to_owned());
-        Ok(raw)
     }
 
     /// A tensor that nothing reads means that the model computes something this wiring does not.
@@ -172,7 +120,7 @@ impl<'a> Loader<'a> {
                 || name.ends_with("rotary_emb.inv_freq")
                 || (self.config.tied_embeddings && name == head)
         };
-        match self.source.names().find(|name| !self.used.contains(*name) && !harmless(name)) {
+        match self.tensors.unused().find(|name| !harmless(name)) {
             None => Ok(()),
             Some(name) => Err(ModelError::unsupported(
                 self.source.path(),

@@ -14,6 +14,18 @@ pub fn real_model() -> Option<PathBuf> {
     path
 }
 
+/// Environment variable that names the folder of the real sentence encoder, all-MiniLM-L6-v2; `make test` sets it.
+pub const ENCODER_VARIABLE: &str = "LOCI_TEST_ENCODER";
+
+/// The folder of the real sentence encoder; `None`, with the reason on standard error, where no folder is named.
+pub fn real_encoder() -> Option<PathBuf> {
+    let path = std::env::var_os(ENCODER_VARIABLE).map(PathBuf::from);
+    if path.is_none() {
+        eprintln!("skipped: {ENCODER_VARIABLE} does not name an encoder's folder; `make test` sets it");
+    }
+    path
+}
+
 /// splitmix64, as `scripts/golden/layer_stream.py` has it: the same numbers in every language.
 pub struct Numbers(u64);
 

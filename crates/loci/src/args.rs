@@ -40,14 +40,18 @@ impl ModelArgs {
 
     /// Loads the model named `name`.
     pub(crate) fn open_named(&self, name: &str) -> Result<Arc<Engine>, CliError> {
-        isa::requested().map_err(CliError::usage)?;
         let path = resolve(name)?;
-        let pool = match self.threads {
-            Some(threads) => Pool::new(usize::from(threads)),
-            None => Pool::with_all_processors(),
-        };
-        Ok(Arc::new(Engine::open(&path, name, Arc::new(pool))?))
+        Ok(Arc::new(Engine::open(&path, name, pool(self.threads)?)?))
     }
+}
+
+/// So many threads, or all processors.
+pub(crate) fn pool(threads: Option<u16>) -> Result<Arc<Pool>, CliError> {
+    isa::requested().map_err(CliError::usage)?;
+    Ok(Arc::new(match threads {
+        Some(threads) => Pool::new(usize::from(threads)),
+        None => Pool::with_all_processors(),
+    }))
 }
 
 /// Number format of keys and values.

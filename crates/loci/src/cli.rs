@@ -3,8 +3,8 @@
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    ask, bench, cache, chat, completions, data, doctor, eval, fit, inspect, man, methods, probe, pull, read,
-    run, score, tokenize,
+    ask, bench, cache, chat, completions, data, doctor, embed, eval, fit, inspect, man, methods, probe, pull,
+    read, run, score, tokenize,
 };
 
 /// Ask texts far longer than the model's window, inside a fixed budget.
@@ -59,6 +59,8 @@ pub(crate) enum Command {
     Score(score::Args),
     /// Show the tokens of a text.
     Tokenize(tokenize::Args),
+    /// Turn texts into vectors, one JSON object a line.
+    Embed(embed::Args),
     /// Look into a model: its heads, its surprise, its attention.
     Inspect(inspect::Args),
     /// Show what this machine offers and what is missing.

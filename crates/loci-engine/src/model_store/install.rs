@@ -7,7 +7,7 @@ use std::path::Path;
 
 use sha2::{Digest, Sha256};
 
-use super::catalogue::Entry;
+use super::catalogue::ModelFile;
 
 /// What a check of a file found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,13 +24,13 @@ pub enum Checked {
 }
 
 impl Checked {
-    /// The difference to `entry` in words, or `None` when there is none.
-    pub fn complaint(&self, entry: &Entry) -> Option<String> {
+    /// The difference to `expected` in words, or `None` when there is none.
+    pub fn complaint(&self, expected: &ModelFile) -> Option<String> {
         match self {
             Self::Right => None,
             Self::Wrong { size, sha256 } => Some(format!(
                 "the file has {size} bytes and SHA-256 {sha256}, the catalogue says {} bytes and {}",
-                entry.size, entry.sha256
+                expected.size, expected.sha256
             )),
         }
     }
@@ -40,7 +40,7 @@ impl Checked {
 ///
 /// # Errors
 /// When it cannot be read.
-pub fn check(path: &Path, entry: &Entry) -> io::Result<Checked> {
+pub fn check(path: &Path, expected: &ModelFile) -> io::Result<Checked> {
     let mut file = File::open(path)?;
     let mut hash = Sha256::new();
     let mut size = 0_u64;
@@ -60,7 +60,7 @@ pub fn check(path: &Path, entry: &Entry) -> io::Result<Checked> {
         // Writing to a string cannot fail.
         let _done = write!(sha256, "{byte:02x}");
     }
-    Ok(if size == entry.size && sha256 == entry.sha256 {
+    Ok(if size == expected.size && sha256 == expected.sha256 {
         Checked::Right
     } else {
         Checked::Wrong { size, sha256 }
@@ -71,20 +71,18 @@ pub fn check(path: &Path, entry: &Entry) -> io::Result<Checked> {
 mod tests {
     use super::*;
     use crate::files::install;
-    use crate::model_store::catalogue;
 
     #[test]
     fn size_and_hash_are_both_compared() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("file");
         std::fs::write(&path, "abc").unwrap();
-        let mut entry = catalogue::entries().unwrap()[0].clone();
-        entry.size = 3;
         // The standard's own example.
-        entry.sha256 = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad".to_owned();
-        assert_eq!(check(&path, &entry).unwrap(), Checked::Right);
-        entry.size = 4;
-        let complaint = check(&path, &entry).unwrap().complaint(&entry).unwrap();
+        let sha256 = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad".to_owned();
+        let mut file = ModelFile { path: "file".to_owned(), size: 3, sha256 };
+        assert_eq!(check(&path, &file).unwrap(), Checked::Right);
+        file.size = 4;
+        let complaint = check(&path, &file).unwrap().complaint(&file).unwrap();
         assert!(complaint.contains("3 bytes") && complaint.contains("4 bytes"), "{complaint}");
         install(&path, &folder.path().join("there")).unwrap();
         assert!(!path.exists() && folder.path().join("there").exists());

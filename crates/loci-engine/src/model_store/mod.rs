@@ -16,6 +16,8 @@ pub use install::{Checked, check};
 
 /// The model that is used when none is named.
 pub const DEFAULT_MODEL: &str = "smollm2";
+/// The sentence encoder that is used when none is named.
+pub const DEFAULT_ENCODER: &str = "minilm";
 
 /// Why no model file was found.
 #[derive(Debug, thiserror::Error)]
@@ -46,7 +48,7 @@ pub enum ResolveError {
     Catalogue(#[from] catalogue::CatalogueError),
 }
 
-/// The file of the model called `name`: a name of the catalogue, or a path.
+/// The file or folder of the model called `name`: a name of the catalogue, or a path.
 ///
 /// A name without a path separator that is in the catalogue means the catalogue, even if a file of that name
 /// lies in the current folder; `./name` means the file.
@@ -55,12 +57,11 @@ pub enum ResolveError {
 /// [`ResolveError`] with the command that would help.
 pub fn resolve(name: &str) -> Result<PathBuf, ResolveError> {
     if let Some(entry) = catalogue::find(name)? {
-        let path = model_folder().ok_or(ResolveError::NoFolder)?.join(&entry.file);
-        return if path.is_file() {
-            Ok(path)
-        } else {
-            Err(ResolveError::NotPulled { name: name.to_owned(), path })
-        };
+        let models = model_folder().ok_or(ResolveError::NoFolder)?;
+        let path = models.join(entry.place());
+        // A file of another size is an own one, put there by hand; a folder counts when all of it is there.
+        let here = if entry.folder.is_some() { entry.is_here(&models) } else { path.is_file() };
+        return if here { Ok(path) } else { Err(ResolveError::NotPulled { name: name.to_owned(), path }) };
     }
     let path = Path::new(name);
     if path.exists() {

@@ -12,14 +12,17 @@ use std::arch::x86_64::*;
 
 /// Outputs in one register.
 const LANES: usize = 8;
+/// Registers of a panel's outputs.
+const HALVES: usize = PANEL / LANES;
 
+/// Calls `$tile` for all panels, tiles and, one behind the other, `$halves` parts of a panel.
 macro_rules! for_tiles {
-    ($task:expr, $tile:ident::<$kind:ident>) => {
+    ($task:expr, $halves:expr, $tile:ident::<$kind:ident>) => {
         for panel in $task.panels.clone() {
             let mut row = $task.rows.start;
             while row < $task.rows.end {
                 let rows = super::activations::tile_rows(crate::Isa::Avx2, $task.rows.end - row);
-                for half in 0..PANEL / LANES {
+                for half in 0..$halves {
                     // SAFETY: as for this function.
                     unsafe {
                         match rows {
@@ -41,7 +44,7 @@ macro_rules! for_tiles {
 /// The processor has AVX2, FMA and F16C; the weights are packed as `B`; see [`Task`].
 #[target_feature(enable = "avx2,fma,f16c")]
 pub(super) unsafe fn quantised<B: Blocks>(task: &Task<'_>) {
-    for_tiles!(task, quantised_tile::<B>);
+    for_tiles!(task, HALVES, quantised_tile::<B>);
 }
 
 /// Computes a task with dense weights.
@@ -50,7 +53,7 @@ pub(super) unsafe fn quantised<B: Blocks>(task: &Task<'_>) {
 /// The processor has AVX2, FMA and F16C; the weights are packed as `S`; see [`Task`].
 #[target_feature(enable = "avx2,fma,f16c")]
 pub(super) unsafe fn dense<S: Source>(task: &Task<'_>) {
-    for_tiles!(task, dense_tile::<S>);
+    for_tiles!(task, 1, dense_tile::<S>);
 }
 
 #[inline]
@@ -218,30 +221,38 @@ unsafe fn quantised_tile<B: Blocks, const R: usize>(task: &Task<'_>, panel: usiz
 }
 
 #[target_feature(enable = "avx2,fma,f16c")]
-unsafe fn dense_tile<S: Source, const R: usize>(task: &Task<'_>, panel: usize, half: usize, row: usize) {
+unsafe fn dense_tile<S: Source, const R: usize>(task: &Task<'_>, panel: usize, _all: usize, row: usize) {
     let columns = task.inputs.in_features;
-    let mut totals = [_mm256_setzero_ps(); R];
+    // Both halves of the panel at once: four sums a step would wait for each other, eight keep both units busy.
+    let mut totals = [[_mm256_setzero_ps(); HALVES]; R];
     // SAFETY: offsets and sizes are those of the packed layout and of the prepared activations.
     unsafe {
         let weights = task.weights.panels().as_ptr().add(panel * task.weights.panel_bytes);
         let inputs = task.inputs.dense.cast_const().add(row * columns);
         for column in 0..columns {
-            let at = weights.add((column * PANEL + half * LANES) * S::BYTES);
-            let weights = if S::BYTES == 4 {
-                _mm256_loadu_ps(at.cast())
-            } else if S::HALF {
-                halves(at)
-            } else {
-                let bits = _mm256_cvtepu16_epi32(_mm_loadu_si128(at.cast()));
-                _mm256_castsi256_ps(_mm256_slli_epi32::<16>(bits))
-            };
+            let mut both = [_mm256_setzero_ps(); HALVES];
+            for half in 0..HALVES {
+                let at = weights.add((column * PANEL + half * LANES) * S::BYTES);
+                both[half] = if S::BYTES == 4 {
+                    _mm256_loadu_ps(at.cast())
+                } else if S::HALF {
+                    halves(at)
+                } else {
+                    let bits = _mm256_cvtepu16_epi32(_mm_loadu_si128(at.cast()));
+                    _mm256_castsi256_ps(_mm256_slli_epi32::<16>(bits))
+                };
+            }
             for r in 0..R {
                 let number = _mm256_set1_ps(*inputs.add(column * R + r));
-                totals[r] = _mm256_fmadd_ps(weights, number, totals[r]);
+                for half in 0..HALVES {
+                    totals[r][half] = _mm256_fmadd_ps(both[half], number, totals[r][half]);
+                }
             }
         }
         for r in 0..R {
-            write(task, panel, half, row + r, totals[r]);
+            for half in 0..HALVES {
+                write(task, panel, half, row + r, totals[r][half]);
+            }
         }
     }
 }

@@ -26,6 +26,24 @@ pub(super) fn swiglu(isa: Isa, gate: &mut [f32], up: &[f32]) {
     dispatch!(isa, swiglu(gate, up))
 }
 
+/// `row = gelu(row)` by the error function.
+pub(super) fn gelu(isa: Isa, row: &mut [f32]) {
+    dispatch!(isa, gelu(row))
+}
+
+/// `row = gelu(row)` by the hyperbolic tangent.
+pub(super) fn gelu_tanh(isa: Isa, row: &mut [f32]) {
+    dispatch!(isa, gelu_tanh(row))
+}
+
+/// The complementary error function for `z >= 0` is `e^(-z^2)` times a polynomial in `1 / (1 + ERFC_SLOPE z)` without
+/// constant term, up to 1.5e-7 (Abramowitz and Stegun 1964, 7.1.26); coefficients from the fifth power down.
+const ERFC_SLOPE: f32 = 0.327_591_1;
+const ERFC: [f32; 5] = [1.061_405_4, -1.453_152, 1.421_413_7, -0.284_496_74, 0.254_829_6];
+/// `2 sqrt(2 / pi)` and the weight of the cube, of the form with the hyperbolic tangent.
+const TANH_SLOPE: f32 = 1.595_769_1;
+const TANH_CUBE: f32 = 0.044_715;
+
 /// `row = e^(row - largest)`; returns the sum.
 pub(super) fn exp_and_sum(isa: Isa, row: &mut [f32], largest: f32) -> f32 {
     dispatch!(isa, exp_and_sum(row, largest))
@@ -67,6 +85,53 @@ macro_rules! loops {
                 let below = add(splat(1.0), exponential(sub(splat(0.0), x)));
                 store(gate, mul(div(x, below), load(up)));
             }
+        }
+
+        /// # Safety
+        /// The processor has the instruction set of the module.
+        $(#[$attribute])*
+        pub(super) unsafe fn gelu(row: &mut [f32]) {
+            let (chunks, rest) = row.as_chunks_mut::<LANES>();
+            let mut last = [0.0; LANES];
+            last[..rest.len()].copy_from_slice(rest);
+            // SAFETY: as for this function.
+            unsafe {
+                for chunk in chunks.iter_mut().chain(std::iter::once(&mut last)) {
+                    let x = load(chunk);
+                    let size = max(x, sub(splat(0.0), x));
+                    let z = mul(size, splat(std::f32::consts::FRAC_1_SQRT_2));
+                    let t = div(splat(1.0), add(splat(1.0), mul(splat(super::ERFC_SLOPE), z)));
+                    let mut tail = splat(0.0);
+                    for coefficient in super::ERFC {
+                        tail = mul(add(tail, splat(coefficient)), t);
+                    }
+                    let tail = mul(tail, exponential(sub(splat(0.0), mul(z, z))));
+                    // x (1 + erf z) / 2, without a difference that would cancel below 0
+                    store(chunk, sub(max(x, splat(0.0)), mul(mul(size, splat(0.5)), tail)));
+                }
+            }
+            rest.copy_from_slice(&last[..rest.len()]);
+        }
+
+        /// # Safety
+        /// The processor has the instruction set of the module.
+        $(#[$attribute])*
+        pub(super) unsafe fn gelu_tanh(row: &mut [f32]) {
+            let (chunks, rest) = row.as_chunks_mut::<LANES>();
+            let mut last = [0.0; LANES];
+            last[..rest.len()].copy_from_slice(rest);
+            // SAFETY: as for this function.
+            unsafe {
+                for chunk in chunks.iter_mut().chain(std::iter::once(&mut last)) {
+                    let x = load(chunk);
+                    let cube = mul(mul(mul(x, x), splat(super::TANH_CUBE)), x);
+                    let u = mul(add(x, cube), splat(super::TANH_SLOPE));
+                    // (1 + tanh u) / 2 is the logistic function of 2 u, and the slope is doubled already.
+                    let below = add(splat(1.0), exponential(sub(splat(0.0), u)));
+                    store(chunk, div(x, below));
+                }
+            }
+            rest.copy_from_slice(&last[..rest.len()]);
         }
 
         /// # Safety

@@ -71,6 +71,38 @@ compiled! {
 }
 
 compiled! {
+    /// The sum, in 32 chains: the same bits on all instruction sets.
+    fn sum(row: &[f32]) -> f32 {
+        let mut sums = [0.0_f32; 32];
+        let (chunks, rest) = row.as_chunks::<32>();
+        for chunk in chunks {
+            for (sum, number) in sums.iter_mut().zip(chunk) {
+                *sum += number;
+            }
+        }
+        sums.iter().chain(rest).sum()
+    }
+}
+
+compiled! {
+    /// `row -= less`.
+    fn lower(row: &mut [f32], less: f32) {
+        for number in row {
+            *number -= less;
+        }
+    }
+}
+
+compiled! {
+    /// `row = row * factor * weight + bias`; the lengths are equal.
+    fn scale_and_shift(row: &mut [f32], factor: f32, weight: &[f32], bias: &[f32]) {
+        for ((number, weight), bias) in row.iter_mut().zip(weight).zip(bias) {
+            *number = *number * factor * weight + bias;
+        }
+    }
+}
+
+compiled! {
     /// The largest number; `-inf` for an empty row. NaN is passed over.
     fn max(row: &[f32]) -> f32 {
         let mut largest = [f32::NEG_INFINITY; 32];

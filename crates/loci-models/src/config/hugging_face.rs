@@ -1,9 +1,10 @@
 //! The configuration in `config.json`.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde_json::{Map, Value};
 
+use super::keys::Keys;
 use super::{Architecture, ModelConfig, RopeConfig, RopeScaling, check_sliding_window};
 use crate::error::ModelError;
 use crate::folder::Folder;
@@ -22,7 +23,7 @@ impl ModelConfig {
     /// # Errors
     /// As [`ModelConfig::from_folder`].
     pub fn from_json(path: &Path, config: &Map<String, Value>) -> Result<Self, ModelError> {
-        let keys = Keys { path: path.to_owned(), object: config };
+        let keys = Keys::new(path, config);
         let architecture = keys.architecture()?;
         let hidden = keys.need("hidden_size")?;
         let heads = keys.need("num_attention_heads")?;
@@ -49,50 +50,7 @@ impl ModelConfig {
     }
 }
 
-/// A JSON object whose settings are read with errors that name them.
-struct Keys<'a> {
-    path: PathBuf,
-    object: &'a Map<String, Value>,
-}
-
 impl Keys<'_> {
-    /// The setting, unless it is missing or null.
-    fn get(&self, key: &str) -> Option<&Value> {
-        self.object.get(key).filter(|value| !value.is_null())
-    }
-
-    fn wrong(&self, key: &str, expected: &str, found: &Value) -> ModelError {
-        ModelError::setting(&self.path, key, expected, found.to_string())
-    }
-
-    fn size(&self, key: &str) -> Result<Option<usize>, ModelError> {
-        let Some(value) = self.get(key) else { return Ok(None) };
-        match value.as_u64().and_then(|value| usize::try_from(value).ok()) {
-            Some(size) => Ok(Some(size)),
-            None => Err(self.wrong(key, "a whole number", value)),
-        }
-    }
-
-    fn need(&self, key: &str) -> Result<usize, ModelError> {
-        self.size(key)?.ok_or_else(|| ModelError::setting(&self.path, key, "a whole number", "nothing"))
-    }
-
-    fn number(&self, key: &str) -> Result<Option<f64>, ModelError> {
-        let Some(value) = self.get(key) else { return Ok(None) };
-        match value.as_f64() {
-            Some(number) => Ok(Some(number)),
-            None => Err(self.wrong(key, "a number", value)),
-        }
-    }
-
-    fn flag(&self, key: &str) -> Result<Option<bool>, ModelError> {
-        let Some(value) = self.get(key) else { return Ok(None) };
-        match value.as_bool() {
-            Some(flag) => Ok(Some(flag)),
-            None => Err(self.wrong(key, "true or false", value)),
-        }
-    }
-
     fn architecture(&self) -> Result<Architecture, ModelError> {
         let name = match self.get("architectures") {
             Some(Value::Array(names)) => names.first().and_then(Value::as_str),
@@ -130,7 +88,7 @@ impl Keys<'_> {
         let name = if self.get("rope_parameters").is_some() { "rope_parameters" } else { "rope_scaling" };
         let nested = match self.get(name) {
             None => None,
-            Some(Value::Object(object)) => Some(Keys { path: self.path.clone(), object }),
+            Some(Value::Object(object)) => Some(Keys::new(&self.path, object)),
             Some(other) => return Err(self.wrong(name, "an object", other)),
         };
         let mut base = self.number("rope_theta")?;

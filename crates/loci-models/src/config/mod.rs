@@ -2,6 +2,7 @@
 
 mod gguf;
 mod hugging_face;
+pub(crate) mod keys;
 
 use std::path::Path;
 
@@ -11,7 +12,7 @@ pub use crate::rope::{RopeConfig, RopeScaling};
 pub(crate) use gguf::ROPE_FACTORS;
 
 /// Limits that no model reaches; beyond them a header is taken for damaged before sizes are multiplied.
-const MAX_SIZE: usize = 1 << 24;
+pub(crate) const MAX_SIZE: usize = 1 << 24;
 
 /// The families whose wiring Loci knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

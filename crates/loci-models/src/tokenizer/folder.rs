@@ -115,11 +115,11 @@ impl Tokenizer {
     }
 }
 
-fn unsupported(part: &'static str, found: impl Into<String>, supported: &str) -> TokenizerError {
+pub(super) fn unsupported(part: &'static str, found: impl Into<String>, supported: &str) -> TokenizerError {
     TokenizerError::Unsupported { part, found: found.into(), supported: supported.to_owned() }
 }
 
-fn read(path: &Path) -> Result<String, TokenizerError> {
+pub(super) fn read(path: &Path) -> Result<String, TokenizerError> {
     let io = |source| TokenizerError::Io { path: path.to_owned(), source };
     let size = std::fs::metadata(path).map_err(io)?.len();
     if size > MAX_FILE {
@@ -128,7 +128,7 @@ fn read(path: &Path) -> Result<String, TokenizerError> {
     std::fs::read_to_string(path).map_err(io)
 }
 
-fn read_optional(path: &Path) -> Result<Value, TokenizerError> {
+pub(super) fn read_optional(path: &Path) -> Result<Value, TokenizerError> {
     if !path.exists() {
         return Ok(Value::Null);
     }
@@ -264,7 +264,7 @@ fn pieces(file: &TokenizerFile, plan: &Plan) -> Result<Vec<Piece>, TokenizerErro
     Ok((0..size as u32).map(piece).collect())
 }
 
-fn checked(text: &str, id: u64, size: usize) -> Result<u32, TokenizerError> {
+pub(super) fn checked(text: &str, id: u64, size: usize) -> Result<u32, TokenizerError> {
     match u32::try_from(id) {
         Ok(small) if (small as usize) < size => Ok(small),
         _ => Err(TokenizerError::IdOutOfRange { what: format!("the vocabulary's {text:?}"), id, size }),

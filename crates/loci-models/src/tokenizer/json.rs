@@ -29,7 +29,7 @@ pub(super) struct AddedToken {
     pub(super) rstrip: bool,
 }
 
-/// The model; only BPE is understood, other kinds keep their fields in nothing.
+/// The model: the fields of BPE and of WordPiece; other kinds keep theirs in nothing.
 #[derive(Deserialize)]
 pub(super) struct Model {
     #[serde(rename = "type")]
@@ -42,6 +42,7 @@ pub(super) struct Model {
     pub(super) unk_token: Option<String>,
     pub(super) continuing_subword_prefix: Option<String>,
     pub(super) end_of_word_suffix: Option<String>,
+    pub(super) max_input_chars_per_word: Option<usize>,
     #[serde(default)]
     pub(super) fuse_unk: bool,
     #[serde(default)]

@@ -4,6 +4,8 @@
 //! ("llama"). Both share the merge loop. Every token carries the byte range it came from; ranges follow each other
 //! and cover the text, so that whatever is known about a token can be said of the text.
 //!
+//! Sentence encoders have a kind of their own, [`WordPiece`], which gives no ranges.
+//!
 //! Text that was read is data: encoded [`AsText`](SpecialTokens::AsText), no string in it becomes a control token.
 
 mod bytes;
@@ -17,6 +19,7 @@ mod normal;
 mod special;
 mod split;
 mod vocabulary;
+mod word_piece;
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -24,6 +27,7 @@ use std::collections::HashMap;
 pub use decode::{DecodeOptions, Decoder};
 pub use error::TokenizerError;
 pub use vocabulary::Vocabulary;
+pub use word_piece::WordPiece;
 
 use encode::{Prefix, SPACE, Units};
 use merge::Merges;

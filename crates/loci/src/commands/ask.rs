@@ -129,9 +129,10 @@ fn ask_reading(args: &Args, path: &Path, ui: &Ui) -> Result<(), CliError> {
     let facts = Reading::describe(path).map_err(EngineError::from)?;
     let context = args.context.options()?;
     check_flags(args, path, &facts, &context)?;
-    let generate = args.sampling.options(0.0)?;
+    let mut generate = args.sampling.options(0.0)?;
     let name = facts.model.as_ref().map_or(args.model.name(), |model| model.name.as_str());
     let engine = args.model.open_named(args.model.model.as_deref().unwrap_or(name))?;
+    args.sampling.hold(&mut generate, &engine)?;
     let started = Instant::now();
     let reading = Reading::open_with(&engine, path, context.cold_folder.as_deref())?;
     let open_ms = started.elapsed().as_secs_f64() * 1e3;

@@ -52,13 +52,11 @@ fn examine() -> Result<Report, CliError> {
     let mut missing = Vec::new();
     let mut models = Vec::new();
     for entry in catalogue::entries()? {
-        let size = folder.as_ref().and_then(|folder| std::fs::metadata(folder.join(&entry.file)).ok());
-        // The size tells a cut file; the hash was checked when the file was fetched.
-        let here = size.is_some_and(|found| found.len() == entry.size);
+        let here = folder.as_ref().is_some_and(|folder| entry.is_here(folder));
         if !here {
             missing.push(format!("the model {} is not here: loci pull {}", entry.name, entry.name));
         }
-        models.push(Model { name: &entry.name, size: entry.size, here });
+        models.push(Model { name: &entry.name, size: entry.size(), here });
     }
     if folder.is_none() {
         missing.push(format!("no folder for models: neither {CACHE_VARIABLE} nor HOME is set"));

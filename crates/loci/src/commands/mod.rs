@@ -7,6 +7,7 @@ pub(crate) mod chat;
 pub(crate) mod completions;
 pub(crate) mod data;
 pub(crate) mod doctor;
+pub(crate) mod embed;
 pub(crate) mod eval;
 pub(crate) mod fit;
 pub(crate) mod inspect;
@@ -43,6 +44,7 @@ pub(crate) fn run(cli: &Cli) -> Result<(), CliError> {
         Command::Serve(args) => serve::run(args, &ui),
         Command::Score(args) => score::run(args, &ui),
         Command::Tokenize(args) => tokenize::run(args),
+        Command::Embed(args) => embed::run(args),
         Command::Inspect(args) => inspect::run(args, &ui),
         Command::Data(args) => data::run(args),
         Command::Doctor(args) => doctor::run(args),

@@ -40,7 +40,7 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<(), CliError> {
     }
     let bar = ui.download();
     let pulled = pull(entry, &folder, &sources, &mut |event| match event {
-        Event::Trying(source) => ui.say(&format!("trying {source} ({})", show_bytes(entry.size))),
+        Event::Trying(source) => ui.say(&format!("trying {source} ({})", show_bytes(entry.size()))),
         Event::Failed(reason) => {
             bar.clear();
             ui.say(&format!("  no: {reason}"));
@@ -61,13 +61,13 @@ fn list() -> Result<(), CliError> {
     let folder = model_folder();
     let mut text = String::new();
     for entry in catalogue::entries()? {
-        let here = folder.as_ref().is_some_and(|folder| folder.join(&entry.file).is_file());
+        let here = folder.as_ref().is_some_and(|folder| entry.is_here(folder));
         let here = if here { "here" } else { "not here" };
         text.push_str(&format!(
             "{}\t{}\t{}\t{}\t{here}\n",
             entry.name,
             entry.title,
-            show_bytes(entry.size),
+            show_bytes(entry.size()),
             entry.licence
         ));
     }

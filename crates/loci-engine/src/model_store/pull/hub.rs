@@ -12,7 +12,7 @@ use hf_hub::api::Progress;
 use hf_hub::api::sync::ApiBuilder;
 
 use super::Event;
-use crate::model_store::catalogue::Entry;
+use crate::model_store::catalogue::ModelFile;
 
 /// How long nothing may come.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -24,18 +24,19 @@ enum Message {
     Done(Result<PathBuf, String>),
 }
 
-/// Downloads the file of `entry` into `partial`.
+/// Downloads a file of the repository `repo` into `partial`.
 pub(super) fn fetch(
-    entry: &Entry,
+    repo: &str,
+    file: &ModelFile,
     partial: &Path,
     endpoint: Option<String>,
     on_event: &mut dyn FnMut(Event),
 ) -> Result<PathBuf, String> {
     let (sender, receiver) = channel();
     let cache = partial.join("hub");
-    let entry = entry.clone();
+    let (repo, file) = (repo.to_owned(), file.path.clone());
     let worker = std::thread::Builder::new().name("loci-download".to_owned()).spawn(move || {
-        let outcome = download(&entry, &cache, endpoint, &sender);
+        let outcome = download(repo, &file, &cache, endpoint, &sender);
         // Nobody listens any more when the patience ran out.
         let _unheard = sender.send(Message::Done(outcome));
     });
@@ -57,7 +58,8 @@ fn listen(receiver: &Receiver<Message>, on_event: &mut dyn FnMut(Event)) -> Resu
 }
 
 fn download(
-    entry: &Entry,
+    repo: String,
+    file: &str,
     cache: &Path,
     endpoint: Option<String>,
     sender: &Sender<Message>,
@@ -72,10 +74,7 @@ fn download(
     }
     let api = builder.build().map_err(|error| error.to_string())?;
     let progress = Reporter { sender: sender.clone(), done: 0, total: 0, reported: 0 };
-    let pointer = api
-        .model(entry.repo.clone())
-        .download_with_progress(&entry.file, progress)
-        .map_err(|error| chain(&error))?;
+    let pointer = api.model(repo).download_with_progress(file, progress).map_err(|error| chain(&error))?;
     // The library hands out a link into its own store; the file itself is what is moved.
     std::fs::canonicalize(pointer).map_err(|error| error.to_string())
 }

