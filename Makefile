@@ -19,8 +19,8 @@ demo:
 test:
 	@scripts/setup-check.sh test
 	@$(MAKE) --no-print-directory lint
-	@model=$$(scripts/fetch-model.sh) && encoder=$$(scripts/fetch-encoder.sh) && \
-	LOCI_TEST_MODEL="$$model" LOCI_TEST_ENCODER="$$encoder" scripts/run-tests.sh
+	@model=$$(scripts/fetch-model.sh) && encoder=$$(scripts/fetch-encoder.sh) && clients=$$(scripts/fetch-clients.sh) && \
+	LOCI_TEST_MODEL="$$model" LOCI_TEST_ENCODER="$$encoder" LOCI_TEST_CLIENTS="$$clients" scripts/run-tests.sh
 
 lint:
 	cargo fmt --all --check

@@ -7,6 +7,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use loci_context::BuildError;
 use loci_engine::{EngineError, ReadingError};
+use loci_models::encoder::EncoderError;
 use loci_models::memory::MemoryError;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -151,6 +152,9 @@ impl From<EngineError> for ApiError {
             EngineError::Grammar { .. } => Self::invalid("invalid_grammar", error),
             EngineError::Reading(ReadingError::Reserve { .. }) => {
                 Self::invalid("context_length_exceeded", error)
+            }
+            EngineError::Encoder(EncoderError::TooLong { .. } | EncoderError::Tokenizer { .. }) => {
+                Self::invalid("input_too_long", error)
             }
             EngineError::Document(_) => Self::invalid("invalid_document", error),
             EngineError::Sampling(loci_models::sampling::SamplingError::BadLogit { .. }) => {

@@ -4,6 +4,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use loci_engine::embedder::Embedder;
+
 use crate::http::router;
 use crate::library::{Library, resume};
 use crate::state::{App, ServedModel, Settings};
@@ -39,7 +41,7 @@ pub enum ServeError {
     System(#[from] std::io::Error),
 }
 
-/// Serves `models` until `stop` says so, or the system's signal to end comes. `ready` hears the address once requests are
+/// Serves `models` and `encoders` until `stop` says so, or the system's signal to end comes. `ready` hears the address once requests are
 /// taken.
 ///
 /// Then no new requests are taken, those at work go on for at most the time of grace, and texts that are being read are
@@ -50,6 +52,7 @@ pub enum ServeError {
 pub fn serve(
     address: (&str, u16),
     models: Vec<ServedModel>,
+    encoders: Vec<Embedder>,
     settings: Settings,
     ready: impl FnOnce(SocketAddr),
     stop: impl Fn() -> bool + Send + Sync + 'static,
@@ -59,6 +62,7 @@ pub fn serve(
     let app = Arc::new(App {
         worker: Worker::start(settings.limits)?,
         models: models.into_iter().map(Arc::new).collect(),
+        encoders: encoders.into_iter().map(Arc::new).collect(),
         library,
         settings,
         started: Instant::now(),

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use loci_context::MethodSpec;
+use loci_engine::embedder::Embedder;
 use loci_engine::saved::retrieval_weights;
 use loci_engine::{ContextOptions, Engine, EngineError, Reading, size};
 
@@ -89,6 +90,8 @@ pub struct App {
     pub worker: Worker,
     /// The first one serves requests that name none.
     pub models: Vec<Arc<ServedModel>>,
+    /// Turn texts into vectors.
+    pub encoders: Vec<Arc<Embedder>>,
     /// Texts that were read.
     pub library: Library,
     /// What the server was told.

@@ -19,11 +19,10 @@ pub(super) struct CellTokens {
 /// The documents in about `wanted` cells of as many tokens each; a cell ends where its document does.
 pub(super) fn cells(reading: &Reading, wanted: usize) -> Vec<CellTokens> {
     let sources = &reading.prefix().sources;
-    let known = sources.iter().flatten().count();
-    if wanted == 0 || known == 0 {
-        return Vec::new();
-    }
-    let size = known.div_ceil(wanted).max(1);
+    let first = sources.iter().position(Option::is_some);
+    let last = sources.iter().rposition(Option::is_some);
+    let (Some(first), Some(last), 1..) = (first, last, wanted) else { return Vec::new() };
+    let size = (last + 1 - first).div_ceil(wanted);
     let mut cells: Vec<CellTokens> = Vec::new();
     for (at, source) in sources.iter().enumerate() {
         let Some(source) = source else { continue };

@@ -8,6 +8,7 @@ use axum::extract::{Path, State};
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use loci_context::registry::METHODS;
+use loci_engine::embedder::Embedder;
 use loci_engine::system;
 use loci_models::method::MethodInfo;
 use loci_models::tokenizer::SpecialTokens;
@@ -43,10 +44,28 @@ fn shown(model: &ServedModel) -> Value {
     })
 }
 
+fn shown_encoder(encoder: &Embedder) -> Value {
+    json!({
+        "id": encoder.name(),
+        "object": "model",
+        "created": 0,
+        "owned_by": "local",
+        "loci": {
+            "trained_window": encoder.max_tokens(),
+            "method": null,
+            "budget": null,
+            "embeddings": true,
+            "dimensions": encoder.dimension(),
+            "chat": false,
+        },
+    })
+}
+
 /// The models.
 #[utoipa::path(get, path = "/v1/models", responses((status = 200, body = Object), (status = "4XX", body = ErrorBody), (status = "5XX", body = ErrorBody)))]
 pub(super) async fn models(State(app): State<Arc<App>>) -> Json<Value> {
-    let data: Vec<Value> = app.models.iter().map(|model| shown(model)).collect();
+    let models = app.models.iter().map(|model| shown(model));
+    let data: Vec<Value> = models.chain(app.encoders.iter().map(|encoder| shown_encoder(encoder))).collect();
     Json(json!({ "object": "list", "data": data }))
 }
 
@@ -56,7 +75,10 @@ pub(super) async fn model(
     State(app): State<Arc<App>>,
     Path(id): Path<String>,
 ) -> Result<Json<Value>, ApiError> {
-    Ok(Json(shown(app.model(Some(&id))?)))
+    match app.encoders.iter().find(|encoder| encoder.name() == id) {
+        Some(encoder) => Ok(Json(shown_encoder(encoder))),
+        None => Ok(Json(shown(app.model(Some(&id))?))),
+    }
 }
 
 fn method(info: &MethodInfo) -> Value {

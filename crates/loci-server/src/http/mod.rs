@@ -3,6 +3,7 @@
 mod body;
 mod chat;
 mod completions;
+mod embeddings;
 mod facts;
 mod format;
 mod guard;
@@ -46,6 +47,7 @@ pub fn router(app: Arc<App>) -> Result<Router, String> {
         .route("/v1/models/{id}", get(facts::model))
         .route("/v1/chat/completions", post(chat::chat))
         .route("/v1/completions", post(completions::completions))
+        .route("/v1/embeddings", post(embeddings::embeddings))
         .route("/v1/responses", post(responses::responses))
         .route("/v1/tokenize", post(facts::tokenize))
         .route("/v1/detokenize", post(facts::detokenize))

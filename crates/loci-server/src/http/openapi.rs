@@ -5,7 +5,7 @@ use utoipa::OpenApi;
 use utoipa::openapi::OpenApi as Description;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 
-use super::{chat, completions, facts, readings, responses};
+use super::{chat, completions, embeddings, facts, readings, responses};
 use crate::error::ErrorBody;
 
 #[derive(OpenApi)]
@@ -26,6 +26,7 @@ use crate::error::ErrorBody;
         chat::chat,
         completions::completions,
         responses::responses,
+        embeddings::embeddings,
         readings::list,
         readings::add,
         readings::view,

@@ -18,7 +18,9 @@ use super::stream::{Form, stream};
 use crate::ask::{Asked, News, Told, collect, submit};
 use crate::error::{ApiError, ErrorBody};
 use crate::library::blocking;
-use crate::openai::{ChatMessage, ChatRequest, Content, Extra, LociFields, LociReport, Usage, refuse_unknown};
+use crate::openai::{
+    ChatMessage, ChatRequest, Content, Extra, LociFields, LociReport, Usage, refuse_unknown,
+};
 use crate::state::{App, fresh_id, now};
 
 /// What is to be answered.
@@ -51,8 +53,11 @@ pub(super) struct ResponseRequest {
 }
 
 /// Fields that only say what is the case here anyway.
-const AS_IT_IS: [(&str, Value); 3] =
-    [("store", Value::Bool(false)), ("background", Value::Bool(false)), ("previous_response_id", Value::Null)];
+const AS_IT_IS: [(&str, Value); 3] = [
+    ("store", Value::Bool(false)),
+    ("background", Value::Bool(false)),
+    ("previous_response_id", Value::Null),
+];
 
 /// Answers.
 #[utoipa::path(
@@ -119,7 +124,11 @@ fn chat_request(request: &ResponseRequest) -> Result<ChatRequest, ApiError> {
                 messages.push(message);
             }
         }
-        _ => return Err(ApiError::invalid("invalid_value", "input is a text or a list of messages").at("input")),
+        _ => {
+            return Err(
+                ApiError::invalid("invalid_value", "input is a text or a list of messages").at("input")
+            );
+        }
     }
     let format = request.text.as_ref().and_then(|text| text.get("format")).cloned();
     Ok(ChatRequest {

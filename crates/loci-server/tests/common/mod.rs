@@ -73,8 +73,10 @@ impl Server {
         let asked = Arc::clone(&stop);
         let thread = std::thread::spawn(move || {
             let ready = move |address| told.send(address).expect("the test waits");
-            serve(("127.0.0.1", 0), vec![model], settings, ready, move || asked.load(Ordering::Relaxed))
-                .expect("the server runs");
+            serve(("127.0.0.1", 0), vec![model], Vec::new(), settings, ready, move || {
+                asked.load(Ordering::Relaxed)
+            })
+            .expect("the server runs");
         });
         let address = heard.recv_timeout(Duration::from_secs(20)).expect("the server is ready");
         let config = ureq::Agent::config_builder().http_status_as_error(false);

@@ -5,15 +5,15 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use loci_engine::embedder::Embedder;
 use loci_engine::model_store::{DEFAULT_MODEL, resolve};
 use loci_engine::{ContextOptions, Engine, size};
-use loci_kernels::{Pool, isa};
 use loci_server::http::key_hash;
 use loci_server::worker::Limits;
 use loci_server::{ServedModel, Settings, serve};
 use serde::Deserialize;
 
-use crate::args::{ContextArgs, draft, method};
+use crate::args::{ContextArgs, draft, method, pool};
 use crate::error::CliError;
 use crate::ui::{Ui, print, stop_flag};
 
@@ -50,6 +50,9 @@ pub(crate) struct Args {
     /// answers requests that name none [default: smollm2].
     #[arg(short, long = "model", value_name = "MODEL", env = "LOCI_MODELS", value_delimiter = ',')]
     models: Vec<String>,
+    /// A sentence encoder for /v1/embeddings, such as minilm; may be given several times [default: none].
+    #[arg(long = "encoder", value_name = "MODEL", env = "LOCI_ENCODERS", value_delimiter = ',')]
+    encoders: Vec<String>,
     /// Threads that compute [default: all processors].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: Option<u16>,
@@ -97,6 +100,7 @@ struct File {
     max_body: Option<String>,
     keep: Option<String>,
     cors_origins: Vec<String>,
+    encoders: Vec<String>,
     models: Vec<FileModel>,
 }
 
@@ -127,7 +131,6 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<(), CliError> {
         None => File::default(),
     };
     let context = args.context.options()?;
-    isa::requested().map_err(CliError::usage)?;
     let wanted = wanted(args, &file, &context)?;
     let host = args.host.clone().or(file.host).unwrap_or_else(|| HOST.to_owned());
     let port = args.port.or(file.port).unwrap_or(PORT);
@@ -158,9 +161,7 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<(), CliError> {
         max_tokens: MAX_TOKENS,
         grace: Duration::from_secs(30),
     };
-    let threads = args.threads.or(file.threads);
-    let pool = threads.map_or_else(Pool::with_all_processors, |threads| Pool::new(usize::from(threads)));
-    let pool = Arc::new(pool);
+    let pool = pool(args.threads.or(file.threads))?;
     let mut models = Vec::with_capacity(wanted.len());
     for Wanted { name, model, context } in wanted {
         ui.say(&format!("loading {name}"));
@@ -168,12 +169,18 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<(), CliError> {
         let draft = draft(args.context.draft.as_deref(), &engine)?;
         models.push(ServedModel::new(name, engine, ContextOptions { draft, ..context })?);
     }
+    let named = if args.encoders.is_empty() { file.encoders } else { args.encoders.clone() };
+    let mut encoders = Vec::with_capacity(named.len());
+    for name in named {
+        ui.say(&format!("loading {name}"));
+        encoders.push(Embedder::open(&resolve(&name)?, &short(&name), Arc::clone(&pool))?);
+    }
     let ready = |address: std::net::SocketAddr| {
         // Scripts wait for this line; that nobody reads it is no failure.
         let _told = print(&format!("listening on http://{address}\n"));
     };
     let stop = || stop_flag().load(Ordering::Relaxed);
-    serve((&host, port), models, settings, ready, stop).map_err(CliError::failed)
+    serve((&host, port), models, encoders, settings, ready, stop).map_err(CliError::failed)
 }
 
 fn read(path: &Path) -> Result<File, CliError> {
