@@ -8,10 +8,7 @@ from openai import OpenAI
 
 client = OpenAI(base_url=f"{sys.argv[1]}/v1", api_key=sys.argv[2] if len(sys.argv) > 2 else "none", max_retries=0)
 model = client.models.list().data[0].id
-QUESTION = [
-    {"role": "system", "content": "Answer briefly."},
-    {"role": "user", "content": "What is the capital of France?"},
-]
+QUESTION = [{"role": "user", "content": "Paris is the capital of France. What is the capital of France?"}]
 
 
 def check(condition, what):
@@ -126,9 +123,9 @@ check(
 plain = client.completions.create(model=model, prompt="One, two, three,", max_tokens=6, temperature=0)
 check("four" in plain.choices[0].text, f"plain text goes on: {plain.choices[0].text!r}")
 
-response = client.responses.create(model=model, instructions="Answer briefly.", input="What is the capital of France?", max_output_tokens=24)
+response = client.responses.create(model=model, input="Paris is the capital of France. What is the capital of France?", max_output_tokens=24)
 check("Paris" in response.output_text, f"a response: {response.output_text!r}")
-with client.responses.stream(model=model, input="What is the capital of France?", max_output_tokens=24) as stream:
+with client.responses.stream(model=model, input="Paris is the capital of France. What is the capital of France?", max_output_tokens=24) as stream:
     deltas = [event.delta for event in stream if event.type == "response.output_text.delta"]
     final = stream.get_final_response()
 check("".join(deltas) == final.output_text and len(deltas) > 3, "a response as a stream")

@@ -57,7 +57,7 @@ impl Drop for Served {
 fn the_official_client_finds_what_it_expects() {
     let (Some(model), Some(clients)) = (named("LOCI_TEST_MODEL"), named("LOCI_TEST_CLIENTS")) else { return };
     let data = tempfile::tempdir().unwrap();
-    let encoder = named("LOCI_TEST_ENCODER").map(|path| path.display().to_string());
+    let encoder = named("LOCI_TEST_ENCODER").map(|path| format!("minilm={}", path.display()));
     let more: Vec<&str> = encoder.iter().flat_map(|path| ["--encoder", path.as_str()]).collect();
     let served = Served::start(&model, data.path(), &more);
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../scripts/clients/openai_client.py");

@@ -169,11 +169,11 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<(), CliError> {
         let draft = draft(args.context.draft.as_deref(), &engine)?;
         models.push(ServedModel::new(name, engine, ContextOptions { draft, ..context })?);
     }
-    let named = if args.encoders.is_empty() { file.encoders } else { args.encoders.clone() };
-    let mut encoders = Vec::with_capacity(named.len());
-    for name in named {
+    let typed = if args.encoders.is_empty() { &file.encoders } else { &args.encoders };
+    let mut encoders = Vec::with_capacity(typed.len());
+    for (name, model) in typed.iter().map(|typed| named(typed)) {
         ui.say(&format!("loading {name}"));
-        encoders.push(Embedder::open(&resolve(&name)?, &short(&name), Arc::clone(&pool))?);
+        encoders.push(Embedder::open(&resolve(&model)?, &name, Arc::clone(&pool))?);
     }
     let ready = |address: std::net::SocketAddr| {
         // Scripts wait for this line; that nobody reads it is no failure.
@@ -206,10 +206,7 @@ fn wanted(args: &Args, file: &File, context: &ContextOptions) -> Result<Vec<Want
         }
     }
     for typed in &args.models {
-        let (name, model) = match typed.split_once('=') {
-            Some((name, model)) => (name.to_owned(), model.to_owned()),
-            None => (short(typed), typed.clone()),
-        };
+        let (name, model) = named(typed);
         wanted.push(Wanted { name, model, context: context.clone() });
     }
     if wanted.is_empty() {
@@ -224,6 +221,14 @@ fn wanted(args: &Args, file: &File, context: &ContextOptions) -> Result<Vec<Want
             pair[0]
         ))),
         None => Ok(wanted),
+    }
+}
+
+/// `NAME=FILE`, or a model whose name follows from what was typed.
+fn named(typed: &str) -> (String, String) {
+    match typed.split_once('=') {
+        Some((name, model)) => (name.to_owned(), model.to_owned()),
+        None => (short(typed), typed.to_owned()),
     }
 }
 
