@@ -40,7 +40,12 @@ impl Served {
     /// As a shell would ask.
     fn curl(&self, arguments: &[&str], path: &str) -> String {
         let url = format!("{}{path}", self.url);
-        let output = Command::new("curl").args(["-sS", "--max-time", "300"]).args(arguments).arg(url).output().unwrap();
+        let output = Command::new("curl")
+            .args(["-sS", "--max-time", "300"])
+            .args(arguments)
+            .arg(url)
+            .output()
+            .unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8(output.stdout).unwrap()
     }
@@ -61,7 +66,8 @@ fn the_official_client_finds_what_it_expects() {
     let more: Vec<&str> = encoder.iter().flat_map(|path| ["--encoder", path.as_str()]).collect();
     let served = Served::start(&model, data.path(), &more);
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../scripts/clients/openai_client.py");
-    let output = Command::new("python3").arg(script).arg(&served.url).env("PYTHONPATH", clients).output().unwrap();
+    let output =
+        Command::new("python3").arg(script).arg(&served.url).env("PYTHONPATH", clients).output().unwrap();
     assert!(
         output.status.success(),
         "{}\n{}",
@@ -79,7 +85,8 @@ fn a_reading_is_asked_by_curl_and_outlives_kill_9() {
     }
     let data = tempfile::tempdir().unwrap();
     let book = data.path().join("book.txt");
-    let filler = "The grass is green. The sky is blue. The sun is yellow. Here we go. There and back again. ".repeat(12);
+    let filler = "The grass is green. The sky is blue. The sun is yellow. Here we go. There and back again. "
+        .repeat(12);
     std::fs::write(&book, format!("{filler}The pass key is 71432. Remember it. {filler}")).unwrap();
     let form = format!("file=@{}", book.display());
     let question = |id: &str| {
@@ -87,7 +94,8 @@ fn a_reading_is_asked_by_curl_and_outlives_kill_9() {
             "{{\"messages\":[{{\"role\":\"user\",\"content\":\"What is the pass key?\"}}],\"max_tokens\":12,\"loci\":{{\"reading\":\"{id}\"}}}}"
         )
     };
-    let json = |text: &str| -> serde_json::Value { serde_json::from_str(text).unwrap_or_else(|_| panic!("{text}")) };
+    let json =
+        |text: &str| -> serde_json::Value { serde_json::from_str(text).unwrap_or_else(|_| panic!("{text}")) };
     let (id, answer, unfinished) = {
         let served = Served::start(&model, data.path(), &[]);
         let id = json(&served.curl(&["-F", &form], "/v1/loci/readings"))["id"].as_str().unwrap().to_owned();
@@ -103,7 +111,8 @@ fn a_reading_is_asked_by_curl_and_outlives_kill_9() {
         let prefill = answer["loci"]["timing"]["prefill_tokens"].as_u64().unwrap();
         assert!(prefill < 60, "only the question is read: {prefill}");
         // Killed while it reads another one.
-        let second = json(&served.curl(&["-F", &form], "/v1/loci/readings"))["id"].as_str().unwrap().to_owned();
+        let second =
+            json(&served.curl(&["-F", &form], "/v1/loci/readings"))["id"].as_str().unwrap().to_owned();
         (id, answer, second)
     };
     let served = Served::start(&model, data.path(), &[]);

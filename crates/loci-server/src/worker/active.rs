@@ -342,7 +342,9 @@ impl Active {
             if let Some(first) = branches.drain(..).next() {
                 kept = Some(Box::new(first.session));
             }
-            Counters::add(&counters.done, 1);
+            // Words that nobody took end an answer, too.
+            let counter = if work.is_cancelled() { &counters.cancelled } else { &counters.done };
+            Counters::add(counter, 1);
             self.phase = over(kept);
         } else {
             // The others need no memory any more.

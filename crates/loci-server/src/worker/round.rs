@@ -9,12 +9,15 @@ use loci_engine::{Control, Engine, EngineError};
 use super::active::{Active, Phase};
 use super::{CHUNK_BESIDE_ANSWERS, CHUNK_BY_THE_WAY, Counters};
 
+/// Of so many rounds, texts that nobody waits for get one while somebody waits for something.
+const NOW_AND_THEN: u64 = 16;
+
 /// Carries out one step for one model; models take turns.
 pub(super) fn round(active: &mut [Active], counters: &Counters, turn: u64) {
     active.iter_mut().for_each(|job| job.check(counters));
     let Some(engine) = due(active, turn) else { return };
     let writing = active.iter().filter(|job| is_of(job, &engine)).any(|job| has_next(&job.phase));
-    let reader = next_reader(active, &engine);
+    let reader = next_reader(active, &engine, turn);
     if let Some(job) = reader.and_then(|at| active.get_mut(at)) {
         job.turn = turn;
         let chunk = match (writing, job.is_background()) {
@@ -51,9 +54,13 @@ fn has_next(phase: &Phase) -> bool {
     matches!(phase, Phase::Writing(branches) if branches.iter().any(|branch| branch.next.is_some()))
 }
 
-/// The prompt that reads its next piece: one that someone waits for before others, then the one that waited longest.
-fn next_reader(active: &[Active], engine: &Arc<Engine>) -> Option<usize> {
-    let reading = |job: &Active| is_of(job, engine) && matches!(job.phase, Phase::Reading { .. });
+/// The prompt that reads its next piece: one that someone waits for before others, then the one that waited longest. While
+/// anyone waits, texts for later get only a round now and then.
+fn next_reader(active: &[Active], engine: &Arc<Engine>, turn: u64) -> Option<usize> {
+    let awaited = active.iter().any(|job| !job.is_background() && !job.is_over());
+    let may_read = |job: &Active| !job.is_background() || !awaited || turn.is_multiple_of(NOW_AND_THEN);
+    let reading =
+        |job: &Active| is_of(job, engine) && matches!(job.phase, Phase::Reading { .. }) && may_read(job);
     let readers = active.iter().enumerate().filter(|(_, job)| reading(job));
     readers.min_by_key(|(_, job)| (job.is_background(), job.turn)).map(|(at, _)| at)
 }
