@@ -8,6 +8,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use loci_models::memory::MemoryError;
 
+use super::Layout;
+
 pub(super) struct ColdFile {
     file: File,
     folder: PathBuf,
@@ -25,6 +27,23 @@ struct Slots {
 pub(super) struct ColdSlot {
     file: Arc<ColdFile>,
     number: u64,
+}
+
+/// Where the file for cold pages is, or will be made when the first page is written to it.
+pub(super) struct ColdPlace<'a> {
+    pub(super) file: &'a mut Option<Arc<ColdFile>>,
+    pub(super) folder: &'a Path,
+    pub(super) layout: &'a Layout,
+}
+
+impl ColdPlace<'_> {
+    pub(super) fn file(&mut self) -> Result<&Arc<ColdFile>, MemoryError> {
+        let file = match self.file.take() {
+            Some(file) => file,
+            None => Arc::new(ColdFile::create(self.folder, self.layout.far_page_bytes())?),
+        };
+        Ok(self.file.insert(file))
+    }
 }
 
 impl ColdFile {

@@ -7,10 +7,10 @@ use loci_kernels::Isa;
 use loci_models::memory::MemoryError;
 use loci_models::rope::RopeSchedule;
 
-use super::cold::ColdSlot;
+use super::cold::{ColdPlace, ColdSlot};
 use super::packed::{HeadPacking, Packed, Packer};
 use super::page::Forms;
-use super::{ColdPlace, Layout, PAGE, Page, PageRef, Rotations, missing};
+use super::{Layout, PAGE, Page, PageRef, Rotations, missing};
 use crate::saved::{Reader, Writer};
 
 /// What a page is read from when it is not in RAM.

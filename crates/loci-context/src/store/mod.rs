@@ -25,7 +25,7 @@ use loci_models::rope::RopeSchedule;
 
 use crate::keep::KvHead;
 use crate::saved::{Reader, Writer};
-use cold::ColdFile;
+use cold::{ColdFile, ColdPlace};
 use head::HeadRows;
 pub(crate) use packed::Packed;
 pub(crate) use page::{Page, PageRef};
@@ -286,23 +286,6 @@ impl KvStore {
             *rows = HeadRows::read(from, &layout)?;
         }
         Ok(())
-    }
-}
-
-/// Where the file for cold pages is, or will be made when the first page is written to it.
-struct ColdPlace<'a> {
-    file: &'a mut Option<Arc<ColdFile>>,
-    folder: &'a Path,
-    layout: &'a Layout,
-}
-
-impl ColdPlace<'_> {
-    fn file(&mut self) -> Result<&Arc<ColdFile>, MemoryError> {
-        let file = match self.file.take() {
-            Some(file) => file,
-            None => Arc::new(ColdFile::create(self.folder, self.layout.far_page_bytes())?),
-        };
-        Ok(self.file.insert(file))
     }
 }
 
