@@ -41,7 +41,7 @@ pub(super) fn gelu_tanh(isa: Isa, row: &mut [f32]) {
 const ERFC_SLOPE: f32 = 0.327_591_1;
 const ERFC: [f32; 5] = [1.061_405_4, -1.453_152, 1.421_413_7, -0.284_496_74, 0.254_829_6];
 /// `2 sqrt(2 / pi)` and the weight of the cube, of the form with the hyperbolic tangent.
-const TANH_SLOPE: f32 = 1.595_769_1;
+const TANH_SLOPE: f32 = 1.595_769;
 const TANH_CUBE: f32 = 0.044_715;
 
 /// `row = e^(row - largest)`; returns the sum.
