@@ -347,7 +347,7 @@ proptest! {
     fn any_ids_decode_the_same_in_one_go_and_one_by_one(ids in prop::collection::vec(0_u32..520, 0..20)) {
         let tokenizer = &ALL[0];
         let mut decoder = tokenizer.decoder(DecodeOptions::default());
-        let mut text: String = ids.iter().map(|id| decoder.push(&tokenizer, *id)).collect();
+        let mut text: String = ids.iter().map(|id| decoder.push(tokenizer, *id)).collect();
         text.push_str(&decoder.finish());
         prop_assert_eq!(text, tokenizer.decode(&ids));
     }

@@ -71,8 +71,9 @@ pub(super) async fn responses(
 ) -> Result<Response, ApiError> {
     // Nothing is stored whatever is asked; OpenAI's clients say so or say nothing.
     request.extra.retain(|name, value| {
-        !AS_IT_IS.iter().any(|(known, meant)| name == known && value == meant)
-            && !(name == "tools" && value.as_array().is_some_and(Vec::is_empty))
+        let as_it_is = AS_IT_IS.iter().any(|(known, meant)| name == known && value == meant);
+        let no_tools = name == "tools" && value.as_array().is_some_and(Vec::is_empty);
+        !as_it_is && !no_tools
     });
     if request.extra.contains_key("previous_response_id") {
         let message = "responses are not kept here; send the whole conversation as input";
