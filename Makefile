@@ -3,11 +3,12 @@
 FUZZ_SECONDS ?= 30
 LOCI = $(if $(CARGO_TARGET_DIR),$(CARGO_TARGET_DIR),target)/release/loci
 
-.PHONY: help demo test lint bench proofs release fuzz
+.PHONY: help demo test web-test lint bench proofs release fuzz
 
 help:
 	@echo 'make demo    build, get a model and a book, ask the book a question'
 	@echo 'make test    all checks and tests'
+	@echo 'make web-test  the page of the server in Chromium, against a mock of the server'
 	@echo 'make lint    formatting, clippy, crate arrows, file sizes, generated files, built web page'
 	@echo 'make bench   speed next to llama.cpp, as ratios'
 	@echo 'make proofs  the measurements behind the documentation'
@@ -21,6 +22,9 @@ test:
 	@$(MAKE) --no-print-directory lint
 	@model=$$(scripts/fetch-model.sh) && encoder=$$(scripts/fetch-encoder.sh) && clients=$$(scripts/fetch-clients.sh) && \
 	LOCI_TEST_MODEL="$$model" LOCI_TEST_ENCODER="$$encoder" LOCI_TEST_CLIENTS="$$clients" scripts/run-tests.sh
+
+web-test:
+	@scripts/web-test.sh
 
 lint:
 	cargo fmt --all --check
