@@ -101,6 +101,23 @@ pub struct App {
 }
 
 impl App {
+    /// The model of a request, and the reading that it is about.
+    ///
+    /// # Errors
+    /// As [`App::model`], [`Library::reading`] and [`App::model_of`].
+    pub fn asked(
+        &self,
+        model: Option<&str>,
+        reading: Option<&str>,
+    ) -> Result<(Arc<ServedModel>, Option<Arc<Reading>>), ApiError> {
+        let reading = reading.map(|id| self.library.reading(self, id)).transpose()?;
+        let model = match &reading {
+            Some(reading) => self.model_of(reading, model)?,
+            None => self.model(model)?,
+        };
+        Ok((Arc::clone(model), reading))
+    }
+
     /// The model that read `reading`: the one a request names, if it names one.
     ///
     /// # Errors

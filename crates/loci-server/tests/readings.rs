@@ -153,8 +153,10 @@ fn readings_outlive_the_server_and_unfinished_ones_are_begun_again() {
     std::fs::create_dir(readings.join(".passing-r_1")).unwrap();
     std::fs::write(readings.join(".passing-r_1/documents.json"), "[").unwrap();
     std::fs::write(readings.join(&waiting).join("reading.loci"), b"loci").unwrap();
+    std::fs::write(readings.join(&waiting).join(".reading.loci.part"), b"loci").unwrap();
     let server = Server::plain(folder.path());
     assert!(!readings.join(".passing-r_1").exists());
+    assert!(!readings.join(&waiting).join(".reading.loci.part").exists());
     let view = server.get(&format!("/v1/loci/readings/{id}")).json();
     assert_eq!((view["status"].as_str(), view["name"].as_str()), (Some("ready"), Some("Field")));
     assert_eq!(view["pinned"], true);

@@ -28,6 +28,7 @@ impl Place {
         Command::new(env!("CARGO_BIN_EXE_loci"))
             .args(arguments)
             .args(["-m", "tiny.gguf", "--threads", "2"])
+            .env("LOCI_CACHE", folder.join("cache"))
             .current_dir(folder)
             .output()
             .unwrap()
@@ -369,6 +370,7 @@ fn a_full_disk_for_the_cold_file_is_a_clear_error() {
                 "f32",
                 "--budget",
                 "2MiB",
+                "--no-cache",
             ])
             .args(["--method", "inf-llm:window=64,sinks=4,block_size=16,top_k=2,queries=32"])
             .current_dir(place.folder.path())

@@ -162,6 +162,8 @@ fn read_pooling(path: &Path, inside: &str, config: &EncoderConfig) -> Result<Poo
             modes.push(mode);
         }
     }
+    // As they stand in the file, in whatever order: what is said of them is always the same.
+    modes.sort_unstable();
     match modes.as_slice() {
         ["mean" | "mean_tokens"] => Ok(Pooling::Mean),
         ["cls" | "cls_token"] => Ok(Pooling::Cls),

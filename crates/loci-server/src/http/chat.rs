@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use super::body::Body;
 use super::format::{calls, chat_likelihoods, form};
 use super::guard::Client;
-use super::options::{Fields, options};
+use super::options::options;
 use super::stream::{Form, done, sent, stream};
 use crate::ask::{Asked, News, Prepared, Question, Told, collect, prepare, submit};
 use crate::error::{ApiError, ErrorBody};
@@ -72,32 +72,17 @@ pub(super) struct Ready {
 /// Makes a request ready.
 pub(super) fn ready(app: &App, request: ChatRequest) -> Result<Ready, ApiError> {
     let fields = request.loci.unwrap_or_default();
-    let reading = fields.reading.as_deref().map(|id| app.library.reading(app, id)).transpose()?;
-    let model = match &reading {
-        Some(reading) => app.model_of(reading, request.model.as_deref())?,
-        None => app.model(request.model.as_deref())?,
-    };
+    let (model, reading) = app.asked(request.model.as_deref(), fields.reading.as_deref())?;
     let wanted = request.logprobs.unwrap_or(false);
     if request.top_logprobs.is_some_and(|count| count > 0) && !wanted {
         let message = "top_logprobs needs logprobs: true";
         return Err(ApiError::invalid("invalid_value", message).at("top_logprobs"));
     }
+    let max_tokens = request.max_completion_tokens.or(request.max_tokens);
     let mut answers = options(
-        Fields {
-            max_tokens: request.max_completion_tokens.or(request.max_tokens),
-            temperature: request.temperature,
-            top_p: request.top_p,
-            top_k: request.top_k,
-            min_p: request.min_p,
-            seed: request.seed,
-            stop: request.stop,
-            n: request.n,
-            frequency_penalty: request.frequency_penalty,
-            presence_penalty: request.presence_penalty,
-            logit_bias: request.logit_bias,
-            log_probs: wanted.then(|| usize::from(request.top_logprobs.unwrap_or(0))),
-        },
-        app.settings.max_tokens,
+        request.sampling,
+        max_tokens.map_or(app.settings.max_tokens, |tokens| tokens as usize),
+        wanted.then(|| usize::from(request.top_logprobs.unwrap_or(0))),
     )?;
     let mut messages = messages(&request.messages)?;
     let form = form(request.response_format.as_ref())?;
@@ -131,7 +116,7 @@ pub(super) fn ready(app: &App, request: ChatRequest) -> Result<Ready, ApiError> 
         _ => tools.iter().map(|tool| tool.name().to_owned()).collect(),
     };
     let count = answers.len();
-    let prepared = prepare(model, Question::Messages(messages, shown), &fields, reading, answers)?;
+    let prepared = prepare(&model, Question::Messages(messages, shown), &fields, reading, answers)?;
     Ok(Ready { prepared, count, tools })
 }
 

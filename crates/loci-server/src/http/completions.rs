@@ -10,7 +10,7 @@ use axum::response::{IntoResponse, Response};
 use super::body::Body;
 use super::format::completion_likelihoods;
 use super::guard::Client;
-use super::options::{Fields, options};
+use super::options::options;
 use super::stream::{Form, done, sent, stream};
 use crate::ask::{Asked, News, Question, Told, collect, prepare, submit};
 use crate::error::{ApiError, ErrorBody};
@@ -55,30 +55,11 @@ pub(super) async fn completions(
             }
             _ => String::new(),
         };
-        let answers = options(
-            Fields {
-                max_tokens: request.max_tokens,
-                temperature: request.temperature,
-                top_p: request.top_p,
-                top_k: request.top_k,
-                min_p: request.min_p,
-                seed: request.seed,
-                stop: request.stop,
-                n: request.n,
-                frequency_penalty: request.frequency_penalty,
-                presence_penalty: request.presence_penalty,
-                logit_bias: request.logit_bias,
-                log_probs: request.logprobs.map(usize::from),
-            },
-            DEFAULT_TOKENS,
-        )?;
-        let reading = fields.reading.as_deref().map(|id| held.library.reading(&held, id)).transpose()?;
-        let model = match &reading {
-            Some(reading) => held.model_of(reading, request.model.as_deref())?,
-            None => held.model(request.model.as_deref())?,
-        };
+        let max_tokens = request.max_tokens.map_or(DEFAULT_TOKENS, |tokens| tokens as usize);
+        let answers = options(request.sampling, max_tokens, request.logprobs.map(usize::from))?;
+        let (model, reading) = held.asked(request.model.as_deref(), fields.reading.as_deref())?;
         let count = answers.len();
-        Ok((prepare(model, question, &fields, reading, answers)?, count, before))
+        Ok((prepare(&model, question, &fields, reading, answers)?, count, before))
     })
     .await?;
     let (running, asked) = submit(&app, client.0, prepared)?;

@@ -37,6 +37,7 @@ fn shown(model: &ServedModel) -> Value {
         "loci": {
             "trained_window": model.engine.trained_window(),
             "method": model.context.method.as_ref().map(ToString::to_string),
+            "methods": METHODS.iter().map(|info| info.id).collect::<Vec<_>>(),
             "budget": model.context.budget,
             "embeddings": false,
             "chat": model.engine.chat_template().is_some(),

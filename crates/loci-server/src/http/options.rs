@@ -6,7 +6,7 @@ use loci_engine::GenerateOptions;
 use loci_models::sampling::SamplerConfig;
 
 use crate::error::ApiError;
-use crate::openai::Stop;
+use crate::openai::{SamplingFields, Stop};
 
 /// The most answers to one prompt.
 const MAX_ANSWERS: u32 = 16;
@@ -14,32 +14,19 @@ const MAX_ANSWERS: u32 = 16;
 const MAX_STOPS: usize = 16;
 const MAX_STOP_BYTES: usize = 1024;
 
-/// What chat and completions have in common.
-#[derive(Debug, Default)]
-pub(super) struct Fields {
-    pub(super) max_tokens: Option<u32>,
-    pub(super) temperature: Option<f32>,
-    pub(super) top_p: Option<f32>,
-    pub(super) top_k: Option<u32>,
-    pub(super) min_p: Option<f32>,
-    pub(super) seed: Option<i64>,
-    pub(super) stop: Option<Stop>,
-    pub(super) n: Option<u32>,
-    pub(super) frequency_penalty: Option<f32>,
-    pub(super) presence_penalty: Option<f32>,
-    pub(super) logit_bias: Option<BTreeMap<String, f32>>,
-    /// How many others beside each token.
-    pub(super) log_probs: Option<usize>,
-}
-
 /// The most tokens told beside each.
 const MAX_BESIDE: usize = 20;
 
-/// How each answer is written: they differ in their seeds.
+/// How each answer is written, of at most `max_tokens` tokens and with so many others told beside each: they differ in their
+/// seeds.
 ///
 /// # Errors
 /// [`ApiError`] that names the field whose value is not allowed.
-pub(super) fn options(fields: Fields, default_tokens: usize) -> Result<Vec<GenerateOptions>, ApiError> {
+pub(super) fn options(
+    fields: SamplingFields,
+    max_tokens: usize,
+    log_probs: Option<usize>,
+) -> Result<Vec<GenerateOptions>, ApiError> {
     let range = |name: &str, value: f32, low: f32, high: f32| {
         let message = || format!("{name} = {value} is not allowed; use a number from {low} to {high}");
         match (low..=high).contains(&value) {
@@ -61,7 +48,6 @@ pub(super) fn options(fields: Fields, default_tokens: usize) -> Result<Vec<Gener
         let message = format!("stop takes at most {MAX_STOPS} strings of 1 to {MAX_STOP_BYTES} bytes each");
         return Err(ApiError::invalid("invalid_value", message).at("stop"));
     }
-    let max_tokens = fields.max_tokens.map_or(default_tokens, |tokens| tokens as usize);
     if max_tokens == 0 {
         return Err(ApiError::invalid(
             "invalid_value",
@@ -70,7 +56,7 @@ pub(super) fn options(fields: Fields, default_tokens: usize) -> Result<Vec<Gener
         .at("max_tokens"));
     }
     let seed = fields.seed.unwrap_or(0).cast_unsigned();
-    if let Some(count) = fields.log_probs.filter(|count| *count > MAX_BESIDE) {
+    if let Some(count) = log_probs.filter(|count| *count > MAX_BESIDE) {
         let message = format!("{count} tokens beside each are too many; use at most {MAX_BESIDE}");
         return Err(ApiError::invalid("invalid_value", message).at("top_logprobs"));
     }
@@ -92,7 +78,6 @@ pub(super) fn options(fields: Fields, default_tokens: usize) -> Result<Vec<Gener
         logit_bias,
         ..SamplerConfig::default()
     };
-    let log_probs = fields.log_probs;
     let one = GenerateOptions { max_tokens, sampler, stop, log_probs, ..GenerateOptions::default() };
     let answers = (0..u64::from(count)).map(|at| {
         let sampler = SamplerConfig { seed: seed.wrapping_add(at), ..one.sampler.clone() };

@@ -19,7 +19,7 @@ use crate::ask::{Asked, News, Told, collect, submit};
 use crate::error::{ApiError, ErrorBody};
 use crate::library::blocking;
 use crate::openai::{
-    ChatMessage, ChatRequest, Content, Extra, LociFields, LociReport, Usage, refuse_unknown,
+    ChatMessage, ChatRequest, Content, Extra, LociFields, LociReport, SamplingFields, Usage, refuse_unknown,
 };
 use crate::state::{App, fresh_id, now};
 
@@ -136,8 +136,11 @@ fn chat_request(request: &ResponseRequest) -> Result<ChatRequest, ApiError> {
         model: request.model.clone(),
         messages,
         max_tokens: request.max_output_tokens,
-        temperature: request.temperature,
-        top_p: request.top_p,
+        sampling: SamplingFields {
+            temperature: request.temperature,
+            top_p: request.top_p,
+            ..SamplingFields::default()
+        },
         response_format: format,
         loci: request.loci.clone(),
         ..ChatRequest::default()

@@ -77,6 +77,18 @@ pub(super) fn scan(folder: &Path) -> io::Result<Vec<Found>> {
     Ok(found)
 }
 
+/// Removes what a process that was killed had begun to write.
+fn sweep(path: &Path) {
+    for entry in std::fs::read_dir(path).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        if ![ABOUT, DOCUMENTS, READING].iter().any(|known| name == *known)
+            && let Err(error) = std::fs::remove_file(entry.path())
+        {
+            tracing::warn!("{} cannot be removed: {error}", entry.path().display());
+        }
+    }
+}
+
 fn meta(path: &Path) -> io::Result<Meta> {
     let bytes = std::fs::read(path.join(ABOUT))?;
     serde_json::from_slice(&bytes).map_err(io::Error::other)
@@ -84,6 +96,7 @@ fn meta(path: &Path) -> io::Result<Meta> {
 
 fn look(path: &Path, mut meta: Meta) -> Found {
     let file = path.join(READING);
+    sweep(path);
     let Ok(size) = std::fs::metadata(&file) else { return Found { meta, facts: None, bytes: None } };
     match Reading::describe(&file) {
         Ok(facts) => Found { meta, facts: Some(Box::new(facts)), bytes: Some(size.len()) },

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use super::common::{Extra, Stop, StreamOptions, Usage};
+use super::common::{Extra, SamplingFields, StreamOptions, Usage};
 use super::loci::{LociFields, LociReport};
 
 /// A conversation to go on with.
@@ -23,34 +23,14 @@ pub struct ChatRequest {
     pub max_tokens: Option<u32>,
     /// The same by its newer name.
     pub max_completion_tokens: Option<u32>,
-    /// 0 takes the most probable token each time.
-    #[schema(minimum = 0.0, maximum = 2.0)]
-    pub temperature: Option<f32>,
-    /// Draws from the most probable tokens that have this share together.
-    pub top_p: Option<f32>,
-    /// Draws from so many of the most probable tokens.
-    pub top_k: Option<u32>,
-    /// Draws from tokens at least this fraction as probable as the most probable.
-    pub min_p: Option<f32>,
-    /// Same seed, same answer.
-    pub seed: Option<i64>,
-    /// An answer ends before the first of these.
-    pub stop: Option<Stop>,
-    /// How many answers.
-    #[schema(minimum = 1, maximum = 16)]
-    pub n: Option<u32>,
+    /// How tokens are drawn, and how many answers.
+    #[serde(flatten)]
+    pub sampling: SamplingFields,
     /// Tells how probable the tokens were.
     pub logprobs: Option<bool>,
     /// And those beside them.
     #[schema(maximum = 20)]
     pub top_logprobs: Option<u8>,
-    /// Lowers what was written often.
-    pub frequency_penalty: Option<f32>,
-    /// Lowers what was written at all.
-    pub presence_penalty: Option<f32>,
-    /// Raises or lowers single tokens.
-    #[schema(value_type = Option<Object>)]
-    pub logit_bias: Option<std::collections::BTreeMap<String, f32>>,
     /// `{"type":"text"}`, `{"type":"json_object"}` or `{"type":"json_schema","json_schema":{"schema":{…}}}`.
     #[schema(value_type = Option<Object>)]
     pub response_format: Option<Value>,

@@ -65,6 +65,34 @@ impl Stop {
     }
 }
 
+/// How tokens are drawn, and how many answers are.
+#[derive(Clone, Debug, Default, Deserialize, ToSchema)]
+pub struct SamplingFields {
+    /// 0 takes the most probable token each time.
+    #[schema(minimum = 0.0, maximum = 2.0)]
+    pub temperature: Option<f32>,
+    /// Draws from the most probable tokens that have this share together.
+    pub top_p: Option<f32>,
+    /// Draws from so many of the most probable tokens.
+    pub top_k: Option<u32>,
+    /// Draws from tokens at least this fraction as probable as the most probable.
+    pub min_p: Option<f32>,
+    /// Same seed, same words.
+    pub seed: Option<i64>,
+    /// An answer ends before the first of these.
+    pub stop: Option<Stop>,
+    /// How many answers.
+    #[schema(minimum = 1, maximum = 16)]
+    pub n: Option<u32>,
+    /// Lowers what was written often.
+    pub frequency_penalty: Option<f32>,
+    /// Lowers what was written at all.
+    pub presence_penalty: Option<f32>,
+    /// Raises or lowers single tokens.
+    #[schema(value_type = Option<Object>)]
+    pub logit_bias: Option<BTreeMap<String, f32>>,
+}
+
 /// What a stream contains besides the answer.
 #[derive(Clone, Copy, Debug, Default, Deserialize, ToSchema)]
 pub struct StreamOptions {

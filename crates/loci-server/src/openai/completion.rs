@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use super::common::{Extra, Stop, StreamOptions, Usage};
+use super::common::{Extra, SamplingFields, StreamOptions, Usage};
 use super::loci::{LociFields, LociReport};
 
 /// Text to go on with.
@@ -21,32 +21,12 @@ pub struct CompletionRequest {
     pub stream_options: Option<StreamOptions>,
     /// At most this many tokens; 16 unless said otherwise, as OpenAI has it.
     pub max_tokens: Option<u32>,
-    /// 0 takes the most probable token each time.
-    #[schema(minimum = 0.0, maximum = 2.0)]
-    pub temperature: Option<f32>,
-    /// Draws from the most probable tokens that have this share together.
-    pub top_p: Option<f32>,
-    /// Draws from so many of the most probable tokens.
-    pub top_k: Option<u32>,
-    /// Draws from tokens at least this fraction as probable as the most probable.
-    pub min_p: Option<f32>,
-    /// Same seed, same text.
-    pub seed: Option<i64>,
-    /// The text ends before the first of these.
-    pub stop: Option<Stop>,
-    /// How many texts.
-    #[schema(minimum = 1, maximum = 16)]
-    pub n: Option<u32>,
+    /// How tokens are drawn, and how many texts.
+    #[serde(flatten)]
+    pub sampling: SamplingFields,
     /// Tells how probable the tokens were, and so many beside them.
     #[schema(maximum = 20)]
     pub logprobs: Option<u8>,
-    /// Lowers what was written often.
-    pub frequency_penalty: Option<f32>,
-    /// Lowers what was written at all.
-    pub presence_penalty: Option<f32>,
-    /// Raises or lowers single tokens.
-    #[schema(value_type = Option<Object>)]
-    pub logit_bias: Option<std::collections::BTreeMap<String, f32>>,
     /// Repeats the prompt before what is new.
     #[serde(default)]
     pub echo: Option<bool>,

@@ -10,7 +10,9 @@ pub use chat::{
     ChatChoice, ChatChunk, ChatChunkChoice, ChatDelta, ChatMessage, ChatRequest, ChatResponse, Content,
     ContentPart, ResponseMessage,
 };
-pub use common::{Extra, PromptDetails, Stop, StreamOptions, Usage, finish_reason, refuse_unknown};
+pub use common::{
+    Extra, PromptDetails, SamplingFields, Stop, StreamOptions, Usage, finish_reason, refuse_unknown,
+};
 pub use completion::{CompletionChoice, CompletionPrompt, CompletionRequest, CompletionResponse};
 pub(crate) use loci::seconds;
 pub use loci::{Cell, Cited, ContextMap, LociFields, LociReport, LociTiming, ProgressReport};

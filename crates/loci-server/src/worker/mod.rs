@@ -112,8 +112,8 @@ impl Worker {
     /// # Errors
     /// When the system gives no thread.
     pub fn start(limits: Limits) -> std::io::Result<Self> {
-        let queue = Arc::new(Queue::new(limits));
         let counters = Arc::new(Counters::default());
+        let queue = Arc::new(Queue::new(limits, Arc::clone(&counters)));
         let thread = {
             let (queue, counters) = (Arc::clone(&queue), Arc::clone(&counters));
             std::thread::Builder::new()

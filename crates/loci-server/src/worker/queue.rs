@@ -1,10 +1,10 @@
 //! Work that waits, taken client by client.
 
 use std::collections::BTreeMap;
-use std::sync::{Condvar, Mutex};
+use std::sync::{Arc, Condvar, Mutex};
 
 use super::active::{Event, Work};
-use super::{Limits, locked};
+use super::{Counters, Limits, locked};
 
 /// Why work was not taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -54,6 +54,7 @@ pub(super) struct Queue {
     content: Mutex<Content>,
     wake: Condvar,
     limits: Limits,
+    counters: Arc<Counters>,
 }
 
 impl Content {
@@ -62,12 +63,18 @@ impl Content {
     }
 
     /// Drops what nobody waits for any more and what waited too long.
-    fn sweep(&mut self) {
+    fn sweep(&mut self, counters: &Counters) {
         self.waiting.retain(|work| {
-            if work.is_late() {
-                work.say(Event::Failed(work.late()));
+            if work.is_cancelled() {
+                Counters::add(&counters.cancelled, 1);
+                return false;
             }
-            !work.is_cancelled() && !work.is_late()
+            if work.is_late() {
+                Counters::add(&counters.failed, 1);
+                work.say(Event::Failed(work.late()));
+                return false;
+            }
+            true
         });
     }
 
@@ -80,13 +87,13 @@ impl Content {
 }
 
 impl Queue {
-    pub(super) fn new(limits: Limits) -> Self {
-        Self { content: Mutex::default(), wake: Condvar::new(), limits }
+    pub(super) fn new(limits: Limits, counters: Arc<Counters>) -> Self {
+        Self { content: Mutex::default(), wake: Condvar::new(), limits, counters }
     }
 
     pub(super) fn push(&self, work: Work) -> Result<(), Refused> {
         let mut content = locked(&self.content);
-        content.sweep();
+        content.sweep(&self.counters);
         if content.closed {
             return Err(Refused::Closed);
         }
@@ -114,7 +121,7 @@ impl Queue {
     pub(super) fn next(&self, wait: bool) -> Option<Work> {
         let mut content = locked(&self.content);
         loop {
-            content.sweep();
+            content.sweep(&self.counters);
             if let Some(at) = content.choose() {
                 let work = content.waiting.remove(at);
                 *content.running.entry(work.client).or_default() += 1;
