@@ -78,13 +78,10 @@ pub(crate) fn answer(
     let weights = if asked.options.all_heads { None } else { retrieval_weights(&engine)? };
     let weighed_by = if weights.is_some() { WeighedBy::RetrievalHeads } else { WeighedBy::AllHeads };
     session.watch(Watch { weights, by_layer: asked.by_layer, ..Watch::default() })?;
-    let Some((last, body)) = rest.split_last() else {
+    if rest.is_empty() {
         return Err(EngineError::Nothing { what: "the prompt".to_owned(), purpose: "read" });
-    };
-    session.read_behind(body, before, before + rest.len(), control)?;
-    // Evidence is what the answer attended to: from the token that the first word of it is drawn after.
-    session.record_evidence(true);
-    session.read(&[*last], &mut Control { stop: control.stop, progress: None })?;
+    }
+    session.read_behind(rest, before, before + rest.len(), control)?;
     let prefill = asked.started.elapsed();
     let read = session.report()?;
     if read.read + asked.skipped != asked.given {

@@ -7,8 +7,7 @@ use std::time::Instant;
 use loci_models::memory::ContextReport;
 use serde::Serialize;
 
-pub use crate::answer::{AnswerOptions, retrieval_weights};
-use crate::answer::{Asked, Task, answer};
+use crate::answer::{AnswerOptions, Asked, Task, answer};
 use crate::context::{ContextOptions, ContextPlan};
 use crate::documents::Document;
 use crate::engine::Engine;

@@ -77,6 +77,14 @@ pub struct ContextPlan {
     pub(crate) drafted: Drafted,
 }
 
+impl ContextPlan {
+    /// Plans for whole windows of the model. Schedules may depend on the planned length; so a growing conversation keeps its
+    /// context, and no schedule changes as long as it fits the trained window.
+    pub fn round_up(&mut self, engine: &Engine) {
+        self.planned_tokens = self.planned_tokens.next_multiple_of(engine.trained_window().max(1));
+    }
+}
+
 impl ContextOptions {
     /// Chooses the method for `prompt` tokens of input and room for `answer` tokens.
     ///
@@ -145,6 +153,13 @@ impl ContextOptions {
     /// Number format of keys and values: the method's own, if it has one.
     pub fn rows(&self) -> RowType {
         self.method.as_ref().and_then(MethodSpec::row_type).unwrap_or(self.row_type)
+    }
+
+    /// The same with what was chosen by `plan`, and with the scores of heads that its method goes by at hand: nothing of it
+    /// depends on files or lengths any more.
+    pub(crate) fn settled(&self, engine: &Engine, plan: &ContextPlan) -> Result<Self, EngineError> {
+        let head_scores = self.scores_of_heads(engine, &plan.method, engine.model().shape())?;
+        Ok(Self { method: Some(plan.method.clone()), head_scores, heads: None, ..self.clone() })
     }
 
     /// The same for `method`, one of several that are compared: those that need no draft get none.

@@ -1,7 +1,7 @@
 //! A loaded model with what a session needs of it at hand.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use loci_kernels::{Isa, Pool};
@@ -10,6 +10,7 @@ use loci_models::template::ChatTemplate;
 use loci_models::tokenizer::Tokenizer;
 
 use crate::error::EngineError;
+use crate::fingerprint;
 use crate::grammar::Compiler;
 
 /// A loaded model, ready for any number of sessions.
@@ -19,6 +20,8 @@ pub struct Engine {
     template: Option<ChatTemplate>,
     name: String,
     path: Option<PathBuf>,
+    /// Made when it is first asked for: parts of all files are read for it.
+    fingerprint: OnceLock<String>,
     compiler: Compiler,
 }
 
@@ -49,7 +52,14 @@ impl Engine {
                 Some(template.with_time(i64::try_from(now).unwrap_or(0)))
             }
         };
-        Ok(Self { model, template, name: name.to_owned(), path: None, compiler: Compiler::default() })
+        Ok(Self {
+            model,
+            template,
+            name: name.to_owned(),
+            path: None,
+            fingerprint: OnceLock::new(),
+            compiler: Compiler::default(),
+        })
     }
 
     /// The model.
@@ -83,6 +93,20 @@ impl Engine {
     /// The file or folder the model was loaded from; `None` for a model that was in memory.
     pub fn path(&self) -> Option<&Path> {
         self.path.as_deref()
+    }
+
+    /// What names the model whatever it is called and wherever it lies: made of its file, or of the files in its folder.
+    /// `None` for a model that was in memory.
+    ///
+    /// # Errors
+    /// When its files cannot be read any more.
+    pub fn fingerprint(&self) -> std::io::Result<Option<&str>> {
+        let Some(path) = &self.path else { return Ok(None) };
+        if let Some(known) = self.fingerprint.get() {
+            return Ok(Some(known));
+        }
+        let made = fingerprint::of(path)?;
+        Ok(Some(self.fingerprint.get_or_init(|| made)))
     }
 
     /// The threads that compute.

@@ -23,6 +23,7 @@ pub mod error;
 pub mod evidence;
 pub mod figures;
 pub mod files;
+mod fingerprint;
 pub mod fit;
 pub mod generate;
 pub mod grammar;

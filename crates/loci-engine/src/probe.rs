@@ -18,7 +18,7 @@ use crate::engine::Engine;
 use crate::error::EngineError;
 use crate::generate::{GenerateOptions, generate};
 use crate::layout::{Headings, Prompt, question_about};
-use crate::session::{Control, per_second};
+use crate::session::{Control, per_second, shared};
 use needles::{Needle, plant};
 
 /// Tokens of text that there must be for each needle: closer together, they would be most of the text.
@@ -185,9 +185,8 @@ fn probe_one(
     let shared = match prompts.split_first() {
         None => 0,
         Some((first, others)) => {
-            let same =
-                |other: &Prompt| first.tokens.iter().zip(&other.tokens).take_while(|(a, b)| a == b).count();
-            others.iter().map(same).chain([first.documents]).min().unwrap_or(0)
+            let same = others.iter().map(|other| shared(&first.tokens, &other.tokens));
+            same.chain([first.documents]).min().unwrap_or(0)
         }
     };
     let longest = prompts.iter().map(Prompt::len).max().unwrap_or(0);

@@ -212,13 +212,13 @@ impl Session {
         if to >= self.len() {
             return Ok(0);
         }
-        let held = self.tokens.clone();
         let context_end = self.context_end.filter(|end| *end <= to);
-        let restored = self.go_back(to)?;
-        let again = held.get(restored..to).unwrap_or(&[]);
+        let restored = self.restore(to)?;
+        let again = self.tokens.get(restored..to).unwrap_or(&[]).to_vec();
+        self.forget_from(restored);
         match context_end {
-            Some(end) if restored < end => self.read_context(again, end - restored, control)?,
-            _ => self.read_on(again, control)?,
+            Some(end) if restored < end => self.read_context(&again, end - restored, control)?,
+            _ => self.read_on(&again, control)?,
         }
         Ok(again.len())
     }
@@ -232,6 +232,14 @@ impl Session {
         if to >= self.len() {
             return Ok(self.len());
         }
+        let restored = self.restore(to)?;
+        self.forget_from(restored);
+        Ok(restored)
+    }
+
+    /// Lets the memory go back to position `to`, or further where it must; returns what it now holds. The session's own
+    /// account is still that of before.
+    fn restore(&mut self, to: usize) -> Result<usize, EngineError> {
         self.logits = None;
         // A memory that needs the surprise of the next token needs the logits behind the last one.
         let target = if self.memory.wants_signals() { to.saturating_sub(1) } else { to };
@@ -244,9 +252,17 @@ impl Session {
                 self.memory.len()
             )));
         }
-        self.tokens.truncate(restored);
-        self.context_end = self.context_end.filter(|end| *end <= restored);
         Ok(restored)
+    }
+
+    fn forget_from(&mut self, position: usize) {
+        self.tokens.truncate(position);
+        self.context_end = self.context_end.filter(|end| *end <= position);
+    }
+
+    /// How many tokens this sequence and `tokens` begin with alike.
+    pub fn shared_with(&self, tokens: &[u32]) -> usize {
+        shared(&self.tokens, tokens)
     }
 
     /// Makes sure that there are logits to continue from, by reading the last token again if need be.
@@ -271,8 +287,7 @@ impl Session {
     /// # Errors
     /// As [`Session::read`].
     pub fn change_to(&mut self, tokens: &[u32], control: &mut Control<'_>) -> Result<usize, EngineError> {
-        let same = self.tokens.iter().zip(tokens).take_while(|(held, wanted)| held == wanted).count();
-        let keep = same.min(tokens.len().saturating_sub(1));
+        let keep = self.shared_with(tokens).min(tokens.len().saturating_sub(1));
         let again = self.truncate(keep, control)?;
         let new = tokens.get(keep..).unwrap_or(&[]);
         self.read(new, control)?;
@@ -351,6 +366,11 @@ impl Session {
     pub fn chunk_tokens(&self) -> usize {
         chunk_step(self.chunk.min(self.memory.chunk_limit()), self.memory.chunk_multiple())
     }
+}
+
+/// How many tokens two sequences begin with alike.
+pub(crate) fn shared(one: &[u32], other: &[u32]) -> usize {
+    one.iter().zip(other).take_while(|(a, b)| a == b).count()
 }
 
 /// The largest chunk of at most `chunk` tokens that is a multiple of `multiple`, or `multiple` itself.

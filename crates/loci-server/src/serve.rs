@@ -75,12 +75,14 @@ pub fn serve(
             let address = format!("{}:{}", address.0, address.1);
             ServeError::Listen { address, source }
         })?;
+        // Before anyone hears that the server is there: whoever hears it may tell it to end.
+        let asked_to_end = end(stop)?;
         ready(listener.local_addr()?);
         resume(&app);
         let (told, mut ending) = tokio::sync::watch::channel(false);
         let held = Arc::clone(&app);
         tokio::spawn(async move {
-            end(stop).await;
+            asked_to_end.await;
             tracing::info!("ending: no new requests are taken");
             held.worker.close();
             held.library.stop();
@@ -110,23 +112,23 @@ pub fn serve(
     outcome
 }
 
-/// Waits until the server is to end.
-async fn end(stop: impl Fn() -> bool) {
-    let asked = async {
-        while !stop() {
-            tokio::time::sleep(GLANCE).await;
-        }
-    };
+/// Resolves when the server is to end: `stop` says so, or the system. From the call on, not only from the first poll, the
+/// system's signal ends the server in order.
+fn end(stop: impl Fn() -> bool) -> std::io::Result<impl Future<Output = ()>> {
     #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        if let Ok(mut terminated) = signal(SignalKind::terminate()) {
-            tokio::select! {
-                () = asked => {}
-                _ = terminated.recv() => {}
+    let mut terminated = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+    Ok(async move {
+        let asked = async {
+            while !stop() {
+                tokio::time::sleep(GLANCE).await;
             }
-            return;
+        };
+        #[cfg(unix)]
+        tokio::select! {
+            () = asked => {}
+            _ = terminated.recv() => {}
         }
-    }
-    asked.await;
+        #[cfg(not(unix))]
+        asked.await;
+    })
 }

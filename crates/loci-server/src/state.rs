@@ -47,20 +47,27 @@ impl ServedModel {
     /// # Errors
     /// [`ApiError`] for what cannot be read.
     pub fn context(&self, fields: &LociFields) -> Result<ContextOptions, ApiError> {
-        let mut context = match fields.method.as_deref().map(str::trim).filter(|method| !method.is_empty()) {
-            Some(typed) => {
-                let method = MethodSpec::parse(typed)
-                    .map_err(|error| ApiError::invalid("invalid_method", error).at("loci.method"))?;
-                self.context.for_method(method)
-            }
-            None => self.context.clone(),
+        let budget = fields.budget().map(size::parse_bytes).transpose();
+        let budget = budget.map_err(|error| ApiError::invalid("invalid_budget", error).at("loci.budget"))?;
+        self.context_of(fields.method(), budget)
+    }
+
+    /// The same for a method as typed and a budget in bytes.
+    ///
+    /// # Errors
+    /// [`ApiError`] for a method that cannot be read.
+    pub fn context_of(
+        &self,
+        method: Option<&str>,
+        budget: Option<usize>,
+    ) -> Result<ContextOptions, ApiError> {
+        let mut context = match method.map(MethodSpec::parse).transpose() {
+            Ok(Some(method)) => self.context.for_method(method),
+            Ok(None) => self.context.clone(),
+            Err(error) => return Err(ApiError::invalid("invalid_method", error).at("loci.method")),
         };
-        if let Some(typed) = fields.budget.as_deref().filter(|budget| !budget.trim().is_empty()) {
-            let budget = size::parse_bytes(typed)
-                .map_err(|error| ApiError::invalid("invalid_budget", error).at("loci.budget"))?;
-            // The server's own limit holds for everyone.
-            context.budget = Some(self.context.budget.map_or(budget, |limit| limit.min(budget)));
-        }
+        // The server's own limit holds for everyone.
+        context.budget = budget.into_iter().chain(self.context.budget).min();
         Ok(context)
     }
 }

@@ -1,49 +1,21 @@
 //! `loci eval` and `loci data`, run as a program with a small random model.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // a test fails by panicking
 
+mod common;
+
 use std::io::{Read, Write};
 use std::net::TcpListener;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
 
-use loci_models::reference::TinyModel;
+use common::Place;
 use serde_json::Value;
 
-struct Place {
-    folder: tempfile::TempDir,
+fn refused(place: &Place, arguments: &[&str]) -> (i32, String) {
+    let output = place.run(arguments);
+    (output.status.code().unwrap(), String::from_utf8_lossy(&output.stderr).replace("\n", " "))
 }
 
-impl Place {
-    fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join("tiny.gguf"), TinyModel::default().file()).unwrap();
-        Self { folder }
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
-    }
-
-    fn run(&self, arguments: &[&str]) -> Output {
-        let program = Path::new(env!("CARGO_BIN_EXE_loci"));
-        Command::new(program).args(arguments).current_dir(self.folder.path()).output().unwrap()
-    }
-
-    fn well(&self, arguments: &[&str]) -> String {
-        let output = self.run(arguments);
-        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
-        String::from_utf8(output.stdout).unwrap()
-    }
-
-    fn refused(&self, arguments: &[&str]) -> (i32, String) {
-        let output = self.run(arguments);
-        (output.status.code().unwrap(), String::from_utf8_lossy(&output.stderr).replace("\n", " "))
-    }
-
-    fn answers(&self, name: &str) -> Vec<Value> {
-        let text = std::fs::read_to_string(self.path(name)).unwrap();
-        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
-    }
+fn answers_of(place: &Place, name: &str) -> Vec<Value> {
+    place.read(name).lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
 const MEASURE: &[&str] = &[
@@ -82,7 +54,7 @@ fn a_run_is_whole_goes_on_where_it_was_stopped_and_repeats_nothing() {
     ] {
         assert!(table.contains(said), "{said} in {table}");
     }
-    let answers = place.answers("eval/answers.jsonl");
+    let answers = answers_of(&place, "eval/answers.jsonl");
     assert_eq!(answers.len(), 2 * 2 * 2 * 2 * 2, "tasks, lengths, depths, n, methods");
     for answer in &answers {
         let (prompt, length) =
@@ -112,7 +84,7 @@ fn a_run_is_whole_goes_on_where_it_was_stopped_and_repeats_nothing() {
     let kept: Vec<&str> = text.lines().take(20).collect();
     std::fs::write(&path, format!("{}\n{{\"task\":\"pass", kept.join("\n"))).unwrap();
     assert_eq!(place.well(MEASURE).lines().count(), table.lines().count());
-    let again = place.answers("eval/answers.jsonl");
+    let again = answers_of(&place, "eval/answers.jsonl");
     let same = |a: &Value, b: &Value| {
         ["task", "method", "example", "answer", "score"].iter().all(|name| a[name] == b[name])
     };
@@ -133,7 +105,7 @@ fn predictions_are_compared_with_those_of_the_baseline() {
     let measure = |methods: &'static str, more: &[&'static str]| {
         let typed = ["eval", "perplexity:scored=20", "--lengths", "300", "--n", "2", "-m", "tiny.gguf"];
         place.well(&[&typed[..], &["--kv", "f32", "--methods", methods], more].concat());
-        place.answers("eval/answers.jsonl")
+        answers_of(&place, "eval/answers.jsonl")
     };
     // Whoever comes first, the baseline differs from itself by nothing, and what keeps everything differs by rounding.
     let answers = measure("window:window=32,full,window:window=4000", &[]);
@@ -160,7 +132,7 @@ fn predictions_are_compared_with_those_of_the_baseline() {
             (answer["method"] == "full") == (answer["also"]["kl"].as_f64().unwrap() > 1e-4)
         })
     );
-    let (_, error) = place.refused(&["eval", "perplexity", "--lengths", "100", "-m", "tiny.gguf"]);
+    let (_, error) = refused(&place, &["eval", "perplexity", "--lengths", "100", "-m", "tiny.gguf"]);
     assert!(error.contains("scored=50"), "{error}");
 }
 
@@ -190,7 +162,7 @@ fn answers_that_are_there_are_reported_without_a_model() {
     let table = place.well(&["eval", "report", "half.jsonl", "--against", "window"]);
     assert!(table.contains("window:window=64") && !place.path("report.html").is_file());
     std::fs::write(place.path("empty.jsonl"), "").unwrap();
-    let (code, error) = place.refused(&["eval", "report", "empty.jsonl"]);
+    let (code, error) = refused(&place, &["eval", "report", "empty.jsonl"]);
     assert!(code == 1 && error.contains("loci eval TASK"), "{error}");
 }
 
@@ -203,7 +175,7 @@ fn figures_are_pictures_too_where_the_build_can_draw_them() {
         let picture = std::fs::read(place.path("eval/figures/passkey-heat-map.png")).unwrap();
         assert!(picture.starts_with(b"\x89PNG") && place.path("eval/figures/passkey-heat-map.svg").is_file());
     } else {
-        let (code, error) = place.refused(&arguments);
+        let (code, error) = refused(&place, &arguments);
         assert!(code == 2 && error.contains("feature png"), "{error}");
         assert!(!place.path("eval").exists(), "refused before anything is run");
     }
@@ -234,11 +206,11 @@ fn what_is_wrong_is_said_before_anything_is_read() {
         (vec!["eval"], "TASK"),
         (vec!["data", "list", "--data", "nowhere"], "nowhere"),
     ] {
-        let (code, error) = place.refused(&arguments);
+        let (code, error) = refused(&place, &arguments);
         assert!(code == 2 && error.contains(said), "{arguments:?}: {code} {error}");
     }
     std::fs::write(place.path("bad.jsonl"), "{\"task\": 3}\n").unwrap();
-    let (code, error) = place.refused(&["eval", "compare", "bad.jsonl", "bad.jsonl"]);
+    let (code, error) = refused(&place, &["eval", "compare", "bad.jsonl", "bad.jsonl"]);
     assert!(code == 1 && error.contains("bad.jsonl, line 1"), "{error}");
 }
 
@@ -262,7 +234,7 @@ fn retrieval_is_measured_beside_the_others() {
     let table = place.well(&arguments);
     assert!(table.contains("retrieval:words=20,top=2"), "{table}");
     let tokens = |method: &str| -> Vec<u64> {
-        let all = place.answers("eval/answers.jsonl");
+        let all = answers_of(&place, "eval/answers.jsonl");
         let own = all.iter().filter(|answer| answer["method"] == method && answer["score"].is_number());
         own.map(|answer| answer["prompt_tokens"].as_u64().unwrap()).collect()
     };
@@ -308,7 +280,7 @@ fn evidence_of_long_mem_eval_is_searched() {
     assert_eq!((&report["granularity"], &report["rows"][0]["k"]), (&"round".into(), &5.into()));
     assert_eq!(report["rows"][0]["recall_all"]["mean"], 1.0);
     std::fs::write(&path, "[\n{\"question_id\": \"q\"}]").unwrap();
-    let (code, error) = place.refused(&arguments);
+    let (code, error) = refused(&place, &arguments);
     assert!(code == 1 && error.contains("line 2"), "{error}");
 }
 
@@ -391,12 +363,12 @@ fn an_endpoint_s_errors_are_counted_and_asked_again_by_the_next_run() {
         table.contains("1 without an answer, the first:") && table.contains("first one refused"),
         "{table}"
     );
-    let answers = place.answers("eval/answers.jsonl");
+    let answers = answers_of(&place, "eval/answers.jsonl");
     assert!(answers[0]["score"].is_null() && answers[0]["error"].as_str().unwrap().contains("400"));
     assert!(answers[1]["score"].is_number() && answers[1]["answer"] == " 12345");
     let table = place.well(&arguments);
     assert!(!table.contains("without an answer"), "{table}");
-    assert_eq!(place.answers("eval/answers.jsonl").len(), 4, "only the one that failed was asked again");
+    assert_eq!(answers_of(&place, "eval/answers.jsonl").len(), 4, "only the one that failed was asked again");
     let table = place.well(&["eval", "report", "eval/answers.jsonl", "--against", "endpoint"]);
     assert!(!table.contains("without an answer"), "{table}");
 }

@@ -1,64 +1,24 @@
 //! `loci inspect`, run as a program: with a small random model, and where its file is named with the real one.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // a test fails by panicking
 
-use std::path::PathBuf;
-use std::process::{Command, Output};
+mod common;
 
+use common::{Place, said};
 use loci_models::reference::TinyModel;
 use serde_json::Value;
 
-struct Place {
-    folder: tempfile::TempDir,
-    model: PathBuf,
-}
-
-impl Place {
-    fn with(model: PathBuf) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        std::fs::write(
-            folder.path().join("tiny.gguf"),
-            TinyModel { n_ctx: 2048, ..TinyModel::default() }.file(),
-        )
-        .unwrap();
-        std::fs::write(folder.path().join("key.txt"), loci_testing::pass_key_text(71432, 9, 5)).unwrap();
-        Self { folder, model }
-    }
-
-    fn run(&self, arguments: &[&str]) -> Output {
-        Command::new(env!("CARGO_BIN_EXE_loci"))
-            .args(arguments)
-            .arg("-m")
-            .arg(&self.model)
-            // Scores are kept here and not in the user's own folder.
-            .env("LOCI_CACHE", self.folder.path())
-            .current_dir(self.folder.path())
-            .output()
-            .unwrap()
-    }
-
-    fn json(&self, arguments: &[&str]) -> Value {
-        let output = self.run(arguments);
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        serde_json::from_slice(&output.stdout).expect("exactly one JSON object")
-    }
-
-    fn read(&self, path: &str) -> String {
-        std::fs::read_to_string(self.folder.path().join(path)).unwrap()
-    }
+fn place(model: &str) -> Place {
+    let place = Place::with(&TinyModel { n_ctx: 2048, ..TinyModel::default() }, &["-m", model]);
+    place.write("key.txt", loci_testing::pass_key_text(71432, 9, 5));
+    place
 }
 
 fn tiny() -> Place {
-    Place::with(PathBuf::from("tiny.gguf"))
+    place("tiny.gguf")
 }
 
 fn real() -> Option<Place> {
-    Some(Place::with(loci_testing::real_model()?))
-}
-
-/// Standard error; long messages are wrapped, and tests look for words.
-fn said(output: &Output) -> String {
-    let text = String::from_utf8_lossy(&output.stderr).into_owned();
-    text.split_whitespace().filter(|word| *word != "│").collect::<Vec<_>>().join(" ")
+    Some(place(loci_testing::real_model()?.to_str().unwrap()))
 }
 
 fn assert_is_figure(svg: &str, words: &[&str]) {

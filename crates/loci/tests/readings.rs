@@ -1,46 +1,23 @@
 //! `loci read`, `loci ask` on what it saved, and the cache, run as a program with a small random model.
-#![allow(clippy::unwrap_used, clippy::panic)] // a test fails by panicking
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // a test fails by panicking
 
-use std::process::{Command, Output};
+mod common;
 
+use common::{Place, said};
 use loci_models::reference::TinyModel;
 use serde_json::Value;
 
-struct Place {
-    folder: tempfile::TempDir,
+fn place() -> Place {
+    let place = Place::new();
+    place.write("text.txt", "The grass is green. The key is 71432. ".repeat(40));
+    place
 }
 
-impl Place {
-    fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join("tiny.gguf"), TinyModel::default().file()).unwrap();
-        std::fs::write(folder.path().join("text.txt"), "The grass is green. The key is 71432. ".repeat(40))
-            .unwrap();
-        Self { folder }
-    }
-
-    fn run(&self, arguments: &[&str]) -> Output {
-        Command::new(env!("CARGO_BIN_EXE_loci"))
-            .args(arguments)
-            .env("LOCI_CACHE", self.folder.path().join("cache"))
-            .current_dir(self.folder.path())
-            .output()
-            .unwrap()
-    }
-
-    fn json(&self, arguments: &[&str]) -> Value {
-        let output = self.run(arguments);
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        serde_json::from_slice(&output.stdout).unwrap()
-    }
-
-    fn refused(&self, arguments: &[&str], code: i32) -> String {
-        let output = self.run(arguments);
-        let said = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert_eq!(output.status.code(), Some(code), "{said}");
-        // The message is broken into lines where it is long.
-        said.replace(['│', '\n'], " ").split_whitespace().collect::<Vec<_>>().join(" ")
-    }
+fn refused(place: &Place, arguments: &[&str], code: i32) -> String {
+    let output = place.run(arguments);
+    let said = said(&output);
+    assert_eq!(output.status.code(), Some(code), "{said}");
+    said
 }
 
 const ASK: &[&str] = &["-q", "What is the key?", "-n", "6", "--json"];
@@ -52,7 +29,7 @@ fn without_timing(mut answer: Value) -> Value {
 
 #[test]
 fn a_saved_reading_is_asked_without_its_text_or_the_models_name() {
-    let place = Place::new();
+    let place = place();
     let read = place.json(&["read", "text.txt", "-o", "x.loci", "-m", "tiny.gguf", "--json"]);
     let tokens = read["tokens"].as_u64().unwrap();
     assert_eq!(read["timing"]["prefill_tokens"].as_u64(), Some(tokens));
@@ -75,7 +52,7 @@ fn a_saved_reading_is_asked_without_its_text_or_the_models_name() {
 
 #[test]
 fn what_contradicts_a_reading_is_refused() {
-    let place = Place::new();
+    let place = place();
     place.json(&[
         "read",
         "text.txt",
@@ -98,40 +75,42 @@ fn what_contradicts_a_reading_is_refused() {
         (&["--chunk", "9"], "--chunk 512"),
         (&["--draft", "self"], "--draft"),
     ] {
-        let said = place.refused(&[&["ask", "x.loci"], ASK, flags].concat(), 2);
+        let said = refused(&place, &[&["ask", "x.loci"], ASK, flags].concat(), 2);
         assert!(said.contains(says), "{flags:?}: {said}");
     }
     place.json(
         &[&["ask", "x.loci"], ASK, &["--method", "window:window=64", "--kv", "i8", "--chunk", "512"]]
             .concat(),
     );
-    let said = place.refused(&[&["ask", "x.loci", "text.txt"], ASK].concat(), 2);
+    let said = refused(&place, &[&["ask", "x.loci", "text.txt"], ASK].concat(), 2);
     assert!(said.contains("asked alone"), "{said}");
     let read = ["read", "text.txt", "-o", "x.loci", "-m", "tiny.gguf"];
-    assert!(place.refused(&read, 2).contains("--force"));
+    assert!(refused(&place, &read, 2).contains("--force"));
     assert_eq!(std::fs::read(place.folder.path().join("x.loci")).unwrap(), before);
     assert!(place.run(&[&read[..], &["--force", "--method", "full"]].concat()).status.success());
     assert_ne!(std::fs::read(place.folder.path().join("x.loci")).unwrap(), before);
-    assert!(place.refused(&["read", "text.txt", "-o", "no/x.loci", "-m", "tiny.gguf"], 2).contains("mkdir"));
-    assert!(place.refused(&["read", "text.txt", "-o", "text.txt", "--force"], 2).contains("another file"));
+    assert!(
+        refused(&place, &["read", "text.txt", "-o", "no/x.loci", "-m", "tiny.gguf"], 2).contains("mkdir")
+    );
+    assert!(refused(&place, &["read", "text.txt", "-o", "text.txt", "--force"], 2).contains("another file"));
     let said =
-        place.refused(&["read", "text.txt", "-o", "y.loci", "-m", "tiny.gguf", "--method", "spec-pc"], 2);
+        refused(&place, &["read", "text.txt", "-o", "y.loci", "-m", "tiny.gguf", "--method", "spec-pc"], 2);
     assert!(said.contains("before the question is known"), "{said}");
     let other = TinyModel { seed: 5, ..TinyModel::default() }.file();
     std::fs::write(place.folder.path().join("other.gguf"), other).unwrap();
-    let said = place.refused(&[&["ask", "x.loci", "-m", "other.gguf"], ASK].concat(), 1);
+    let said = refused(&place, &[&["ask", "x.loci", "-m", "other.gguf"], ASK].concat(), 1);
     assert!(said.contains("tiny.gguf") && said.contains("other.gguf"), "{said}");
     let path = place.folder.path().join("x.loci");
     let mut bytes = std::fs::read(&path).unwrap();
     let at = bytes.len() - 100;
     bytes[at] ^= 1;
     std::fs::write(&path, bytes).unwrap();
-    assert!(place.refused(&[&["ask", "x.loci"], ASK].concat(), 1).contains("damaged"));
+    assert!(refused(&place, &[&["ask", "x.loci"], ASK].concat(), 1).contains("damaged"));
 }
 
 #[test]
 fn the_cache_serves_a_second_question_and_can_be_seen_pinned_and_cleared() {
-    let place = Place::new();
+    let place = place();
     let ask = ["ask", "text.txt", "-m", "tiny.gguf"];
     let cached = |flags: &[&str]| {
         let answer = place.json(&[&ask[..], ASK, flags].concat());
@@ -152,7 +131,7 @@ fn the_cache_serves_a_second_question_and_can_be_seen_pinned_and_cleared() {
     assert!(place.run(&["cache", "clear"]).status.success());
     assert_eq!(list()[0]["pinned"], true);
     assert!(place.run(&["cache", "pin", "--undo", &id]).status.success());
-    assert!(place.refused(&["cache", "clear", "nothing"], 2).contains("no entry"));
+    assert!(refused(&place, &["cache", "clear", "nothing"], 2).contains("no entry"));
     assert!(place.run(&["cache", "clear"]).status.success());
     assert!(list().is_empty());
     // A cache that has no room for it keeps nothing.

@@ -1,49 +1,26 @@
 //! The commands that compute, run as a program with a small random model.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // a test fails by panicking
 
-use std::path::Path;
-use std::process::{Command, Output};
+mod common;
 
+use std::process::Command;
+
+use common::Place;
 use loci_models::reference::TinyModel;
 use serde_json::Value;
 
-struct Place {
-    folder: tempfile::TempDir,
-}
-
-impl Place {
-    fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join("tiny.gguf"), TinyModel::default().file()).unwrap();
-        std::fs::write(folder.path().join("text.txt"), "The grass is green. The key is 71432. ".repeat(12))
-            .unwrap();
-        // Spaces are three tokens in this model's vocabulary, all else is one a byte.
-        std::fs::write(folder.path().join("flat.txt"), "The_grass_is_green.".repeat(22)).unwrap();
-        std::fs::write(folder.path().join("one.txt"), "x").unwrap();
-        Self { folder }
-    }
-
-    fn run(&self, arguments: &[&str]) -> Output {
-        let folder: &Path = self.folder.path();
-        Command::new(env!("CARGO_BIN_EXE_loci"))
-            .args(arguments)
-            .args(["-m", "tiny.gguf", "--threads", "2"])
-            .env("LOCI_CACHE", folder.join("cache"))
-            .current_dir(folder)
-            .output()
-            .unwrap()
-    }
-
-    fn json(&self, arguments: &[&str]) -> Value {
-        let output = self.run(arguments);
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        serde_json::from_slice(&output.stdout).expect("exactly one JSON object")
-    }
+fn place() -> Place {
+    let place = Place::with(&TinyModel::default(), &["-m", "tiny.gguf", "--threads", "2"]);
+    place.write("text.txt", "The grass is green. The key is 71432. ".repeat(12));
+    // Spaces are three tokens in this model's vocabulary, all else is one a byte.
+    place.write("flat.txt", "The_grass_is_green.".repeat(22));
+    place.write("one.txt", "x");
+    place
 }
 
 #[test]
 fn ask_prints_the_documented_object() {
-    let place = Place::new();
+    let place = place();
     let answer = place.json(&["ask", "text.txt", "-q", "What is the key?", "-n", "5", "--json"]);
     let context = &answer["context"];
     let count = |name: &str| context[name].as_u64().unwrap_or_else(|| panic!("{name} in {context}"));
@@ -66,7 +43,7 @@ fn ask_prints_the_documented_object() {
 
 #[test]
 fn standard_output_carries_the_answer_alone() {
-    let place = Place::new();
+    let place = place();
     let arguments = ["ask", "text.txt", "-q", "What is the key?", "-n", "5"];
     let plain = place.run(&arguments);
     assert!(plain.status.success());
@@ -81,7 +58,7 @@ fn standard_output_carries_the_answer_alone() {
 
 #[test]
 fn the_number_of_threads_and_the_instruction_set_keep_the_shape_of_answers() {
-    let place = Place::new();
+    let place = place();
     let arguments = ["score", "text.txt", "--json", "--kv", "f32", "--method", "full"];
     let here = place.json(&arguments);
     let output = Command::new(env!("CARGO_BIN_EXE_loci"))
@@ -98,7 +75,7 @@ fn the_number_of_threads_and_the_instruction_set_keep_the_shape_of_answers() {
 
 #[test]
 fn score_counts_what_it_documents() {
-    let place = Place::new();
+    let place = place();
     let bytes = std::fs::metadata(place.folder.path().join("flat.txt")).unwrap().len();
     let score = place.json(&["score", "flat.txt", "--n-ctx", "100", "--per-token", "--json"]);
     assert_eq!(score["tokens"], bytes + 1);
@@ -119,7 +96,7 @@ fn score_counts_what_it_documents() {
 
 #[test]
 fn distributions_are_compared_behind_a_prompt() {
-    let place = Place::new();
+    let place = place();
     let compare = |method: &str| {
         let arguments =
             ["score", "flat.txt", "--against", "full", "--prompt-tokens", "200", "--limit", "230"];
@@ -147,7 +124,7 @@ fn distributions_are_compared_behind_a_prompt() {
 
 #[test]
 fn a_draft_is_used_or_refused_by_every_command() {
-    let place = Place::new();
+    let place = place();
     // Whoever names a draft for a method without one is told, whatever the command is.
     for command in [
         &["ask", "flat.txt", "-q", "?", "--method", "full"][..],
@@ -175,13 +152,13 @@ fn a_draft_is_used_or_refused_by_every_command() {
 
 #[test]
 fn a_file_of_one_token_can_be_asked_about() {
-    let place = Place::new();
+    let place = place();
     assert_eq!(place.json(&["ask", "one.txt", "-q", "?", "-n", "2", "--json"])["timing"]["decode_tokens"], 2);
 }
 
 #[test]
 fn tokenize_and_run_print_what_programs_read() {
-    let place = Place::new();
+    let place = place();
     let tokens = place.json(&["tokenize", "one.txt", "--json"]);
     assert_eq!(tokens["count"].as_u64().map(|n| n as usize), tokens["tokens"].as_array().map(Vec::len));
     let count = String::from_utf8(place.run(&["tokenize", "one.txt", "--count"]).stdout).unwrap();
@@ -194,7 +171,7 @@ fn tokenize_and_run_print_what_programs_read() {
 
 #[test]
 fn bench_prints_the_documented_object() {
-    let place = Place::new();
+    let place = place();
     let methods = "full,inf-llm:window=128,block_size=32,window";
     let speed = ["bench", "speed", "--lengths", "40,200", "--repeats", "2", "--decode", "3", "--json"];
     let bench = place.json(&[&speed[..], &["--methods", methods]].concat());
@@ -214,7 +191,7 @@ fn bench_prints_the_documented_object() {
 
 #[test]
 fn bench_measures_methods_that_need_a_file_of_heads() {
-    let place = Place::new();
+    let place = place();
     std::fs::write(place.folder.path().join("gates.tsv"), "0.9\t0.1\n0.2\t0.8\n").unwrap();
     let speed = ["bench", "speed", "--lengths", "40", "--repeats", "1", "--decode", "2", "--methods"];
     let found = place.json(&[&speed[..], &["all", "--heads", "gates.tsv", "--json"]].concat());
@@ -248,7 +225,7 @@ fn bench_measures_methods_that_need_a_file_of_heads() {
 #[cfg(target_os = "linux")]
 #[test]
 fn bench_measures_each_method_in_a_process_of_its_own() {
-    let place = Place::new();
+    let place = place();
     let peaks = |methods: &str| -> Vec<u64> {
         let bench =
             ["bench", "speed", "--lengths", "20000", "--repeats", "1", "--decode", "1", "--kv", "f32"];
@@ -265,7 +242,7 @@ fn bench_measures_each_method_in_a_process_of_its_own() {
 
 #[test]
 fn parts_of_other_methods_work_in_every_command() {
-    let place = Place::new();
+    let place = place();
     let around = "inf-llm:window=64,sinks=4,top_k=2,queries=32";
     let flags = [
         "--segment",
@@ -306,7 +283,7 @@ fn parts_of_other_methods_work_in_every_command() {
 
 #[test]
 fn fit_recommends_what_can_then_be_read() {
-    let place = Place::new();
+    let place = place();
     let short = place.json(&["fit", "--length", "200", "--answer", "20", "--memory", "64MiB", "--json"]);
     assert!(short["recommendation"]["method"].as_str().unwrap().starts_with("full"), "{short}");
     assert_eq!(short["recommendation"]["kv"], "f32");
@@ -335,7 +312,7 @@ fn fit_recommends_what_can_then_be_read() {
 
 #[test]
 fn a_budget_that_cannot_be_met_is_refused_with_one_that_can() {
-    let place = Place::new();
+    let place = place();
     let output =
         place.run(&["ask", "text.txt", "-q", "?", "--method", "full", "--budget", "1KiB", "-n", "2"]);
     assert_eq!(output.status.code(), Some(1));
@@ -347,7 +324,7 @@ fn a_budget_that_cannot_be_met_is_refused_with_one_that_can() {
 #[cfg(unix)]
 #[test]
 fn a_full_disk_for_the_cold_file_is_a_clear_error() {
-    let place = Place::new();
+    let place = place();
     let text = "The_grass_is_green.".repeat(1000);
     std::fs::write(place.folder.path().join("long.txt"), text).unwrap();
     let ask = |limit: &str| {
@@ -388,7 +365,7 @@ fn a_full_disk_for_the_cold_file_is_a_clear_error() {
 #[test]
 fn chat_reads_turns_from_standard_input() {
     use std::io::Write;
-    let place = Place::new();
+    let place = place();
     let mut child = Command::new(env!("CARGO_BIN_EXE_loci"))
         .args(["chat", "-m", "tiny.gguf", "-n", "4", "--quiet"])
         .current_dir(place.folder.path())

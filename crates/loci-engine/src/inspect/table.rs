@@ -1,14 +1,11 @@
 //! Scores of heads, kept for later: by model, in the folder of caches; those of the default model are built in.
 
 use std::fmt::Write as _;
-use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use loci_models::memory::AttentionShape;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
 use super::copies::Mode;
 use crate::engine::Engine;
@@ -21,10 +18,6 @@ pub const THRESHOLD: f64 = 0.1;
 
 /// Tables that are part of the program.
 const BUILT_IN: &[&str] = &[include_str!("../../heads/smollm2.toml")];
-
-/// Pieces of a model file that its fingerprint is made of, and bytes of each.
-const PIECES: u64 = 16;
-const PIECE: u64 = 1 << 16;
 
 /// Scores of a model's query heads.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -113,11 +106,9 @@ impl HeadTable {
 /// # Errors
 /// [`EngineError::Heads`] when the file of scores exists and cannot be used.
 pub fn known(engine: &Engine) -> Result<Option<HeadTable>, EngineError> {
-    let Some(fingerprint) = engine.path().and_then(|path| fingerprint(path).ok().flatten()) else {
-        return Ok(None);
-    };
+    let Some(fingerprint) = of_file(engine).and_then(|found| found.ok()) else { return Ok(None) };
     let shape = engine.model().shape();
-    if let Some(path) = place(&fingerprint).filter(|path| path.is_file()) {
+    if let Some(path) = place(fingerprint).filter(|path| path.is_file()) {
         let table = std::fs::read_to_string(&path)
             .map_err(|error| error.to_string())
             .and_then(|text| HeadTable::parse(&text, shape));
@@ -137,53 +128,27 @@ pub fn known(engine: &Engine) -> Result<Option<HeadTable>, EngineError> {
 /// # Errors
 /// [`EngineError::Heads`] when the system refuses.
 pub fn keep(engine: &Engine, table: &HeadTable) -> Result<Option<PathBuf>, EngineError> {
-    let Some(model) = engine.path() else { return Ok(None) };
+    let Some(fingerprint) = of_file(engine) else { return Ok(None) };
     let failed = |path: &Path, error: std::io::Error| EngineError::Heads {
         path: path.display().to_string(),
         message: error.to_string(),
     };
-    let Some(fingerprint) = fingerprint(model).map_err(|error| failed(model, error))? else {
-        return Ok(None);
-    };
-    let Some(path) = place(&fingerprint) else { return Ok(None) };
-    let table = HeadTable { fingerprint, ..table.clone() };
+    let fingerprint = fingerprint.map_err(|error| failed(engine.path().unwrap_or(Path::new("")), error))?;
+    let Some(path) = place(fingerprint) else { return Ok(None) };
+    let table = HeadTable { fingerprint: fingerprint.to_owned(), ..table.clone() };
     files::write(&path, table.text()).map_err(|error| failed(&path, error))?;
     Ok(Some(path))
+}
+
+/// The fingerprint of a model in one file; scores of others are not kept.
+fn of_file(engine: &Engine) -> Option<std::io::Result<&str>> {
+    engine.path().filter(|path| path.is_file())?;
+    engine.fingerprint().transpose()
 }
 
 /// Where the scores of the model with this fingerprint lie.
 fn place(fingerprint: &str) -> Option<PathBuf> {
     Some(model_folder()?.parent()?.join("heads").join(format!("{fingerprint}.toml")))
-}
-
-/// What names a model file whatever it is called and wherever it lies: its size and sixteen pieces of it, hashed. Reading
-/// all of a large file would take longer than an answer. `None` for folders with several files.
-///
-/// # Errors
-/// When it cannot be read.
-pub fn fingerprint(path: &Path) -> std::io::Result<Option<String>> {
-    if !path.is_file() {
-        return Ok(None);
-    }
-    let mut file = File::open(path)?;
-    let size = file.metadata()?.len();
-    let mut hash = Sha256::new();
-    hash.update(size.to_le_bytes());
-    let (mut piece, reach) = (Vec::new(), size.saturating_sub(PIECE));
-    for number in 0..PIECES {
-        // The last piece ends where the file does; in two steps, so that no product is too large.
-        let start = reach / (PIECES - 1) * number + reach % (PIECES - 1) * number / (PIECES - 1);
-        file.seek(SeekFrom::Start(start))?;
-        piece.clear();
-        Read::by_ref(&mut file).take(PIECE).read_to_end(&mut piece)?;
-        hash.update(&piece);
-    }
-    let mut name = String::new();
-    for byte in hash.finalize().iter().take(16) {
-        // Writing to a string cannot fail.
-        let _done = write!(name, "{byte:02x}");
-    }
-    Ok(Some(name))
 }
 
 #[cfg(test)]
@@ -245,22 +210,5 @@ mod tests {
         assert_eq!(gates, "0.250000\t0.050000\n1.000000\t0.099900\n");
         let scores = loci_context::heads::HeadScores::parse(&gates, SHAPE).unwrap();
         assert_eq!(scores.full_heads(0.5), [[true, false], [true, false]]);
-    }
-
-    #[test]
-    fn fingerprints_tell_files_apart_by_content_not_by_name() {
-        let folder = tempfile::tempdir().unwrap();
-        let file = |name: &str, bytes: &[u8]| {
-            let path = folder.path().join(name);
-            std::fs::write(&path, bytes).unwrap();
-            fingerprint(&path).unwrap().unwrap()
-        };
-        let mut bytes = vec![7; 3_000_000];
-        let first = file("a", &bytes);
-        assert_eq!(first, file("b", &bytes));
-        *bytes.last_mut().unwrap() = 8;
-        assert_ne!(first, file("a", &bytes));
-        assert_ne!(file("c", b""), file("d", b"x"));
-        assert_eq!(fingerprint(folder.path()).unwrap(), None);
     }
 }

@@ -14,7 +14,7 @@ use crate::generate::{GenerateOptions, Generation, OnText, generate};
 use crate::language_model::{Account, Body, Input, LanguageModel, Rating};
 use crate::layout::{Prompt, conversation_with_tools, plain};
 use crate::score::{Score, ScoreOptions, score};
-use crate::session::{Control, Session};
+use crate::session::{Control, Session, shared};
 use crate::shorten::shorten;
 
 /// A model on this machine. Keeps the session of the last call, so that a prompt which begins like the one
@@ -106,9 +106,7 @@ impl LocalModel {
             return Err(EngineError::Nothing { what: "the prompt".to_owned(), purpose: "continue" });
         }
         let mut plan = self.context.plan(&self.engine, prompt.len(), answer)?;
-        // Schedules may depend on the planned length. Planning in whole windows lets a growing conversation
-        // keep its session, and changes no schedule as long as it fits the trained window.
-        plan.planned_tokens = plan.planned_tokens.next_multiple_of(self.engine.trained_window().max(1));
+        plan.round_up(&self.engine);
         let (method, planned_tokens) = (plan.method.to_string(), plan.planned_tokens);
         let fits = |held: &Held| held.method == method && held.planned_tokens == planned_tokens;
         if let Some(held) = self.held.as_ref().filter(|held| fits(held)) {
@@ -178,8 +176,7 @@ impl LanguageModel for LocalModel {
             let start = format!("{}{answer}", input.answer_start);
             wholes.push(self.prompt(&Input { answer_start: &start, ..*input })?.tokens);
         }
-        let same = |whole: &Vec<u32>| whole.iter().zip(&prompt.tokens).take_while(|(a, b)| a == b).count();
-        let shared = wholes.iter().map(same).min().unwrap_or(prompt.len());
+        let shared = wholes.iter().map(|whole| shared(whole, &prompt.tokens)).min().unwrap_or(prompt.len());
         let longest = wholes.iter().map(|whole| whole.len() - shared).max().unwrap_or(0);
         let (prompt_tokens, started) = (prompt.len(), Instant::now());
         let (held, read_tokens) = self.read(prompt.first(shared), longest, control)?;

@@ -1,4 +1,4 @@
-//! The folder that models are kept in.
+//! The folders that models and readings are kept in.
 
 use std::path::PathBuf;
 
@@ -8,20 +8,35 @@ pub const CACHE_VARIABLE: &str = "LOCI_CACHE";
 /// The folder for model files: `$LOCI_CACHE/models`, or `loci/models` in the platform's folder for caches.
 /// `None` when the environment names neither.
 pub fn model_folder() -> Option<PathBuf> {
-    let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     if let Some(folder) = set(CACHE_VARIABLE) {
         return Some(folder.join("models"));
     }
-    let caches = if cfg!(target_os = "macos") {
-        set("HOME")?.join("Library").join("Caches")
+    Some(own("XDG_CACHE_HOME", ".cache", "Caches")?.join("models"))
+}
+
+/// The folder for what a user made and wants to keep: `loci` in the platform's folder for data. `None` when the environment
+/// does not name it.
+pub fn data_folder() -> Option<PathBuf> {
+    own("XDG_DATA_HOME", ".local/share", "Application Support")
+}
+
+fn set(name: &str) -> Option<PathBuf> {
+    std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from)
+}
+
+/// Our folder in one of the platform's, which is named by `variable` or lies at `usual` in the home folder; at `apple` in its
+/// `Library` on macOS.
+fn own(variable: &str, usual: &str, apple: &str) -> Option<PathBuf> {
+    let folder = if cfg!(target_os = "macos") {
+        set("HOME")?.join("Library").join(apple)
     } else if cfg!(windows) {
         set("LOCALAPPDATA")?
     } else {
         // A relative value is to be ignored, says the specification of these variables.
-        match set("XDG_CACHE_HOME").filter(|path| path.is_absolute()) {
+        match set(variable).filter(|path| path.is_absolute()) {
             Some(folder) => folder,
-            None => set("HOME")?.join(".cache"),
+            None => set("HOME")?.join(usual),
         }
     };
-    Some(caches.join("loci").join("models"))
+    Some(folder.join("loci"))
 }

@@ -10,7 +10,7 @@ pub mod pull;
 
 use std::path::{Path, PathBuf};
 
-pub use cache::{CACHE_VARIABLE, model_folder};
+pub use cache::{CACHE_VARIABLE, data_folder, model_folder};
 pub use catalogue::Entry;
 pub use install::{Checked, check};
 

@@ -3,7 +3,7 @@
 use crate::context::ContextOptions;
 use crate::engine::Engine;
 use crate::error::EngineError;
-use crate::saved::model_fingerprint;
+use crate::saved::fingerprint;
 
 /// Tokens of a block.
 pub(super) const BLOCK: usize = 512;
@@ -51,16 +51,16 @@ impl Chain {
 }
 
 /// What must agree for one session to go on where another ended: the program, the model, and how its memory works. `None`
-/// for a model that is in no file. The method must be known.
+/// for a model that is in no file. The context is [settled](ContextOptions::settled).
 pub(super) fn seed(
     engine: &Engine,
     context: &ContextOptions,
     planned_tokens: usize,
     chunk: usize,
 ) -> Result<Option<String>, EngineError> {
-    let (Some(model), Some(method)) = (model_fingerprint(engine)?, &context.method) else { return Ok(None) };
+    let (Some(model), Some(method)) = (fingerprint(engine)?, &context.method) else { return Ok(None) };
     let schedule = context.schedule(engine, planned_tokens)?;
-    let heads = context.scores_of_heads(engine, method, engine.model().shape())?.map(|scores| scores.text());
+    let heads = context.head_scores.as_ref().map(|scores| scores.text());
     let text = format!(
         "{} {model} {method} rows {} positions {:?} x {} budget {:?} heads {heads:?} drafts itself {} chunk {chunk}",
         env!("CARGO_PKG_VERSION"),

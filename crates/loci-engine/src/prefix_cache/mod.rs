@@ -75,9 +75,7 @@ impl PrefixCache {
         if tokens.len() < LEAST_TOKENS || plan.method.shortening().is_some() || drafted {
             return Ok(None);
         }
-        let head_scores = context.scores_of_heads(engine, &plan.method, engine.model().shape())?;
-        let method = Some(plan.method.clone());
-        let context = ContextOptions { method, head_scores, heads: None, ..context.clone() };
+        let context = context.settled(engine, plan)?;
         let seed = seed(engine, &context, plan.planned_tokens, chunk)?;
         Ok(seed.map(|seed| Key { engine, context, chain: Chain::new(&seed, tokens), tokens }))
     }
@@ -119,8 +117,7 @@ impl PrefixCache {
             }
         };
         let mut session = reading.into_session();
-        let common =
-            session.tokens().iter().zip(key.tokens).take_while(|(held, wanted)| held == wanted).count();
+        let common = session.shared_with(key.tokens);
         if common < session.len() || common < key.tokens.len() {
             match session.cut(common) {
                 Ok(left) if left >= LEAST_TOKENS => {}

@@ -7,7 +7,6 @@ use serde::{Deserialize, Serialize};
 
 use super::error::ReadingError;
 use crate::engine::Engine;
-use crate::inspect::table::fingerprint;
 use crate::layout::Headings;
 
 /// The model a reading belongs to.
@@ -15,7 +14,7 @@ use crate::layout::Headings;
 pub struct ModelFacts {
     /// How it was called.
     pub name: String,
-    /// What its file or folder holds, whatever it is called: see [`model_fingerprint`].
+    /// What its file or folder holds, whatever it is called: see [`Engine::fingerprint`].
     pub fingerprint: String,
 }
 
@@ -76,8 +75,7 @@ impl Facts {
 
     /// Refuses another model than the one that `engine` runs.
     pub(super) fn check_model(&self, path: &Path, engine: &Engine) -> Result<(), ReadingError> {
-        let given = model_fingerprint(engine)?;
-        match (&self.model, given) {
+        match (&self.model, fingerprint(engine)?) {
             (Some(saved), Some(given)) if saved.fingerprint == given => Ok(()),
             (saved, given) => {
                 let none = || "in no file".to_owned();
@@ -86,35 +84,15 @@ impl Facts {
                     saved: saved.as_ref().map_or_else(none, |model| model.name.clone()),
                     saved_fingerprint: saved.as_ref().map_or_else(none, |model| model.fingerprint.clone()),
                     given: engine.name().to_owned(),
-                    given_fingerprint: given.unwrap_or_else(none),
+                    given_fingerprint: given.map_or_else(none, str::to_owned),
                 })
             }
         }
     }
 }
 
-/// What names a model whatever it is called and wherever it lies: of a file its size and pieces of it, hashed; of a folder
-/// the same of its configuration, tokenizer and weights together. `None` for a model that is in no file.
-///
-/// # Errors
-/// [`ReadingError::File`] when its files cannot be read any more.
-pub fn model_fingerprint(engine: &Engine) -> Result<Option<String>, ReadingError> {
-    let Some(path) = engine.path() else { return Ok(None) };
-    let failed = |source| ReadingError::file(path, source);
-    if let Some(found) = fingerprint(path).map_err(failed)? {
-        return Ok(Some(found));
-    }
-    let mut parts = Vec::new();
-    for file in std::fs::read_dir(path).map_err(failed)? {
-        let file = file.map_err(failed)?.path();
-        let kind = file.extension().and_then(std::ffi::OsStr::to_str).unwrap_or_default();
-        if ["safetensors", "json", "jinja", "model"].contains(&kind)
-            && let Some(found) = fingerprint(&file).map_err(failed)?
-        {
-            parts.push(format!("{} {found}\n", file.file_name().unwrap_or_default().to_string_lossy()));
-        }
-    }
-    parts.sort();
-    let hash = blake3::hash(parts.concat().as_bytes()).to_hex();
-    Ok(Some(hash.get(..32).unwrap_or(&hash).to_owned()))
+/// The [fingerprint](Engine::fingerprint) of the model that `engine` runs.
+pub(crate) fn fingerprint(engine: &Engine) -> Result<Option<&str>, ReadingError> {
+    let path = engine.path().unwrap_or(Path::new(""));
+    engine.fingerprint().map_err(|source| ReadingError::file(path, source))
 }

@@ -17,7 +17,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
 use loci_kernels::map::Mapping;
@@ -91,12 +91,7 @@ impl Writing {
     /// Begins a file that will be `target`, under a name of its own in the same folder. A `private` one can be read by its
     /// owner only.
     pub(super) fn begin(target: &Path, private: bool) -> io::Result<Self> {
-        static NUMBER: AtomicU64 = AtomicU64::new(0);
-        let folder =
-            target.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let name = target.file_name().unwrap_or_default().to_string_lossy();
-        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        let part = folder.join(format!(".{name}.{}.{number}.part", std::process::id()));
+        let part = files::part(target);
         let mut options = OpenOptions::new();
         options.write(true).create(true).truncate(true);
         #[cfg(unix)]

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use loci_models::method::ParameterError;
 
 use super::error::ReadingError;
-use super::facts::{DocumentFacts, Facts, ModelFacts, model_fingerprint};
+use super::facts::{DocumentFacts, Facts, ModelFacts, fingerprint};
 use super::file::Writing;
 use super::{Reading, tokens};
 use crate::context::{ContextOptions, ContextPlan};
@@ -90,10 +90,7 @@ impl Unread {
         }
         let prefix = documents_prefix(engine, &documents, options.system.as_deref(), options.headings)?;
         let plan = options.context.plan(engine, prefix.len(), options.reserve)?;
-        let shape = engine.model().shape();
-        let head_scores = options.context.scores_of_heads(engine, &plan.method, shape)?;
-        let method = Some(plan.method.clone());
-        let context = ContextOptions { method, head_scores, heads: None, ..options.context.clone() };
+        let context = options.context.settled(engine, &plan)?;
         let session = context.session(engine, &plan)?.with_chunk(options.chunk);
         Ok(Self {
             engine: Arc::clone(engine),
@@ -109,6 +106,11 @@ impl Unread {
     /// The model that will read.
     pub const fn engine(&self) -> &Arc<Engine> {
         &self.engine
+    }
+
+    /// What will be read.
+    pub fn documents(&self) -> &[Document] {
+        &self.documents
     }
 
     /// What was chosen.
@@ -170,8 +172,8 @@ fn facts(
     plan: &ContextPlan,
     options: &ReadOptions,
 ) -> Result<Facts, EngineError> {
-    let model = model_fingerprint(engine)?
-        .map(|fingerprint| ModelFacts { name: engine.name().to_owned(), fingerprint });
+    let model = fingerprint(engine)?
+        .map(|found| ModelFacts { name: engine.name().to_owned(), fingerprint: found.to_owned() });
     let document =
         |document: &Document| DocumentFacts { name: document.name.clone(), bytes: document.text.len() };
     Ok(Facts {

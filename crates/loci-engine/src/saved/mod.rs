@@ -35,7 +35,8 @@ use crate::session::{Control, Session};
 
 pub use crate::answer::{AnswerOptions, retrieval_weights};
 pub use error::ReadingError;
-pub use facts::{DocumentFacts, Facts, ModelFacts, model_fingerprint};
+pub(crate) use facts::fingerprint;
+pub use facts::{DocumentFacts, Facts, ModelFacts};
 pub use file::is_reading;
 pub use make::{DEFAULT_RESERVE, ReadOptions, Unread};
 

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use loci_models::memory::MemoryError;
 use loci_models::signals::{Distribution, SignalState};
 
-use super::Session;
+use super::{Prefill, Session};
 use crate::control::{Control, Progress};
 use crate::error::EngineError;
 
@@ -109,12 +109,7 @@ impl Session {
         let step = self.chunk_tokens();
         // The surprise of the token behind the cut would need logits that are gone.
         let to = if self.memory.wants_signals() { 0 } else { most / step * step };
-        let left = self.memory.truncate(to)?;
-        self.signals.clear();
-        self.tokens.truncate(left);
-        self.context_end = self.context_end.filter(|end| *end <= left);
-        self.logits = None;
-        Ok(left)
+        self.go_back(to)
     }
 
     /// Reads documents, the beginning of a prompt of `total` tokens, as far as they were not read before. A chunk ends where
@@ -136,10 +131,11 @@ impl Session {
         within(control, before, total, |control| self.read_context(new, new.len(), control))
     }
 
-    /// Reads what stands behind `before` tokens of a prompt of `total`, all but its last token.
+    /// Reads what stands behind `before` tokens of a prompt of `total`, up to where it is answered. Evidence is what the
+    /// answer attends to: from the token that the first word of it is drawn after.
     ///
     /// # Errors
-    /// As [`Session::read_on`].
+    /// As [`Session::read`].
     pub(crate) fn read_behind(
         &mut self,
         tokens: &[u32],
@@ -147,7 +143,8 @@ impl Session {
         total: usize,
         control: &mut Control<'_>,
     ) -> Result<(), EngineError> {
-        within(control, before, total, |control| self.read_on(tokens, control))
+        let prefill = Prefill::prompt(tokens).with_evidence();
+        within(control, before, total, |control| self.carry_out(prefill, control))
     }
 }
 

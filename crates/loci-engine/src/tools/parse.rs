@@ -1,5 +1,6 @@
 //! From what a model wrote to its calls. Strict: what is no whole call of a tool that was offered is text.
 
+use loci_models::sampling::longest_beginning;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -101,12 +102,7 @@ impl CallReader {
         if !self.shown && (start.is_empty() || start.starts_with(['{', '['])) {
             return String::new();
         }
-        let keep = self.held.find(OPEN).unwrap_or_else(|| {
-            let cut = (1..OPEN.len())
-                .rev()
-                .find(|length| OPEN.get(..*length).is_some_and(|beginning| self.held.ends_with(beginning)));
-            self.held.len() - cut.unwrap_or(0)
-        });
+        let keep = self.held.find(OPEN).unwrap_or(self.held.len() - longest_beginning(&self.held, OPEN));
         // White space before a call is no part of what is said.
         let keep = self.held.get(..keep).map_or(keep, |shown| shown.trim_end().len());
         let rest = self.held.split_off(keep);

@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 pub use config::{SamplerConfig, SamplingError};
 pub use constraint::{Constraint, TokenSet};
 pub use likelihood::{LogProbs, TokenLogProb, log_prob, log_probs};
-pub use stop::StopStrings;
+pub use stop::{StopStrings, longest_beginning};
 
 use constraint::Constrained;
 use filters::{Candidate, bias, min_p, penalise, penalise_drawn, probabilities, top_k, top_p};

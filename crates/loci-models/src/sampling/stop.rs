@@ -58,7 +58,7 @@ impl StopStrings {
 }
 
 /// Length of the longest end of `text` with which `stop` begins, shorter than `stop`.
-fn longest_beginning(text: &str, stop: &str) -> usize {
+pub fn longest_beginning(text: &str, stop: &str) -> usize {
     let lengths = stop.char_indices().map(|(at, _)| at).rev();
     lengths.into_iter().find(|length| text.as_bytes().ends_with(&stop.as_bytes()[..*length])).unwrap_or(0)
 }

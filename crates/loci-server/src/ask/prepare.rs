@@ -83,11 +83,8 @@ fn about(
     answers: Vec<GenerateOptions>,
     longest: usize,
 ) -> Result<Prepared, ApiError> {
-    if let Some(field) = ["method", "budget"]
-        .into_iter()
-        .zip([&fields.method, &fields.budget])
-        .find_map(|(name, value)| value.as_ref().filter(|value| !value.trim().is_empty()).map(|_| name))
-    {
+    let given = [("method", fields.method()), ("budget", fields.budget())];
+    if let Some((field, _)) = given.iter().find(|(_, typed)| typed.is_some()) {
         return Err(ApiError::invalid(
             "reading_has_method",
             format!(
@@ -179,8 +176,7 @@ fn alone(
     }
     let mut plan = context.plan(engine, prompt.len(), longest)?;
     refuse_overflow(model, &context, &plan, prompt.len(), longest)?;
-    // Schedules may depend on the planned length; in whole windows a growing conversation keeps its context.
-    plan.planned_tokens = plan.planned_tokens.next_multiple_of(engine.trained_window().max(1));
+    plan.round_up(engine);
     let asked = Asked {
         model: Arc::clone(model),
         reading: None,

@@ -84,7 +84,7 @@ pub(super) fn ready(app: &App, request: ChatRequest) -> Result<Ready, ApiError> 
         max_tokens.map_or(app.settings.max_tokens, |tokens| tokens as usize),
         wanted.then(|| usize::from(request.top_logprobs.unwrap_or(0))),
     )?;
-    let mut messages = messages(&request.messages)?;
+    let messages = messages(&request.messages)?;
     let form = form(request.response_format.as_ref())?;
     let given = request.tools.as_ref().filter(|tools| !tools.is_null());
     let list = given.map_or(Some(&[][..]), |tools| tools.as_array().map(Vec::as_slice));
@@ -93,30 +93,28 @@ pub(super) fn ready(app: &App, request: ChatRequest) -> Result<Ready, ApiError> 
     let choice = request.tool_choice.as_ref().filter(|choice| !choice.is_null());
     let choice = choice.map(ToolChoice::from_json).transpose();
     let choice = choice.map_err(|error| ApiError::from(error).at("tool_choice"))?.unwrap_or_default();
-    let mut shown = Vec::new();
     let mut grammar = form
         .map(|form| model.engine.grammar(&form))
         .transpose()
         .map_err(|error| ApiError::from(error).at("response_format"))?;
+    // Also without tools: earlier calls are in roles that the template may not know.
     let plan = tools::plan(&model.engine, &messages, &tools, &choice, true)
         .map_err(|error| ApiError::from(error).at("tools"))?;
-    if !tools.is_empty() && plan.grammar.is_some() {
-        if grammar.is_some() {
+    match (&grammar, plan.grammar) {
+        (Some(_), Some(_)) => {
             let message = "an answer is held to a format or to tools, not to both";
             return Err(ApiError::invalid("invalid_value", message).at("response_format"));
         }
-        grammar = plan.grammar;
+        (None, tools) => grammar = tools,
+        (Some(_), None) => {}
     }
-    // Also without tools: earlier calls are in roles that the template may not know.
-    messages = plan.messages;
-    shown.extend(plan.tools);
     answers.iter_mut().for_each(|answer| answer.grammar.clone_from(&grammar));
     let tools = match choice {
         ToolChoice::None => Vec::new(),
         _ => tools.iter().map(|tool| tool.name().to_owned()).collect(),
     };
     let count = answers.len();
-    let prepared = prepare(&model, Question::Messages(messages, shown), &fields, reading, answers)?;
+    let prepared = prepare(&model, Question::Messages(plan.messages, plan.tools), &fields, reading, answers)?;
     Ok(Ready { prepared, count, tools })
 }
 

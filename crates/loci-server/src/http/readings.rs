@@ -90,9 +90,10 @@ pub(super) async fn view(
 /// Takes documents, as JSON or as files of a form, and begins to read them.
 #[utoipa::path(post, path = "/v1/loci/readings", request_body = NewReading, responses((status = 202, body = ReadingView), (status = "4XX", body = ErrorBody), (status = "5XX", body = ErrorBody)))]
 pub(super) async fn add(State(app): State<Arc<App>>, request: Request) -> Result<Response, ApiError> {
-    let new = if is_json(&request) {
+    let held = Arc::clone(&app);
+    let view = if is_json(&request) {
         let Body(new) = Body::<NewReading>::from_request(request, &()).await?;
-        from_json(&app, new)?
+        blocking(move || library::add(&held, from_json(&held, new)?)).await?
     } else {
         let form = Multipart::from_request(request, &()).await.map_err(|error| {
             ApiError::with_status(
@@ -101,10 +102,9 @@ pub(super) async fn add(State(app): State<Arc<App>>, request: Request) -> Result
                 format!("send JSON, or files as multipart/form-data: {}", error.body_text()),
             )
         })?;
-        from_form(form).await?
+        let new = from_form(form).await?;
+        blocking(move || library::add(&held, new)).await?
     };
-    let held = Arc::clone(&app);
-    let view = blocking(move || library::add(&held, new)).await?;
     Ok((StatusCode::ACCEPTED, Json(view)).into_response())
 }
 
@@ -118,15 +118,8 @@ fn from_json(app: &App, new: NewReading) -> Result<New, ApiError> {
         }
         (None, Some(from)) => {
             let origin = app.library.view(&from)?;
-            let documents: Result<Vec<Document>, ApiError> = origin
-                .documents
-                .iter()
-                .enumerate()
-                .map(|(at, document)| {
-                    Ok(Document { name: document.name.clone(), text: app.library.text(&from, at)? })
-                })
-                .collect();
-            (documents?, new.name.or(Some(origin.name)), new.model.or(Some(origin.model)))
+            let documents = app.library.documents(&from)?;
+            (documents, new.name.or(Some(origin.name)), new.model.or(Some(origin.model)))
         }
         _ => {
             let message = "give documents, or the id of a reading in from; one of both";

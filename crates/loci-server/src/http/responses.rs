@@ -52,13 +52,6 @@ pub(super) struct ResponseRequest {
     extra: Extra,
 }
 
-/// Fields that only say what is the case here anyway.
-const AS_IT_IS: [(&str, Value); 3] = [
-    ("store", Value::Bool(false)),
-    ("background", Value::Bool(false)),
-    ("previous_response_id", Value::Null),
-];
-
 /// Answers.
 #[utoipa::path(
     post, path = "/v1/responses", request_body = ResponseRequest,
@@ -69,11 +62,11 @@ pub(super) async fn responses(
     client: Client,
     Body(mut request): Body<ResponseRequest>,
 ) -> Result<Response, ApiError> {
-    // Nothing is stored whatever is asked; OpenAI's clients say so or say nothing.
-    request.extra.retain(|name, value| {
-        let as_it_is = AS_IT_IS.iter().any(|(known, meant)| name == known && value == meant);
-        let no_tools = name == "tools" && value.as_array().is_some_and(Vec::is_empty);
-        !as_it_is && !no_tools
+    // What only says what is the case here anyway.
+    request.extra.retain(|name, value| match name.as_str() {
+        "background" => *value != Value::Bool(false),
+        "tools" => value.as_array().is_none_or(|tools| !tools.is_empty()),
+        _ => !value.is_null(),
     });
     if request.extra.contains_key("previous_response_id") {
         let message = "responses are not kept here; send the whole conversation as input";

@@ -1,13 +1,12 @@
 //! The folder of readings: for each, what it is (`about.json`), its texts (`documents.json`) and what was read
 //! (`reading.loci`).
 
-use std::fs::File;
-use std::io::{self, Write};
+use std::io;
 use std::path::Path;
 
-use loci_engine::Reading;
 use loci_engine::documents::Document;
 use loci_engine::saved::Facts;
+use loci_engine::{Reading, files};
 use serde::{Deserialize, Serialize};
 
 use super::DocumentView;
@@ -117,10 +116,11 @@ pub(super) fn create(folder: &Path, meta: &Meta, documents: &[Document]) -> io::
         .map(|document| Text { name: document.name.clone(), text: document.text.clone() })
         .collect();
     let put = || -> io::Result<()> {
-        write(&passing.join(DOCUMENTS), &serde_json::to_vec(&texts)?)?;
+        files::write(&passing.join(DOCUMENTS), serde_json::to_vec(&texts)?)?;
         write_meta(&passing, meta)?;
         std::fs::rename(&passing, folder.join(&meta.id))?;
-        sync_folder(folder)
+        files::sync_names(&passing);
+        Ok(())
     };
     put().inspect_err(|_| {
         let _left = std::fs::remove_dir_all(&passing);
@@ -136,32 +136,13 @@ pub(super) fn documents(path: &Path) -> io::Result<Vec<Document>> {
 
 /// Writes what a reading is.
 pub(super) fn write_meta(path: &Path, meta: &Meta) -> io::Result<()> {
-    write(&path.join(ABOUT), &serde_json::to_vec_pretty(meta)?)
+    files::write(&path.join(ABOUT), serde_json::to_vec_pretty(meta)?)
 }
 
 /// Removes a reading: it is gone at once, its bytes soon.
 pub(super) fn remove(folder: &Path, id: &str) -> io::Result<()> {
     let passing = folder.join(format!("{PASSING}{id}"));
     std::fs::rename(folder.join(id), &passing)?;
-    sync_folder(folder)?;
+    files::sync_names(&passing);
     std::fs::remove_dir_all(passing)
-}
-
-/// Writes a file whole or not at all.
-fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let passing = path.with_extension("new");
-    let mut file = File::create(&passing)?;
-    file.write_all(bytes)?;
-    file.sync_all()?;
-    std::fs::rename(&passing, path)
-}
-
-#[cfg(unix)]
-fn sync_folder(folder: &Path) -> io::Result<()> {
-    File::open(folder)?.sync_all()
-}
-
-#[cfg(not(unix))]
-fn sync_folder(_folder: &Path) -> io::Result<()> {
-    Ok(())
 }

@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
+use loci_engine::documents::Document;
 use loci_engine::saved::Facts;
 use loci_engine::{Progress, Reading};
 use serde::Serialize;
@@ -204,14 +205,22 @@ impl Library {
         reading
     }
 
-    /// The text of document `number` of a reading.
+    /// The documents of a reading. Reads a file.
+    ///
+    /// # Errors
+    /// [`ApiError`] when there is no such reading, or the system fails.
+    pub fn documents(&self, id: &str) -> Result<Vec<Document>, ApiError> {
+        self.view(id)?;
+        disk::documents(&self.folder.join(id))
+            .map_err(|error| ApiError::internal(format!("the documents of {id} cannot be read: {error}")))
+    }
+
+    /// The text of document `number` of a reading. Reads a file.
     ///
     /// # Errors
     /// [`ApiError`] when there is none, or the system fails.
     pub fn text(&self, id: &str, number: usize) -> Result<String, ApiError> {
-        self.view(id)?;
-        let mut documents = disk::documents(&self.folder.join(id))
-            .map_err(|error| ApiError::internal(format!("the documents of {id} cannot be read: {error}")))?;
+        let mut documents = self.documents(id)?;
         if number >= documents.len() {
             let message = format!("the reading {id} has {} documents, counted from 0", documents.len());
             return Err(ApiError::not_found("document_not_found", message));

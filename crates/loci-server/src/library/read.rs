@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use loci_context::MethodSpec;
 use loci_engine::documents::Document;
 use loci_engine::saved::Unread;
 use loci_engine::{ReadOptions, Reading, Session};
@@ -51,7 +50,8 @@ pub fn add(app: &Arc<App>, new: New) -> Result<ReadingView, ApiError> {
     // What is wrong with the method is said now, not when its turn has come.
     let context = served.context(&fields)?;
     let options = ReadOptions { context, ..ReadOptions::default() };
-    Unread::begin(&served.engine, documents.clone(), &options)?;
+    let unread = Unread::begin(&served.engine, documents, &options)?;
+    let documents = unread.documents();
     let first = documents.first().map_or("text", |document| document.name.as_str());
     let name = name.filter(|name| !name.trim().is_empty()).unwrap_or_else(|| first.to_owned());
     let views = documents
@@ -61,7 +61,7 @@ pub fn add(app: &Arc<App>, new: New) -> Result<ReadingView, ApiError> {
         id: fresh_id("r_"),
         name: shortened(&name),
         model: served.id.clone(),
-        method: fields.method.filter(|method| !method.trim().is_empty()),
+        method: fields.method().map(str::to_owned),
         budget: options.context.budget,
         created: now(),
         pinned: false,
@@ -69,13 +69,13 @@ pub fn add(app: &Arc<App>, new: New) -> Result<ReadingView, ApiError> {
         documents: views.collect(),
     };
     let library = &app.library;
-    disk::create(&library.folder, &meta, &documents)
+    disk::create(&library.folder, &meta, documents)
         .map_err(|error| ApiError::internal(format!("the text cannot be kept: {error}")))?;
     let id = meta.id.clone();
     let entry = Entry { meta, state: State::Queued, cancel: Arc::default(), bytes: None };
     let view = entry.view();
     locked(&library.entries).insert(id.clone(), entry);
-    tokio::spawn(read(Arc::clone(app), id));
+    tokio::spawn(read(Arc::clone(app), id, Some(unread)));
     Ok(view)
 }
 
@@ -87,7 +87,7 @@ pub fn resume(app: &Arc<App>) {
         .map(|(id, _)| id.clone())
         .collect();
     for id in waiting {
-        tokio::spawn(read(Arc::clone(app), id));
+        tokio::spawn(read(Arc::clone(app), id, None));
     }
 }
 
@@ -113,9 +113,9 @@ pub(crate) fn shortened(name: &str) -> String {
     clean.get(..end).unwrap_or("").trim().to_owned()
 }
 
-/// Reads one text to its end, and notes how that went.
-async fn read(app: Arc<App>, id: String) {
-    let outcome = carry_out(&app, &id).await;
+/// Reads one text to its end, and notes how that went. What is `unread` is at hand already, or else on disk.
+async fn read(app: Arc<App>, id: String, unread: Option<Unread>) {
+    let outcome = carry_out(&app, &id, unread).await;
     let library = &app.library;
     let stopped = locked(&library.entries).get(&id).is_none_or(|entry| entry.cancel.load(Ordering::Relaxed));
     match outcome {
@@ -138,10 +138,13 @@ async fn read(app: Arc<App>, id: String) {
     }
 }
 
-async fn carry_out(app: &Arc<App>, id: &str) -> Result<(), ApiError> {
-    let unread = {
-        let (app, id) = (Arc::clone(app), id.to_owned());
-        blocking(move || begin(&app, &id)).await?
+async fn carry_out(app: &Arc<App>, id: &str, unread: Option<Unread>) -> Result<(), ApiError> {
+    let unread = match unread {
+        Some(unread) => unread,
+        None => {
+            let (app, id) = (Arc::clone(app), id.to_owned());
+            blocking(move || begin(&app, &id)).await?
+        }
     };
     let (sender, mut events) = unbounded_channel();
     let cancel = locked(&app.library.entries).get(id).map(|entry| Arc::clone(&entry.cancel));
@@ -194,15 +197,9 @@ async fn carry_out(app: &Arc<App>, id: &str) -> Result<(), ApiError> {
 fn begin(app: &App, id: &str) -> Result<Unread, ApiError> {
     let meta = locked(&app.library.entries).get(id).map(|entry| entry.meta.clone());
     let meta = meta.ok_or_else(|| missing(id))?;
-    let documents = disk::documents(&app.library.folder.join(id))
-        .map_err(|error| ApiError::internal(format!("the documents of {id} cannot be read: {error}")))?;
+    let documents = app.library.documents(id)?;
     let served = app.model(Some(&meta.model))?;
-    let mut context = served.context.clone();
-    if let Some(typed) = &meta.method {
-        let method = MethodSpec::parse(typed).map_err(|error| ApiError::invalid("invalid_method", error))?;
-        context = context.for_method(method);
-    }
-    context.budget = meta.budget;
+    let context = served.context_of(meta.method.as_deref(), meta.budget)?;
     Ok(Unread::begin(&served.engine, documents, &ReadOptions { context, ..ReadOptions::default() })?)
 }
 

@@ -12,16 +12,9 @@ use crate::error::ApiError;
 /// Fields that a request has and the server does not know.
 pub type Extra = BTreeMap<String, Value>;
 
-/// Fields of OpenAI's that change nothing here: how a request is billed, stored or named.
-const HARMLESS: [&str; 7] = [
-    "user",
-    "metadata",
-    "service_tier",
-    "safety_identifier",
-    "prompt_cache_key",
-    "parallel_tool_calls",
-    "store",
-];
+/// Fields of OpenAI's that change nothing here: how a request is billed or named.
+const HARMLESS: [&str; 6] =
+    ["user", "metadata", "service_tier", "safety_identifier", "prompt_cache_key", "parallel_tool_calls"];
 
 /// Refuses fields that would be ignored although they may matter.
 ///
@@ -29,11 +22,9 @@ const HARMLESS: [&str; 7] = [
 /// [`ApiError`] that names the first of them.
 pub fn refuse_unknown(extra: &Extra) -> Result<(), ApiError> {
     let matters = |(name, value): &(&String, &Value)| {
-        let harmless = HARMLESS.contains(&name.as_str()) && **value != Value::Bool(true)
-            || ["user", "metadata", "service_tier", "safety_identifier", "prompt_cache_key"]
-                .contains(&name.as_str())
-            || name.as_str() == "parallel_tool_calls";
-        !harmless && !value.is_null()
+        // Nothing is stored here, which only who wants it has to know.
+        let not_stored = name.as_str() == "store" && **value != Value::Bool(true);
+        !HARMLESS.contains(&name.as_str()) && !not_stored && !value.is_null()
     };
     match extra.iter().find(matters) {
         None => Ok(()),

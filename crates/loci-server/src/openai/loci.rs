@@ -29,6 +29,23 @@ pub struct LociFields {
     pub bare: bool,
 }
 
+impl LociFields {
+    /// The method as typed, if one is.
+    pub fn method(&self) -> Option<&str> {
+        typed(self.method.as_deref())
+    }
+
+    /// The budget as typed, if one is.
+    pub fn budget(&self) -> Option<&str> {
+        typed(self.budget.as_deref())
+    }
+}
+
+/// Forms send fields that were left empty.
+fn typed(field: Option<&str>) -> Option<&str> {
+    field.map(str::trim).filter(|text| !text.is_empty())
+}
+
 /// What became of the context.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct LociReport {

@@ -43,10 +43,8 @@ impl Idle {
         tokens: &[u32],
     ) -> Result<Option<(Session, usize)>, EngineError> {
         let fits = |held: &&Held| held.key == key && Arc::ptr_eq(&held.engine, engine);
-        let shared =
-            |held: &Held| held.session.tokens().iter().zip(tokens).take_while(|(a, b)| a == b).count();
         let best = self.held.iter().enumerate().filter(|(_, held)| fits(held));
-        let best = best.map(|(at, held)| (shared(held), at)).max();
+        let best = best.map(|(at, held)| (held.session.shared_with(tokens), at)).max();
         let Some((same, at)) = best.filter(|(same, _)| *same >= WORTH) else { return Ok(None) };
         // A longer one that parts early is left to whoever goes on with it: going back would destroy it.
         let keep = same.min(tokens.len().saturating_sub(1));

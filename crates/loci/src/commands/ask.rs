@@ -31,12 +31,8 @@ pub(crate) struct Args {
     /// Print one JSON object.
     #[arg(long)]
     json: bool,
-    /// A system message [default: what the model's template says].
-    #[arg(long, value_name = "TEXT")]
-    system: Option<String>,
-    /// Put each file's name before its text [default: several].
-    #[arg(long, value_enum)]
-    headings: Option<WhichHeadings>,
+    #[command(flatten)]
+    before: BeforeArgs,
     /// Ask the question as it stands, without the sentence that points a small model at the text.
     #[arg(long)]
     bare: bool,
@@ -61,6 +57,24 @@ pub(crate) struct Args {
     context: ContextArgs,
     #[command(flatten)]
     sampling: SamplingArgs,
+}
+
+/// What stands before the texts.
+#[derive(Debug, clap::Args)]
+pub(super) struct BeforeArgs {
+    /// A system message [default: what the model's template says].
+    #[arg(long, value_name = "TEXT")]
+    pub(super) system: Option<String>,
+    /// Put each file's name before its text [default: several].
+    #[arg(long, value_enum)]
+    pub(super) headings: Option<WhichHeadings>,
+}
+
+impl BeforeArgs {
+    /// Whether documents are preceded by their names.
+    pub(super) fn headings(&self) -> Headings {
+        self.headings.map_or_else(Headings::default, Headings::from)
+    }
 }
 
 /// Which files' names are put before their texts.
@@ -103,8 +117,8 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<(), CliError> {
     let request = AskRequest {
         documents: &inputs,
         question: &args.question,
-        system: args.system.as_deref(),
-        headings: args.headings.map_or_else(Headings::default, Headings::from),
+        system: args.before.system.as_deref(),
+        headings: args.before.headings(),
         bare: args.bare,
         context,
         generate,
@@ -179,10 +193,11 @@ fn check_flags(args: &Args, path: &Path, facts: &Facts, asked: &ContextOptions) 
     if given.kv.is_some() && asked.row_type.name() != facts.rows {
         return different("--kv", &facts.rows, asked.row_type.name());
     }
-    if let Some(system) = args.system.as_ref().filter(|system| Some(*system) != facts.system.as_ref()) {
+    if let Some(system) = args.before.system.as_ref().filter(|system| Some(*system) != facts.system.as_ref())
+    {
         return different("--system", &facts.system.clone().unwrap_or_else(none), system);
     }
-    if args.headings.is_some_and(|headings| Headings::from(headings) != facts.headings) {
+    if args.before.headings.is_some_and(|headings| Headings::from(headings) != facts.headings) {
         return different("--headings", &format!("{:?}", facts.headings).to_lowercase(), "as asked for now");
     }
     if let Some(chunk) = args.chunk.filter(|chunk| *chunk != facts.chunk) {

@@ -3,14 +3,13 @@
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use loci_engine::layout::Headings;
 use loci_engine::saved::{DEFAULT_RESERVE, Facts, Unread};
 use loci_engine::session::DEFAULT_CHUNK;
 use loci_engine::size::show_bytes;
 use loci_engine::{Control, ReadOptions, system};
 use serde::Serialize;
 
-use super::ask::{WhichHeadings, announce, read_all};
+use super::ask::{BeforeArgs, announce, read_all};
 use crate::args::{ContextArgs, ModelArgs};
 use crate::error::CliError;
 use crate::ui::{Ui, print_json, stop_flag};
@@ -29,12 +28,8 @@ pub(crate) struct Args {
     /// Print one JSON object.
     #[arg(long)]
     json: bool,
-    /// A system message [default: what the model's template says].
-    #[arg(long, value_name = "TEXT")]
-    system: Option<String>,
-    /// Put each file's name before its text [default: several].
-    #[arg(long, value_enum)]
-    headings: Option<WhichHeadings>,
+    #[command(flatten)]
+    before: BeforeArgs,
     /// Plan for this many tokens of questions and answers. A method that is chosen by length, a position schedule that
     /// depends on it, and a budget count them in.
     #[arg(long, value_name = "TOKENS", default_value_t = DEFAULT_RESERVE)]
@@ -71,8 +66,8 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<(), CliError> {
     let documents = read_all(&args.files)?;
     let (engine, context) = args.context.open(context, &args.model)?;
     let options = ReadOptions {
-        system: args.system.clone(),
-        headings: args.headings.map_or_else(Headings::default, Headings::from),
+        system: args.before.system.clone(),
+        headings: args.before.headings(),
         context,
         chunk: args.chunk,
         reserve: args.reserve,
