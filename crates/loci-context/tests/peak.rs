@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+#[path = "it/common/mod.rs"]
 mod common;
 
 use common::{Stream, context, prompt_then_singles};

@@ -1,6 +1,7 @@
 //! What `fit` predicts against the allocator, weights and activations included.
 #![allow(clippy::unwrap_used, clippy::expect_used)] // a test fails by panicking
 
+#[path = "it/common/mod.rs"]
 mod common;
 
 use common::{engine, read, tokens};

@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 use loci_engine::embedder::Embedder;
 
 use crate::http::router;
-use crate::library::{Library, resume};
+use crate::library::{Library, keep_up};
+use crate::mcp::Tools;
 use crate::state::{App, ServedModel, Settings};
 use crate::worker::Worker;
 
@@ -33,6 +34,11 @@ pub enum ServeError {
         /// The system's error.
         source: std::io::Error,
     },
+    /// Nobody speaks the protocol at the other end.
+    #[error(
+        "the Model Context Protocol broke off: {0}; this command is started by an assistant, docs/mcp.md says how"
+    )]
+    Protocol(String),
     /// A setting makes no sense.
     #[error("{0}")]
     Setting(String),
@@ -57,18 +63,9 @@ pub fn serve(
     ready: impl FnOnce(SocketAddr),
     stop: impl Fn() -> bool + Send + Sync + 'static,
 ) -> Result<(), ServeError> {
-    let library = Library::open(&settings.data)
-        .map_err(|source| ServeError::Data { folder: settings.data.display().to_string(), source })?;
-    let app = Arc::new(App {
-        worker: Worker::start(settings.limits)?,
-        models: models.into_iter().map(Arc::new).collect(),
-        encoders: encoders.into_iter().map(Arc::new).collect(),
-        library,
-        settings,
-        started: Instant::now(),
-    });
+    let app = app(models, encoders, settings)?;
     let router = router(Arc::clone(&app)).map_err(ServeError::Setting)?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().worker_threads(2).build()?;
+    let runtime = runtime()?;
     let grace = app.settings.grace;
     let outcome = runtime.block_on(async {
         let listener = tokio::net::TcpListener::bind(address).await.map_err(|source| {
@@ -78,7 +75,7 @@ pub fn serve(
         // Before anyone hears that the server is there: whoever hears it may tell it to end.
         let asked_to_end = end(stop)?;
         ready(listener.local_addr()?);
-        resume(&app);
+        tokio::spawn(keep_up(Arc::clone(&app)));
         let (told, mut ending) = tokio::sync::watch::channel(false);
         let held = Arc::clone(&app);
         tokio::spawn(async move {
@@ -110,6 +107,54 @@ pub fn serve(
     // Whatever is left hears that nobody waits any more.
     runtime.shutdown_timeout(Duration::from_secs(2));
     outcome
+}
+
+/// Serves `models` as tools of the Model Context Protocol to the program at the other end of standard input and output, until
+/// it closes them, `stop` says so, or the system's signal to end comes.
+///
+/// # Errors
+/// [`ServeError`] when the server cannot begin, or the other end does not speak the protocol.
+pub fn serve_pipe(
+    models: Vec<ServedModel>,
+    settings: Settings,
+    stop: impl Fn() -> bool + Send + Sync + 'static,
+) -> Result<(), ServeError> {
+    let app = app(models, Vec::new(), settings)?;
+    let runtime = runtime()?;
+    let outcome = runtime.block_on(async {
+        let asked_to_end = end(stop)?;
+        tokio::spawn(keep_up(Arc::clone(&app)));
+        let talk = Tools::new(Arc::clone(&app)).by_pipe();
+        tokio::select! {
+            outcome = talk => outcome.map_err(ServeError::Protocol),
+            () = asked_to_end => Ok(()),
+        }
+    });
+    app.worker.close();
+    app.library.stop();
+    runtime.shutdown_timeout(Duration::from_secs(2));
+    outcome
+}
+
+fn app(
+    models: Vec<ServedModel>,
+    encoders: Vec<Embedder>,
+    settings: Settings,
+) -> Result<Arc<App>, ServeError> {
+    let library = Library::open(&settings.data, settings.readings_bytes)
+        .map_err(|source| ServeError::Data { folder: settings.data.display().to_string(), source })?;
+    Ok(Arc::new(App {
+        worker: Worker::start(settings.limits)?,
+        models: models.into_iter().map(Arc::new).collect(),
+        encoders: encoders.into_iter().map(Arc::new).collect(),
+        library,
+        settings,
+        started: Instant::now(),
+    }))
+}
+
+fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().worker_threads(2).build()
 }
 
 /// Resolves when the server is to end: `stop` says so, or the system. From the call on, not only from the first poll, the

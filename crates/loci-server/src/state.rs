@@ -79,6 +79,12 @@ pub struct Settings {
     pub keys: Vec<blake3::Hash>,
     /// Folder of all that is kept.
     pub data: PathBuf,
+    /// Bytes that saved readings may take; those that are not pinned and were used longest ago give way.
+    pub readings_bytes: Option<u64>,
+    /// Folders whose files tools may read; none unless said so.
+    pub allow: Vec<PathBuf>,
+    /// Only this machine can call.
+    pub local: bool,
     /// Bytes of a request's body.
     pub body_bytes: usize,
     /// Origins of pages that may call the server; none unless said so.
@@ -89,6 +95,24 @@ pub struct Settings {
     pub max_tokens: usize,
     /// How long a shutdown waits for what is being worked on.
     pub grace: Duration,
+}
+
+impl Settings {
+    /// What holds unless said otherwise, with readings in the folder `data`.
+    pub fn new(data: PathBuf) -> Self {
+        Self {
+            keys: Vec::new(),
+            data,
+            readings_bytes: None,
+            allow: Vec::new(),
+            local: true,
+            body_bytes: 64 << 20,
+            origins: Vec::new(),
+            limits: Limits::default(),
+            max_tokens: 512,
+            grace: Duration::from_secs(30),
+        }
+    }
 }
 
 /// What all requests share.

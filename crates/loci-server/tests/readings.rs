@@ -4,6 +4,7 @@
 mod common;
 
 use common::{Server, settings};
+use loci_server::Settings;
 use serde_json::{Value, json};
 
 const TEXT: &str = "The grass is grün. The key is 71432. ";
@@ -72,6 +73,38 @@ fn a_text_is_read_once_and_its_answers_say_where_from() {
     let other = ask(&server, id, "Of what colour is the grass?");
     assert_ne!(other["choices"], answer["choices"]);
     assert_eq!(ask(&server, id, "What is the key?")["choices"], answer["choices"]);
+}
+
+#[test]
+fn tools_go_with_a_question_about_a_text() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::plain(folder.path());
+    let id = add(&server, 4, json!({}))["id"].as_str().unwrap().to_owned();
+    server.wait_for(&id);
+    let alone = ask(&server, &id, "Open the gate.");
+    let parameters =
+        json!({ "type": "object", "properties": { "key": { "type": "integer" } }, "required": ["key"] });
+    let tool = json!({ "type": "function", "function": { "name": "open", "parameters": parameters } });
+    let body = json!({
+        "messages": [{ "role": "user", "content": "Open the gate." }],
+        "max_tokens": 200,
+        "tools": [tool],
+        "tool_choice": "required",
+        "parallel_tool_calls": false,
+        "loci": { "reading": id },
+    });
+    let called = server.post("/v1/chat/completions", &body).json();
+    let call = &called["choices"][0]["message"]["tool_calls"][0]["function"];
+    // A random model may fill the whole number with digits and never end; then there is no call, but the form of one.
+    let form = call["name"] == "open" || called["choices"][0]["finish_reason"] == "length";
+    assert!(form, "{called}");
+    let tokens = |answer: &Value| answer["usage"]["prompt_tokens"].as_u64().unwrap();
+    assert!(tokens(&called) > tokens(&alone) + 50, "the tool is read with the question");
+    assert_eq!(
+        called["usage"]["prompt_tokens_details"]["cached_tokens"],
+        alone["usage"]["prompt_tokens_details"]["cached_tokens"],
+        "and the text is not read again"
+    );
 }
 
 #[test]
@@ -190,4 +223,62 @@ fn one_that_is_being_read_can_be_stopped_and_questions_go_before_it() {
     assert_eq!((reply.status, reply.json()["error"]["code"].as_str()), (409, Some("reading_not_ready")));
     assert_eq!(server.delete(&format!("/v1/loci/readings/{id}")).status, 200);
     server.until(|status| status["requests"]["running"] == 0);
+}
+
+#[test]
+fn servers_share_a_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    let (one, other) = (Server::plain(folder.path()), Server::plain(folder.path()));
+    let added = add(&one, 20, json!({}));
+    let id = added["id"].as_str().unwrap();
+    assert_eq!(one.wait_for(id)["status"], "ready");
+    // Asked at the other before it has looked around by itself.
+    let answer = ask(&other, id, "What is the key?");
+    assert_eq!(answer["choices"], ask(&one, id, "What is the key?")["choices"]);
+    assert_eq!(other.patch(&format!("/v1/loci/readings/{id}"), &json!({ "name": "Lawn" })).status, 200);
+    one.until_listed(id, |view| view.is_some_and(|view| view["name"] == "Lawn"));
+    assert_eq!(other.delete(&format!("/v1/loci/readings/{id}")).status, 200);
+    one.until_listed(id, |view| view.is_none());
+    assert_eq!(
+        std::fs::read_dir(folder.path().join("data/readings")).unwrap().count(),
+        1,
+        "the lock is left"
+    );
+
+    // Long enough to be at work when its server ends: the other one takes it over, once.
+    let added = add(&one, 800, json!({}));
+    let id = added["id"].as_str().unwrap();
+    one.until_listed(id, |view| view.is_some_and(|view| view["status"] == "reading"));
+    drop(one);
+    other.until_listed(id, |view| view.is_some_and(|view| view["status"] != "queued"));
+    assert_eq!(other.wait_for(id)["status"], "ready");
+    assert!(ask(&other, id, "What is the key?")["choices"].is_array());
+}
+
+#[test]
+fn those_used_longest_ago_make_room_unless_they_are_pinned() {
+    let folder = tempfile::tempdir().unwrap();
+    let first = {
+        let server = Server::plain(folder.path());
+        let id = add(&server, 20, json!({}))["id"].as_str().unwrap().to_owned();
+        server.wait_for(&id)
+    };
+    // Room for three and a half.
+    let limit = first["bytes"].as_u64().unwrap() * 7 / 2;
+    let server =
+        Server::start(folder.path(), Settings { readings_bytes: Some(limit), ..settings(folder.path()) });
+    let pinned = first["id"].as_str().unwrap();
+    assert_eq!(server.patch(&format!("/v1/loci/readings/{pinned}"), &json!({ "pinned": true })).status, 200);
+    let new = || {
+        let id = add(&server, 20, json!({}))["id"].as_str().unwrap().to_owned();
+        assert_eq!(server.wait_for(&id)["status"], "ready");
+        id
+    };
+    let (old, unused) = (new(), new());
+    ask(&server, &old, "What is the key?");
+    let newest = new();
+    server.until_listed(&unused, |view| view.is_none());
+    for kept in [pinned, &old, &newest] {
+        assert_eq!(server.get(&format!("/v1/loci/readings/{kept}")).json()["status"], "ready");
+    }
 }

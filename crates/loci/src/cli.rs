@@ -26,7 +26,7 @@ pub(crate) struct Cli {
 }
 
 #[cfg(feature = "serve")]
-use crate::commands::serve;
+use crate::commands::{mcp, serve};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -52,6 +52,9 @@ pub(crate) enum Command {
     Data(data::Args),
     /// Evaluate methods on tasks, with intervals and tests.
     Eval(eval::Args),
+    /// Give readings as tools to an assistant that speaks the Model Context Protocol.
+    #[cfg(feature = "serve")]
+    Mcp(mcp::Args),
     /// Serve models to programs and to a page in the browser.
     #[cfg(feature = "serve")]
     Serve(serve::Args),

@@ -77,6 +77,31 @@ fn the_official_client_finds_what_it_expects() {
 }
 
 #[test]
+fn the_official_mcp_client_reads_and_asks_over_http_and_by_pipe() {
+    let (Some(model), Some(clients)) = (named("LOCI_TEST_MODEL"), named("LOCI_TEST_CLIENTS")) else { return };
+    let (data, files) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let served = Served::start(&model, data.path(), &[]);
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../scripts/clients/mcp_client.py");
+    let output = Command::new("python3")
+        .arg(script)
+        .args([&served.url, env!("CARGO_BIN_EXE_loci"), "mcp", "--quiet", "-m"])
+        .arg(format!("smollm2={}", model.display()))
+        .arg("--data-dir")
+        .arg(data.path())
+        .arg("--allow")
+        .arg(files.path())
+        .env("PYTHONPATH", clients)
+        .output()
+        .unwrap();
+    assert!(
+        output.status.success(),
+        "{}\n{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
+}
+
+#[test]
 fn a_reading_is_asked_by_curl_and_outlives_kill_9() {
     let Some(model) = named("LOCI_TEST_MODEL") else { return };
     if Command::new("curl").arg("--version").output().is_err() {

@@ -16,7 +16,7 @@ use crate::error::EngineError;
 use crate::grammar::Form;
 
 pub use parse::{CallReader, Parsed, parse};
-pub use plan::{Plan, plan};
+pub use plan::{Calling, Plan, plan};
 
 /// What a call begins and ends with.
 const OPEN: &str = "<tool_call>";

@@ -19,18 +19,36 @@ pub struct Plan {
     pub grammar: Option<Grammar>,
 }
 
-/// Prepares `messages` for a model with `tools`. With `parallel` one answer may hold several calls.
+/// How tools are called.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Calling {
+    /// Whether and what.
+    pub choice: ToolChoice,
+    /// One answer may hold several calls.
+    pub parallel: bool,
+    /// The tools are shown in words even if the model's chat template knows them: what it would put before the conversation
+    /// was read already.
+    pub in_words: bool,
+}
+
+impl Default for Calling {
+    fn default() -> Self {
+        Self { choice: ToolChoice::default(), parallel: true, in_words: false }
+    }
+}
+
+/// Prepares `messages` for a model with `tools`.
 ///
 /// # Errors
-/// [`EngineError::Grammar`] when a tool's schema cannot be compiled or `choice` names none of the tools;
+/// [`EngineError::Grammar`] when a tool's schema cannot be compiled or the choice names none of the tools;
 /// [`EngineError::Unsupported`] when calls have to be enforced and this build has no grammars.
 pub fn plan(
     engine: &Engine,
     messages: &[Message],
     tools: &[Tool],
-    choice: &ToolChoice,
-    parallel: bool,
+    calling: &Calling,
 ) -> Result<Plan, EngineError> {
+    let choice = &calling.choice;
     let chosen: Vec<&Tool> = match choice {
         ToolChoice::None => Vec::new(),
         ToolChoice::Auto | ToolChoice::Required => tools.iter().collect(),
@@ -49,12 +67,12 @@ pub fn plan(
     let grammar = match chosen.as_slice() {
         [] => None,
         chosen if forced => Some(engine.grammar(&Form::JsonSchema(call_schema(chosen)))?),
-        chosen => free_or_call(engine, &call_schema(chosen), parallel)?,
+        chosen => free_or_call(engine, &call_schema(chosen), calling.parallel)?,
     };
     let support = engine.chat_template().map(|template| template.tool_support()).unwrap_or_default();
     let mut messages = in_known_roles(messages, support);
     let mut listed: Vec<Value> = chosen.iter().map(|tool| tool.to_json()).collect();
-    if !support.definitions && !listed.is_empty() {
+    if (calling.in_words || !support.definitions) && !listed.is_empty() {
         let text = instructions(&listed, forced);
         match messages.first_mut().filter(|message| message.role == "system") {
             Some(system) => system.content = format!("{}\n\n{text}", system.content),

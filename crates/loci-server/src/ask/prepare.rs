@@ -95,11 +95,8 @@ fn about(
         .at(format!("loci.{field}")));
     }
     let tail = match question {
-        Question::Messages(messages, tools) if tools.is_empty() => tail(&reading, messages, fields.bare)?,
-        Question::Messages(..) => {
-            let message = "a reading is asked without tools; leave them out, or leave out loci.reading";
-            return Err(ApiError::invalid("unsupported", message).at("tools"));
-        }
+        // Tools are among the messages, in words: the template would show them before the documents.
+        Question::Messages(messages, _) => tail(&reading, messages, fields.bare)?,
         Question::Text(text) => reading.question(&text, true)?,
         Question::Tokens(_) => {
             return Err(ApiError::invalid("invalid_request", "a reading is asked in words, not in tokens")

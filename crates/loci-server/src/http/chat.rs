@@ -7,7 +7,7 @@ use axum::extract::State;
 use axum::response::sse::Event as Sent;
 use axum::response::{IntoResponse, Response};
 use loci_engine::Generation;
-use loci_engine::tools::{self, CallReader, Tool, ToolChoice};
+use loci_engine::tools::{self, CallReader, Calling, Tool, ToolChoice};
 use serde_json::{Value, json};
 
 use super::body::Body;
@@ -98,7 +98,9 @@ pub(super) fn ready(app: &App, request: ChatRequest) -> Result<Ready, ApiError> 
         .transpose()
         .map_err(|error| ApiError::from(error).at("response_format"))?;
     // Also without tools: earlier calls are in roles that the template may not know.
-    let plan = tools::plan(&model.engine, &messages, &tools, &choice, true)
+    let parallel = request.parallel_tool_calls.unwrap_or(true);
+    let calling = Calling { choice, parallel, in_words: reading.is_some() };
+    let plan = tools::plan(&model.engine, &messages, &tools, &calling)
         .map_err(|error| ApiError::from(error).at("tools"))?;
     match (&grammar, plan.grammar) {
         (Some(_), Some(_)) => {
@@ -109,7 +111,7 @@ pub(super) fn ready(app: &App, request: ChatRequest) -> Result<Ready, ApiError> 
         (Some(_), None) => {}
     }
     answers.iter_mut().for_each(|answer| answer.grammar.clone_from(&grammar));
-    let tools = match choice {
+    let tools = match calling.choice {
         ToolChoice::None => Vec::new(),
         _ => tools.iter().map(|tool| tool.name().to_owned()).collect(),
     };

@@ -51,10 +51,9 @@ pub(super) async fn check_key(State(app): State<Arc<App>>, request: Request, nex
     response
 }
 
-impl<S: Send + Sync> FromRequestParts<S> for Client {
-    type Rejection = std::convert::Infallible;
-
-    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Self::Rejection> {
+impl Client {
+    /// Who sent a request.
+    pub(crate) fn of(parts: &Parts) -> Self {
         let text = match key(&parts.headers) {
             Some(key) => format!("key {key}"),
             None => {
@@ -65,6 +64,14 @@ impl<S: Send + Sync> FromRequestParts<S> for Client {
         let hash = blake3::hash(text.as_bytes());
         let (first, _) = hash.as_bytes().split_first_chunk::<8>().unwrap_or((&[0; 8], &[]));
         // 0 is the server's own work.
-        Ok(Self(u64::from_le_bytes(*first).max(1)))
+        Self(u64::from_le_bytes(*first).max(1))
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Client {
+    type Rejection = std::convert::Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Self::Rejection> {
+        Ok(Self::of(parts))
     }
 }

@@ -57,6 +57,7 @@ pub fn router(app: Arc<App>) -> Result<Router, String> {
         .route("/v1/loci/readings/{id}", get(readings::view).delete(readings::delete).patch(readings::change))
         .route("/v1/loci/readings/{id}/documents/{number}", get(readings::text))
         .route("/metrics", get(facts::metrics))
+        .route_service("/mcp", crate::mcp::http(&app))
         .layer(axum::middleware::from_fn_with_state(Arc::clone(&app), guard::check_key));
     let open = Router::new()
         .route("/health", get(facts::health))

@@ -65,6 +65,7 @@ pub(super) async fn responses(
     // What only says what is the case here anyway.
     request.extra.retain(|name, value| match name.as_str() {
         "background" => *value != Value::Bool(false),
+        "parallel_tool_calls" => false,
         "tools" => value.as_array().is_none_or(|tools| !tools.is_empty()),
         _ => !value.is_null(),
     });

@@ -1,8 +1,13 @@
 //! The folder of readings: for each, what it is (`about.json`), its texts (`documents.json`) and what was read
 //! (`reading.loci`).
+//!
+//! Several processes may use it at once. Folders come and go under the lock of the whole ([`Whole`]); a text is read by the
+//! one that holds its lock ([`Claim`]). The system lets go of both when a process ends, however it ends.
 
+use std::fs::{File, TryLockError};
 use std::io;
 use std::path::Path;
+use std::time::SystemTime;
 
 use loci_engine::documents::Document;
 use loci_engine::saved::Facts;
@@ -15,6 +20,9 @@ use super::DocumentView;
 pub(super) const READING: &str = "reading.loci";
 const ABOUT: &str = "about.json";
 const DOCUMENTS: &str = "documents.json";
+/// Names of the files that are locked.
+const WHOLE: &str = ".lock";
+const CLAIM: &str = "lock";
 /// Beginning of names that mean nothing yet, or nothing any more.
 const PASSING: &str = ".passing-";
 
@@ -41,21 +49,66 @@ pub struct Meta {
     pub documents: Vec<DocumentView>,
 }
 
+/// Nobody else makes, removes or looks for readings.
+pub(super) struct Whole(#[expect(dead_code, reason = "held, not used")] File);
+
+/// Nobody else reads this text.
+#[derive(Debug)]
+pub(super) struct Claim(#[expect(dead_code, reason = "held, not used")] File);
+
+fn lock_file(path: &Path) -> io::Result<File> {
+    File::options().create(true).truncate(false).write(true).open(path)
+}
+
+/// Waits for the lock of `folder`.
+pub(super) fn whole(folder: &Path) -> io::Result<Whole> {
+    let file = lock_file(&folder.join(WHOLE))?;
+    file.lock()?;
+    Ok(Whole(file))
+}
+
+/// The lock of the reading in `path`, unless another holds it. Its file stays: a lock on a file that is removed and made
+/// anew would be two locks.
+pub(super) fn claim(path: &Path) -> io::Result<Option<Claim>> {
+    let file = lock_file(&path.join(CLAIM))?;
+    match file.try_lock() {
+        Ok(()) => Ok(Some(Claim(file))),
+        Err(TryLockError::WouldBlock) => Ok(None),
+        Err(TryLockError::Error(error)) => Err(error),
+    }
+}
+
+/// Notes that the reading in `path` is used now: its lock file bears the time.
+pub(super) fn touch(path: &Path) -> io::Result<()> {
+    lock_file(&path.join(CLAIM))?.set_modified(SystemTime::now())
+}
+
+/// When the reading in `path` was used last.
+pub(super) fn used(path: &Path) -> io::Result<SystemTime> {
+    std::fs::metadata(path.join(CLAIM))?.modified()
+}
+
 #[derive(Serialize, Deserialize)]
 struct Text {
     name: String,
     text: String,
 }
 
+/// What is there of a reading.
+#[derive(Default)]
 pub(super) struct Found {
-    pub(super) meta: Meta,
     pub(super) facts: Option<Box<Facts>>,
     pub(super) bytes: Option<u64>,
+    /// There is a file, but a damaged one or of another version.
+    pub(super) unusable: bool,
 }
 
-/// All readings of `folder`, which is made if need be; what was left half way is removed.
-pub(super) fn scan(folder: &Path) -> io::Result<Vec<Found>> {
-    std::fs::create_dir_all(folder)?;
+/// All readings of `folder`; what was left half way is removed. `known` are left as they are, but for their [`Meta`].
+pub(super) fn scan(
+    folder: &Path,
+    _held: &Whole,
+    known: impl Fn(&str) -> bool,
+) -> io::Result<Vec<(Meta, Option<Found>)>> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(folder)? {
         let path = entry?.path();
@@ -68,7 +121,10 @@ pub(super) fn scan(folder: &Path) -> io::Result<Vec<Found>> {
             continue;
         }
         match meta(&path) {
-            Ok(meta) if meta.id == name => found.push(look(&path, meta)),
+            Ok(meta) if meta.id == name => {
+                let look = (!known(&name)).then(|| look(&path));
+                found.push((meta, look));
+            }
             Ok(meta) => tracing::warn!("{} calls itself {} and is left alone", path.display(), meta.id),
             Err(error) => tracing::warn!("{} is no reading ({error}) and is left alone", path.display()),
         }
@@ -80,7 +136,7 @@ pub(super) fn scan(folder: &Path) -> io::Result<Vec<Found>> {
 fn sweep(path: &Path) {
     for entry in std::fs::read_dir(path).into_iter().flatten().flatten() {
         let name = entry.file_name();
-        if ![ABOUT, DOCUMENTS, READING].iter().any(|known| name == *known)
+        if ![ABOUT, DOCUMENTS, READING, CLAIM].iter().any(|known| name == *known)
             && let Err(error) = std::fs::remove_file(entry.path())
         {
             tracing::warn!("{} cannot be removed: {error}", entry.path().display());
@@ -93,34 +149,37 @@ fn meta(path: &Path) -> io::Result<Meta> {
     serde_json::from_slice(&bytes).map_err(io::Error::other)
 }
 
-fn look(path: &Path, mut meta: Meta) -> Found {
+fn look(path: &Path) -> Found {
     let file = path.join(READING);
-    sweep(path);
-    let Ok(size) = std::fs::metadata(&file) else { return Found { meta, facts: None, bytes: None } };
+    // Whoever reads it just now writes there.
+    if let Ok(Some(_ours)) = claim(path) {
+        sweep(path);
+    }
+    let Ok(size) = std::fs::metadata(&file) else { return Found::default() };
     match Reading::describe(&file) {
-        Ok(facts) => Found { meta, facts: Some(Box::new(facts)), bytes: Some(size.len()) },
+        Ok(facts) => Found { facts: Some(Box::new(facts)), bytes: Some(size.len()), unusable: false },
         Err(error) => {
             tracing::warn!("{error}; it will be read again");
-            meta.error = None;
-            Found { meta, facts: None, bytes: None }
+            Found { unusable: true, ..Found::default() }
         }
     }
 }
 
-/// Puts a new reading into `folder`: whole or not at all.
-pub(super) fn create(folder: &Path, meta: &Meta, documents: &[Document]) -> io::Result<()> {
+/// Puts a new reading into `folder`, whole or not at all, for this process to read.
+pub(super) fn create(folder: &Path, _held: &Whole, meta: &Meta, documents: &[Document]) -> io::Result<Claim> {
     let passing = folder.join(format!("{PASSING}{}", meta.id));
     std::fs::create_dir(&passing)?;
     let texts: Vec<Text> = documents
         .iter()
         .map(|document| Text { name: document.name.clone(), text: document.text.clone() })
         .collect();
-    let put = || -> io::Result<()> {
+    let path = folder.join(&meta.id);
+    let put = || -> io::Result<Claim> {
         files::write(&passing.join(DOCUMENTS), serde_json::to_vec(&texts)?)?;
         write_meta(&passing, meta)?;
-        std::fs::rename(&passing, folder.join(&meta.id))?;
-        files::sync_names(&passing);
-        Ok(())
+        std::fs::rename(&passing, &path)?;
+        files::sync_names(&path);
+        claim(&path)?.ok_or_else(|| io::Error::other("another process took it"))
     };
     put().inspect_err(|_| {
         let _left = std::fs::remove_dir_all(&passing);
@@ -140,7 +199,7 @@ pub(super) fn write_meta(path: &Path, meta: &Meta) -> io::Result<()> {
 }
 
 /// Removes a reading: it is gone at once, its bytes soon.
-pub(super) fn remove(folder: &Path, id: &str) -> io::Result<()> {
+pub(super) fn remove(folder: &Path, _held: &Whole, id: &str) -> io::Result<()> {
     let passing = folder.join(format!("{PASSING}{id}"));
     std::fs::rename(folder.join(id), &passing)?;
     files::sync_names(&passing);

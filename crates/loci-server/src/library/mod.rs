@@ -1,19 +1,21 @@
 //! Texts that were read once and are asked about again and again, in the data folder.
 //!
 //! A text is on disk before it is read, and its reading before it counts as ready: whatever ends the process, a finished
-//! reading is there at the next start, and an unfinished one is begun again.
+//! reading is there at the next start, and an unfinished one is begun again. Several processes may share the folder: each
+//! sees what the others do within seconds, a text is read by one of them, and left to another when that one ends.
 
 mod disk;
 mod read;
 
 pub use disk::Meta;
-pub use read::{New, add, resume};
+pub use read::{New, add, keep_up};
 pub(crate) use read::{blocking, shortened};
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::SystemTime;
 
 use loci_engine::documents::Document;
 use loci_engine::saved::Facts;
@@ -32,6 +34,9 @@ const OPEN: usize = 16;
 /// Where a reading stands.
 #[derive(Debug)]
 enum State {
+    /// Read by nobody yet, or by another process.
+    Waiting,
+    /// In this process's queue.
     Queued,
     Reading(Option<Progress>),
     Ready(Box<Facts>),
@@ -49,6 +54,8 @@ struct Entry {
 /// All readings; see the [module documentation](self).
 pub struct Library {
     folder: PathBuf,
+    /// Bytes that saved readings may take.
+    limit: Option<u64>,
     entries: Mutex<BTreeMap<String, Entry>>,
     /// The one used last at the end.
     open: Mutex<Vec<(String, Arc<Reading>)>>,
@@ -101,7 +108,7 @@ impl Entry {
     fn view(&self) -> ReadingView {
         let meta = &self.meta;
         let (status, progress, error, facts) = match &self.state {
-            State::Queued => ("queued", None, None, None),
+            State::Waiting | State::Queued => ("queued", None, None, None),
             State::Reading(progress) => ("reading", progress.map(Into::into), None, None),
             State::Ready(facts) => ("ready", None, None, Some(facts)),
             State::Failed(error) => ("failed", None, Some(error.clone()), None),
@@ -126,17 +133,53 @@ impl Entry {
 }
 
 impl Library {
-    /// The readings in `data`. Unfinished ones wait for [`resume`].
+    /// The readings in `data`, of at most `limit` bytes. Unfinished ones wait for [`keep_up`].
     ///
     /// # Errors
     /// When the folder cannot be made or read.
-    pub fn open(data: &Path) -> std::io::Result<Self> {
+    pub fn open(data: &Path, limit: Option<u64>) -> std::io::Result<Self> {
         let folder = data.join("readings");
-        let entries = disk::scan(&folder)?
-            .into_iter()
-            .map(|found| (found.meta.id.clone(), Entry::found(found)))
-            .collect();
-        Ok(Self { folder, entries: Mutex::new(entries), open: Mutex::default() })
+        std::fs::create_dir_all(&folder)?;
+        let library = Self { folder, limit, entries: Mutex::default(), open: Mutex::default() };
+        library.refresh()?;
+        Ok(library)
+    }
+
+    /// Sees what other processes did to the folder. Reads files.
+    ///
+    /// # Errors
+    /// When the folder cannot be read.
+    pub fn refresh(&self) -> std::io::Result<()> {
+        let held = disk::whole(&self.folder)?;
+        let mut entries = locked(&self.entries);
+        let settled = |id: &str| entries.get(id).is_some_and(|entry| !matches!(entry.state, State::Waiting));
+        let found = disk::scan(&self.folder, &held, settled)?;
+        let mut seen = BTreeMap::new();
+        for (meta, look) in found {
+            let id = meta.id.clone();
+            let entry = match (entries.remove(&id), look) {
+                (Some(entry), None) => Entry { meta, ..entry },
+                (_, look) => Entry::found(meta, look.unwrap_or_default()),
+            };
+            seen.insert(id, entry);
+        }
+        // Removed by another process.
+        for (id, gone) in std::mem::replace(&mut *entries, seen) {
+            gone.cancel.store(true, Ordering::Relaxed);
+            locked(&self.open).retain(|(held, _)| *held != id);
+        }
+        Ok(())
+    }
+
+    /// Looks again where `id` is not known here, or not known to be ready: another process may have read it just now.
+    fn refresh_for(&self, id: &str) {
+        let waits =
+            || locked(&self.entries).get(id).is_none_or(|entry| matches!(entry.state, State::Waiting));
+        if waits()
+            && let Err(error) = self.refresh()
+        {
+            tracing::warn!("the folder of readings cannot be read: {error}");
+        }
     }
 
     /// All readings, the newest first.
@@ -146,12 +189,45 @@ impl Library {
         views
     }
 
+    /// The same after a look at what other processes did. Reads files.
+    ///
+    /// # Errors
+    /// [`ApiError`] when the folder cannot be read.
+    pub fn listed_anew(&self) -> Result<Vec<ReadingView>, ApiError> {
+        let failed = |error| ApiError::internal(format!("the folder of readings cannot be read: {error}"));
+        self.refresh().map_err(failed)?;
+        Ok(self.list())
+    }
+
     /// One reading.
     ///
     /// # Errors
     /// [`ApiError`] when there is none of this id.
     pub fn view(&self, id: &str) -> Result<ReadingView, ApiError> {
         locked(&self.entries).get(id).map(Entry::view).ok_or_else(|| missing(id))
+    }
+
+    /// The reading that a person means: by its id, or by a name that no other has.
+    ///
+    /// # Errors
+    /// [`ApiError`] when there is none, or several.
+    pub fn named(&self, typed: &str) -> Result<ReadingView, ApiError> {
+        self.refresh_for(typed);
+        if let Ok(view) = self.view(typed) {
+            return Ok(view);
+        }
+        let mut found = self.list();
+        found.retain(|view| view.name == typed);
+        match found.len() {
+            0 => Err(missing(typed)),
+            1 => Ok(found.swap_remove(0)),
+            several => {
+                let ids: Vec<&str> = found.iter().map(|view| view.id.as_str()).collect();
+                let message =
+                    format!("{several} readings are called {typed:?}; use an id: {}", ids.join(", "));
+                Err(ApiError::conflict("ambiguous_name", message))
+            }
+        }
     }
 
     /// Bytes of all saved readings.
@@ -164,16 +240,21 @@ impl Library {
     /// # Errors
     /// [`ApiError`] when there is none, it is not ready, or it cannot be opened.
     pub fn reading(&self, app: &App, id: &str) -> Result<Arc<Reading>, ApiError> {
+        self.refresh_for(id);
         let (model, path) = {
             let entries = locked(&self.entries);
             let entry = entries.get(id).ok_or_else(|| missing(id))?;
             match &entry.state {
-                State::Ready(_) => (entry.meta.model.clone(), self.file(id)),
+                State::Ready(_) => {
+                    // That it cannot be noted makes it look older than it is, and no more.
+                    let _noted = disk::touch(&self.folder.join(id));
+                    (entry.meta.model.clone(), self.file(id))
+                }
                 State::Failed(error) => {
                     let message = format!("the reading {id} failed: {error}");
                     return Err(ApiError::conflict("reading_failed", message).at("loci.reading"));
                 }
-                State::Queued | State::Reading(_) => {
+                State::Waiting | State::Queued | State::Reading(_) => {
                     let message =
                         format!("the reading {id} is not ready yet; ask for it at /v1/loci/readings/{id}");
                     return Err(ApiError::conflict("reading_not_ready", message).at("loci.reading"));
@@ -256,11 +337,35 @@ impl Library {
     /// # Errors
     /// [`ApiError`] when there is none, or the system fails.
     pub fn delete(&self, id: &str) -> Result<(), ApiError> {
+        let failed = |error| ApiError::internal(format!("the reading {id} cannot be removed: {error}"));
+        let held = disk::whole(&self.folder).map_err(failed)?;
         let Some(entry) = locked(&self.entries).remove(id) else { return Err(missing(id)) };
         entry.cancel.store(true, Ordering::Relaxed);
         locked(&self.open).retain(|(held, _)| held != id);
-        disk::remove(&self.folder, id)
-            .map_err(|error| ApiError::internal(format!("the reading {id} cannot be removed: {error}")))
+        disk::remove(&self.folder, &held, id).map_err(failed)
+    }
+
+    /// Removes readings that are not pinned, those used longest ago first, until the limit holds. `newest` stays.
+    fn make_room(&self, newest: &str) {
+        let Some(limit) = self.limit else { return };
+        let mut found: Vec<_> = locked(&self.entries)
+            .iter()
+            .filter(|(id, entry)| !entry.meta.pinned && id.as_str() != newest && entry.bytes.is_some())
+            .map(|(id, _)| (disk::used(&self.folder.join(id)).unwrap_or(SystemTime::UNIX_EPOCH), id.clone()))
+            .collect();
+        found.sort();
+        for (_, id) in found {
+            if self.bytes() <= limit {
+                return;
+            }
+            match self.delete(&id) {
+                Ok(()) => tracing::info!("the reading {id} was removed to make room"),
+                Err(error) => tracing::warn!("{error}"),
+            }
+        }
+        if self.bytes() > limit {
+            tracing::warn!("readings take {} bytes, of {limit}: all others are pinned", self.bytes());
+        }
     }
 
     /// Stops all that is being read; the next start begins it again.
@@ -287,13 +392,15 @@ pub(crate) fn missing(id: &str) -> ApiError {
 }
 
 impl Entry {
-    fn found(found: disk::Found) -> Self {
-        let disk::Found { meta, facts, bytes } = found;
-        let state = match (facts, &meta.error) {
+    fn found(mut meta: Meta, found: disk::Found) -> Self {
+        if found.unusable {
+            meta.error = None;
+        }
+        let state = match (found.facts, &meta.error) {
             (Some(facts), _) => State::Ready(facts),
             (None, Some(error)) => State::Failed(error.clone()),
-            (None, None) => State::Queued,
+            (None, None) => State::Waiting,
         };
-        Self { meta, state, cancel: Arc::default(), bytes }
+        Self { meta, state, cancel: Arc::default(), bytes: found.bytes }
     }
 }

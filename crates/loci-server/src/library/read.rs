@@ -9,7 +9,7 @@ use loci_engine::saved::Unread;
 use loci_engine::{ReadOptions, Reading, Session};
 use tokio::sync::mpsc::unbounded_channel;
 
-use super::disk::{self, Meta};
+use super::disk::{self, Claim, Meta};
 use super::{DocumentView, Entry, ReadingView, State, missing};
 use crate::error::ApiError;
 use crate::openai::LociFields;
@@ -18,6 +18,8 @@ use crate::worker::{Begin, Begun, Event, Refused, Work, locked};
 
 /// How long a text that finds no place in the queue waits before it asks again.
 const AGAIN: Duration = Duration::from_secs(1);
+/// How often other processes' work on the folder is looked at.
+const LOOK: Duration = Duration::from_secs(2);
 /// A text may take as long as it takes.
 const LONG: Duration = Duration::from_secs(365 * 24 * 3600);
 /// Bytes of a name.
@@ -69,25 +71,49 @@ pub fn add(app: &Arc<App>, new: New) -> Result<ReadingView, ApiError> {
         documents: views.collect(),
     };
     let library = &app.library;
-    disk::create(&library.folder, &meta, documents)
-        .map_err(|error| ApiError::internal(format!("the text cannot be kept: {error}")))?;
+    let kept = |error| ApiError::internal(format!("the text cannot be kept: {error}"));
+    let held = disk::whole(&library.folder).map_err(kept)?;
+    let claim = disk::create(&library.folder, &held, &meta, documents).map_err(kept)?;
     let id = meta.id.clone();
     let entry = Entry { meta, state: State::Queued, cancel: Arc::default(), bytes: None };
     let view = entry.view();
     locked(&library.entries).insert(id.clone(), entry);
-    tokio::spawn(read(Arc::clone(app), id, Some(unread)));
+    drop(held);
+    tokio::spawn(read(Arc::clone(app), id, Some(unread), claim));
     Ok(view)
 }
 
-/// Begins to read what an earlier process did not finish.
-pub fn resume(app: &Arc<App>) {
-    let waiting: Vec<String> = locked(&app.library.entries)
-        .iter()
-        .filter(|(_, entry)| matches!(entry.state, State::Queued))
-        .map(|(id, _)| id.clone())
-        .collect();
-    for id in waiting {
-        tokio::spawn(read(Arc::clone(app), id, None));
+/// Keeps up with the other processes that use the folder, and reads what nobody reads: what an earlier process, or one that
+/// was killed just now, did not finish.
+pub async fn keep_up(app: Arc<App>) {
+    loop {
+        resume(&app);
+        tokio::time::sleep(LOOK).await;
+        let held = Arc::clone(&app);
+        let looked = blocking(move || held.library.refresh().map_err(ApiError::internal)).await;
+        if let Err(error) = looked {
+            tracing::warn!("the folder of readings cannot be read: {error}");
+        }
+    }
+}
+
+fn resume(app: &Arc<App>) {
+    let library = &app.library;
+    let mut begun = Vec::new();
+    for (id, entry) in locked(&library.entries).iter_mut() {
+        // What is read by a model that is not served here waits for a process that serves it.
+        if matches!(entry.state, State::Waiting)
+            && app.model(Some(&entry.meta.model)).is_ok()
+            && let Ok(Some(claim)) = disk::claim(&library.folder.join(id))
+            // Whoever held it may have finished since it was looked at.
+            && Reading::describe(&library.file(id)).is_err()
+        {
+            entry.state = State::Queued;
+            begun.push((id.clone(), claim));
+        }
+    }
+    for (id, claim) in begun {
+        tokio::spawn(read(Arc::clone(app), id, None, claim));
     }
 }
 
@@ -114,7 +140,7 @@ pub(crate) fn shortened(name: &str) -> String {
 }
 
 /// Reads one text to its end, and notes how that went. What is `unread` is at hand already, or else on disk.
-async fn read(app: Arc<App>, id: String, unread: Option<Unread>) {
+async fn read(app: Arc<App>, id: String, unread: Option<Unread>, _claim: Claim) {
     let outcome = carry_out(&app, &id, unread).await;
     let library = &app.library;
     let stopped = locked(&library.entries).get(&id).is_none_or(|entry| entry.cancel.load(Ordering::Relaxed));
@@ -208,8 +234,8 @@ fn save(app: &App, id: &str, unread: Unread, session: Session) -> Result<(), Api
     let file = app.library.file(id);
     let bytes = match reading.save(&file) {
         Ok(bytes) => bytes,
-        // It was deleted meanwhile.
-        Err(_) if app.library.view(id).is_err() => return Ok(()),
+        // It was deleted meanwhile, here or by another process.
+        Err(_) if app.library.view(id).is_err() || !app.library.folder.join(id).exists() => return Ok(()),
         Err(error) => return Err(error.into()),
     };
     // From here on its rows are read where they lie in the file.
@@ -219,6 +245,7 @@ fn save(app: &App, id: &str, unread: Unread, session: Session) -> Result<(), Api
         entry.bytes = Some(bytes);
         entry.state = State::Ready(facts);
     }
+    app.library.make_room(id);
     Ok(())
 }
 

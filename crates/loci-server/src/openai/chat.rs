@@ -40,6 +40,8 @@ pub struct ChatRequest {
     /// Whether it has to.
     #[schema(value_type = Option<Object>)]
     pub tool_choice: Option<Value>,
+    /// Whether one answer may hold several calls; it may unless this says no.
+    pub parallel_tool_calls: Option<bool>,
     /// Loci's own.
     #[serde(default)]
     pub loci: Option<LociFields>,

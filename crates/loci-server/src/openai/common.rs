@@ -13,8 +13,7 @@ use crate::error::ApiError;
 pub type Extra = BTreeMap<String, Value>;
 
 /// Fields of OpenAI's that change nothing here: how a request is billed or named.
-const HARMLESS: [&str; 6] =
-    ["user", "metadata", "service_tier", "safety_identifier", "prompt_cache_key", "parallel_tool_calls"];
+const HARMLESS: [&str; 5] = ["user", "metadata", "service_tier", "safety_identifier", "prompt_cache_key"];
 
 /// Refuses fields that would be ignored although they may matter.
 ///

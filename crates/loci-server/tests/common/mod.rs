@@ -12,7 +12,6 @@ use std::time::{Duration, Instant};
 use loci_engine::{ContextOptions, Engine};
 use loci_kernels::Pool;
 use loci_models::reference::TinyModel;
-use loci_server::worker::Limits;
 use loci_server::{ServedModel, Settings, serve};
 use serde_json::Value;
 
@@ -27,13 +26,10 @@ pub(crate) fn engine(folder: &Path) -> Arc<Engine> {
 
 pub(crate) fn settings(folder: &Path) -> Settings {
     Settings {
-        keys: Vec::new(),
-        data: folder.join("data"),
         body_bytes: 1 << 20,
-        origins: Vec::new(),
-        limits: Limits::default(),
         max_tokens: 24,
         grace: Duration::from_secs(5),
+        ..Settings::new(folder.join("data"))
     }
 }
 
@@ -133,6 +129,20 @@ impl Server {
                 _ if began.elapsed() > Duration::from_secs(60) => panic!("{view}"),
                 _ => std::thread::sleep(Duration::from_millis(20)),
             }
+        }
+    }
+
+    /// Waits until `condition` holds of the reading `id`, as far as it is listed.
+    pub(crate) fn until_listed(&self, id: &str, condition: impl Fn(Option<&Value>) -> bool) {
+        let began = Instant::now();
+        loop {
+            let listed = self.get("/v1/loci/readings").json();
+            let view = listed["readings"].as_array().and_then(|all| all.iter().find(|view| view["id"] == id));
+            if condition(view) {
+                return;
+            }
+            assert!(began.elapsed() < Duration::from_secs(60), "{listed}");
+            std::thread::sleep(Duration::from_millis(20));
         }
     }
 

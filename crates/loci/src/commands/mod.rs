@@ -12,6 +12,8 @@ pub(crate) mod eval;
 pub(crate) mod fit;
 pub(crate) mod inspect;
 pub(crate) mod man;
+#[cfg(feature = "serve")]
+pub(crate) mod mcp;
 pub(crate) mod methods;
 pub(crate) mod probe;
 pub(crate) mod pull;
@@ -20,6 +22,8 @@ pub(crate) mod run;
 pub(crate) mod score;
 #[cfg(feature = "serve")]
 pub(crate) mod serve;
+#[cfg(feature = "serve")]
+mod served;
 pub(crate) mod tokenize;
 
 use crate::cli::{Cli, Command};
@@ -40,6 +44,8 @@ pub(crate) fn run(cli: &Cli) -> Result<(), CliError> {
         Command::Eval(args) => eval::run(args, &ui),
         Command::Fit(args) => fit::run(args),
         Command::Probe(args) => probe::run(args, &ui),
+        #[cfg(feature = "serve")]
+        Command::Mcp(args) => mcp::run(args, &ui),
         #[cfg(feature = "serve")]
         Command::Serve(args) => serve::run(args, &ui),
         Command::Score(args) => score::run(args, &ui),

@@ -1,0 +1,14 @@
+//! Files, tokenizers, templates and wiring of models. One program, so that it is linked once.
+
+mod common;
+
+mod encoder;
+mod files_folder;
+mod files_gguf;
+mod sampling;
+mod template;
+mod tokenizer;
+mod tokenizer_hostile;
+mod wiring_golden;
+mod wiring_steps;
+mod word_piece;

@@ -1,0 +1,193 @@
+//! What `loci serve` and `loci mcp` share: models, where readings lie, and the file with settings.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use loci_engine::model_store::{DEFAULT_MODEL, data_folder, resolve};
+use loci_engine::{ContextOptions, Engine, size};
+use loci_kernels::Pool;
+use loci_server::{ServedModel, Settings};
+use serde::Deserialize;
+
+use crate::args::{ContextArgs, draft, method, pool};
+use crate::error::CliError;
+use crate::ui::Ui;
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct ServedArgs {
+    /// A model to serve: a name of the catalogue, a file or folder, or NAME=FILE; may be given several times, the first
+    /// answers requests that name none [default: smollm2].
+    #[arg(short, long = "model", value_name = "MODEL", env = "LOCI_MODELS", value_delimiter = ',')]
+    models: Vec<String>,
+    /// Folder for readings; several servers may share it [default: loci in the user's folder of data].
+    #[arg(long, value_name = "FOLDER", env = "LOCI_DATA_DIR")]
+    data_dir: Option<PathBuf>,
+    /// Space on disk for readings: those that are not pinned and were used longest ago are removed to make room for a new one
+    /// [default: no limit].
+    #[arg(long, value_name = "SIZE", value_parser = size::parse_bytes)]
+    max_readings: Option<usize>,
+    /// A folder whose files the MCP tool `read` may read; may be given several times [default: none, so that only texts
+    /// are taken that a call brings].
+    #[arg(long, value_name = "FOLDER", env = "LOCI_ALLOW", value_delimiter = ',')]
+    allow: Vec<PathBuf>,
+    /// Threads that compute [default: all processors].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    threads: Option<u16>,
+    /// A file with settings; flags and the environment go before it. docs/server.md shows one.
+    #[arg(long, value_name = "FILE", env = "LOCI_CONFIG")]
+    config: Option<PathBuf>,
+    #[command(flatten)]
+    context: ContextArgs,
+}
+
+/// Settings in a file.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct File {
+    pub(crate) host: Option<String>,
+    pub(crate) port: Option<u16>,
+    pub(crate) api_keys: Vec<String>,
+    data_dir: Option<PathBuf>,
+    max_readings: Option<String>,
+    allow: Vec<PathBuf>,
+    threads: Option<u16>,
+    pub(crate) concurrent: Option<usize>,
+    pub(crate) queue: Option<usize>,
+    pub(crate) per_client: Option<usize>,
+    pub(crate) timeout: Option<u64>,
+    pub(crate) max_body: Option<String>,
+    pub(crate) keep: Option<String>,
+    pub(crate) cors_origins: Vec<String>,
+    pub(crate) encoders: Vec<String>,
+    models: Vec<FileModel>,
+}
+
+/// A model in a file.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FileModel {
+    /// A name of the catalogue, a file or folder.
+    model: String,
+    /// How requests call it.
+    name: Option<String>,
+    /// Its method, where it is not the command line's.
+    method: Option<String>,
+    /// Its budget, where it is not the command line's.
+    budget: Option<String>,
+}
+
+/// A model to load.
+struct Wanted {
+    name: String,
+    model: String,
+    context: ContextOptions,
+}
+
+/// What flags, environment and file say together.
+pub(crate) struct Served {
+    pub(crate) file: File,
+    /// With the folders, everything else as it is unless said otherwise.
+    pub(crate) settings: Settings,
+    pub(crate) pool: Arc<Pool>,
+    wanted: Vec<Wanted>,
+    draft: Option<String>,
+}
+
+impl ServedArgs {
+    /// Takes what was said and what the file says, and finds what is wrong with it before anything is loaded.
+    pub(crate) fn settle(&self) -> Result<Served, CliError> {
+        let file = match &self.config {
+            Some(path) => read(path)?,
+            None => File::default(),
+        };
+        let wanted = wanted(&self.models, &file, &self.context.options()?)?;
+        let data = self.data_dir.clone().or_else(|| file.data_dir.clone()).or_else(data_folder);
+        let data =
+            data.ok_or_else(|| CliError::usage("no folder for data is known; name one with --data-dir"))?;
+        let allow = if self.allow.is_empty() { &file.allow } else { &self.allow };
+        if let Some(none) = allow.iter().find(|folder| !folder.is_dir()) {
+            return Err(CliError::usage(format!("--allow {}: there is no such folder", none.display())));
+        }
+        let room = match (self.max_readings, file.max_readings.as_deref()) {
+            (Some(size), _) => Some(size),
+            (None, typed) => typed.map(size::parse_bytes).transpose().map_err(CliError::usage)?,
+        };
+        let settings = Settings {
+            allow: allow.clone(),
+            readings_bytes: room.map(|bytes| bytes as u64),
+            ..Settings::new(data)
+        };
+        let pool = pool(self.threads.or(file.threads))?;
+        Ok(Served { file, settings, pool, wanted, draft: self.context.draft.clone() })
+    }
+}
+
+impl Served {
+    /// Loads the models.
+    pub(crate) fn load(&mut self, ui: &Ui) -> Result<Vec<ServedModel>, CliError> {
+        let mut models = Vec::with_capacity(self.wanted.len());
+        for Wanted { name, model, context } in self.wanted.drain(..) {
+            ui.say(&format!("loading {name}"));
+            let engine = Arc::new(Engine::open(&resolve(&model)?, &name, Arc::clone(&self.pool))?);
+            let draft = draft(self.draft.as_deref(), &engine)?;
+            models.push(ServedModel::new(name, engine, ContextOptions { draft, ..context })?);
+        }
+        Ok(models)
+    }
+}
+
+fn read(path: &Path) -> Result<File, CliError> {
+    let named = |message: String| CliError::usage(format!("{}: {message}", path.display()));
+    let text = std::fs::read_to_string(path).map_err(|error| named(error.to_string()))?;
+    toml::from_str(&text).map_err(|error| named(error.to_string()))
+}
+
+/// The models of the command line, else those of the file, else the default one.
+fn wanted(typed: &[String], file: &File, context: &ContextOptions) -> Result<Vec<Wanted>, CliError> {
+    let mut wanted: Vec<Wanted> = Vec::new();
+    if typed.is_empty() {
+        for listed in &file.models {
+            let mut context = match &listed.method {
+                Some(typed) => context.for_method(method(typed)?),
+                None => context.clone(),
+            };
+            if let Some(typed) = &listed.budget {
+                context.budget = Some(size::parse_bytes(typed).map_err(CliError::usage)?);
+            }
+            let name = listed.name.clone().unwrap_or_else(|| short(&listed.model));
+            wanted.push(Wanted { name, model: listed.model.clone(), context });
+        }
+    }
+    for typed in typed {
+        let (name, model) = named(typed);
+        wanted.push(Wanted { name, model, context: context.clone() });
+    }
+    if wanted.is_empty() {
+        let (name, model) = (DEFAULT_MODEL.to_owned(), DEFAULT_MODEL.to_owned());
+        wanted.push(Wanted { name, model, context: context.clone() });
+    }
+    let mut names: Vec<&str> = wanted.iter().map(|wanted| wanted.name.as_str()).collect();
+    names.sort_unstable();
+    match names.windows(2).find(|pair| pair[0] == pair[1]) {
+        Some(pair) => Err(CliError::usage(format!(
+            "two models are called {}; name them apart with -m NAME=FILE",
+            pair[0]
+        ))),
+        None => Ok(wanted),
+    }
+}
+
+/// `NAME=FILE`, or a model whose name follows from what was typed.
+pub(crate) fn named(typed: &str) -> (String, String) {
+    match typed.split_once('=') {
+        Some((name, model)) => (name.to_owned(), model.to_owned()),
+        None => (short(typed), typed.to_owned()),
+    }
+}
+
+/// A model's name: that of the catalogue, or of its file without folder and ending.
+fn short(model: &str) -> String {
+    let path = Path::new(model);
+    let name = if path.is_dir() { path.file_name() } else { path.file_stem() };
+    name.map_or_else(|| model.to_owned(), |name| name.to_string_lossy().into_owned())
+}
