@@ -1,7 +1,5 @@
 //! ActQKV: what its sheet demands, and numbers of an independent reference (`scripts/golden/act_qkv.py`).
 
-#![allow(clippy::unwrap_used, clippy::panic, clippy::cast_precision_loss)]
-
 use crate::common::{Numbers, Stream, build, context, largest_difference, prompt_then_singles};
 use loci_context::select::{Activation, EntropyShare, spread};
 use loci_kernels::Isa;

@@ -1,7 +1,5 @@
 //! Parts of several methods in one.
 
-#![allow(clippy::unwrap_used, clippy::panic, clippy::cast_precision_loss)]
-
 use crate::common::specs::EXCHANGED;
 use crate::common::{Stream, Weights, ask, build, context, prompt_then_singles};
 use loci_context::{BuildContext, MethodSpec};

@@ -1,7 +1,5 @@
 //! SpecKV, SpecPC and both in one: what a draft says is kept, and nothing of the draft itself.
 
-#![allow(clippy::unwrap_used, clippy::panic, clippy::cast_precision_loss)]
-
 use crate::common::{Numbers, Stream, build, context, fixture, largest_difference, number};
 use loci_context::MethodSpec;
 use loci_context::shorten::Shortening;

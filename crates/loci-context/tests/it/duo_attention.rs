@@ -1,7 +1,5 @@
 //! What is special to DuoAttention: which heads stream, what they see and what they hold.
 
-#![allow(clippy::unwrap_used, clippy::panic)]
-
 use crate::common::{Stream, Weights, build, context, prompt_then_singles};
 use loci_context::store::PAGE;
 use loci_context::{BuildContext, MethodSpec};

@@ -1,8 +1,6 @@
 //! EM-LLM as a memory: golden values from `scripts/golden/em_llm.py`, and what holds for its variants. Its events alone are
 //! in `em_llm_events.rs`, its recall alone in `src/select/events/tests.rs`.
 
-#![allow(clippy::unwrap_used, clippy::panic)]
-
 use crate::common::{
     Stream, build, chunk_ends, compare_layer, context, fixture, largest_difference, number,
     prompt_then_singles,

@@ -1,7 +1,5 @@
 //! The events of EM-LLM without a model: golden values from `scripts/golden/em_llm.py`, and what holds for all events.
 
-#![allow(clippy::unwrap_used)]
-
 use std::ops::Range;
 
 use crate::common::{Numbers, Stream, fixture, number};

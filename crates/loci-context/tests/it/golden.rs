@@ -1,7 +1,5 @@
 //! The recipes against independent NumPy references of one or two layers (`scripts/golden/<method>.py`).
 
-#![allow(clippy::unwrap_used, clippy::panic)]
-
 use std::sync::Arc;
 
 use crate::common::{Stream, Weights, build, compare_layer, context, fixture, number, prompt_then_singles};

@@ -1,7 +1,5 @@
 //! What is special to HiP attention: exactness where everything fits, what a search finds, how long a list serves.
 
-#![allow(clippy::unwrap_used, clippy::panic)]
-
 use crate::common::{Numbers, Stream, Weights, build, context, largest_difference, prompt_then_singles};
 use loci_context::{BuildContext, MethodSpec};
 use loci_models::memory::AttentionShape;

@@ -1,7 +1,5 @@
 //! What is special to LongHeads: distances, forced chunks, causality, any order of reading.
 
-#![allow(clippy::unwrap_used, clippy::panic)]
-
 use crate::common::{Stream, Weights, build, context, largest_difference};
 use loci_context::MethodSpec;
 use loci_models::memory::AttentionShape;

@@ -1,7 +1,5 @@
 //! The automatic matrix: what every registered context method must satisfy. A new method is tested by existing.
 
-#![allow(clippy::unwrap_used, clippy::panic)]
-
 use crate::common::specs::{all_small, all_unbounded};
 use crate::common::{Numbers, Stream, build, chunk_ends, context, largest_difference, prompt_then_singles};
 use loci_context::registry::METHODS;

@@ -1,7 +1,5 @@
 //! Methods that drop single rows or channels, against plain attention over what they should have kept.
 
-#![allow(clippy::unwrap_used, clippy::panic, clippy::cast_precision_loss)]
-
 use crate::common;
 use crate::common::{Stream, build, context, largest_difference, prompt_then_singles};
 use loci_kernels::tiles::RowType;

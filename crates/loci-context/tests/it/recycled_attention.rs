@@ -1,7 +1,5 @@
 //! What is special to Recycled Attention: full steps, the list between them, what pushes out what.
 
-#![allow(clippy::unwrap_used, clippy::panic)]
-
 use crate::common::{Stream, Weights, build, context, largest_difference, prompt_then_singles};
 use loci_context::{BuildContext, BuildError, MethodSpec};
 use loci_models::memory::{AttentionShape, MemoryError};

@@ -1,7 +1,5 @@
 //! Squeezed attention: what its sheet demands. Numbers of a reference are in `squeezed_golden.rs`.
 
-#![allow(clippy::unwrap_used, clippy::panic, clippy::cast_precision_loss)]
-
 use std::collections::BTreeSet;
 
 use crate::common::{Numbers, Stream, build, context, largest_difference, prompt_then_singles};

@@ -1,7 +1,5 @@
 //! Squeezed attention against an independent NumPy reference (`scripts/golden/squeezed_attention.py`).
 
-#![allow(clippy::unwrap_used, clippy::panic, clippy::cast_precision_loss)]
-
 use std::collections::BTreeSet;
 
 use crate::common::{Stream, build, context};

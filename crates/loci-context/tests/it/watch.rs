@@ -1,7 +1,5 @@
 //! Looking at single heads and switching them off, against the whole matrix of attention weights.
 
-#![allow(clippy::unwrap_used, clippy::panic)]
-
 use crate::common::{Stream, Weights, build, context, largest_difference, prompt_then_singles};
 use loci_context::BuildContext;
 use loci_models::memory::AttentionShape;

@@ -1,5 +1,4 @@
 //! Electronic books, put together here so that no foreign file is kept in the repository.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // a test fails by panicking
 #![cfg(feature = "epub")]
 
 use std::io::{Cursor, Write};

@@ -1,5 +1,4 @@
 //! Writing, scoring and asking with a small random model.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // a test fails by panicking
 
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -1,6 +1,5 @@
 //! Answers held to a form: random models under a list of schemas, hostile forms, and the real model.
 #![cfg(feature = "grammar")]
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // a test fails by panicking
 
 use std::ops::ControlFlow;
 use std::sync::Arc;

@@ -1,5 +1,4 @@
 //! What several questions about one text share, and how likely answers are.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // a test fails by panicking
 
 use std::ops::ControlFlow;
 

@@ -1,5 +1,4 @@
 //! What was read of long inputs serves the next question, and never changes an answer.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // a test fails by panicking
 
 use std::ops::ControlFlow;
 use std::path::Path;

@@ -1,5 +1,4 @@
 //! Fetching models from a stand-in for the Hub: resuming, wrong files, the second source.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // a test fails by panicking
 #![cfg(feature = "hub")]
 
 use std::io::{BufRead, BufReader, Write};

@@ -1,6 +1,5 @@
 //! A model behind an endpoint, with a local stand-in for the endpoint.
 #![cfg(feature = "remote")]
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};

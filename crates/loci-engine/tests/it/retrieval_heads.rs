@@ -1,5 +1,4 @@
 //! Scores of heads against an independent implementation, and the whole measurement on a small random model.
-#![allow(clippy::unwrap_used)]
 
 use std::sync::Arc;
 

@@ -1,5 +1,4 @@
 //! Readings: what was read once answers as if it had been read just now, and nothing of it is read again.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // a test fails by panicking
 
 use std::ops::ControlFlow;
 use std::path::PathBuf;

@@ -1,5 +1,4 @@
 //! Sessions: however a sequence came about, it continues like a fresh one.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // a test fails by panicking
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};

@@ -1,5 +1,4 @@
 //! Sessions that step together compute what they compute alone.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // a test fails by panicking
 
 use std::sync::Arc;
 

@@ -1,5 +1,4 @@
 //! Tools from a request to a call: small random models, and the real one.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // a test fails by panicking
 
 use crate::common;
 use loci_engine::tools::{Calling, Tool, ToolChoice, plan};

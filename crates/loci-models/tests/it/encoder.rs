@@ -1,6 +1,5 @@
 //! Sentence encoders against transformers and sentence-transformers (`scripts/golden/encoder.py`), and what they promise
 //! of any batch, number of threads and damaged folder.
-#![allow(clippy::unwrap_used, clippy::panic)] // helpers of tests
 
 use std::fs;
 use std::path::Path;

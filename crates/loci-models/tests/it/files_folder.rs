@@ -1,5 +1,4 @@
 //! Damaged, incomplete and hostile model folders.
-#![allow(clippy::unwrap_used)] // helpers of tests
 
 use std::path::Path;
 use std::sync::Arc;

@@ -1,5 +1,4 @@
 //! Damaged, hostile and unsupported GGUF files: a typed error that says what to do, never a panic.
-#![allow(clippy::unwrap_used)] // helpers of tests
 
 use std::path::Path;
 use std::sync::Arc;

@@ -1,7 +1,5 @@
 //! The sampler as a caller sees it.
 
-#![allow(clippy::unwrap_used, clippy::panic)] // helpers of tests are not seen as tests
-
 use std::collections::BTreeMap;
 
 use loci_models::sampling::{

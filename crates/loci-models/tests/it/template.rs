@@ -1,7 +1,5 @@
 //! Chat templates as a caller sees them, against prompts that jinja2 rendered (`scripts/golden/tokenizer.py`).
 
-#![allow(clippy::unwrap_used, clippy::panic)] // helpers of tests are not seen as tests
-
 use std::collections::BTreeMap;
 
 use loci_models::template::{ChatTemplate, Message, Segment, TemplateError, ToolCall, ToolSupport};

@@ -1,8 +1,6 @@
 //! Tokenizers against what other programs make of the same texts (`scripts/golden/tokenizer.py`): sentencepiece,
 //! Hugging Face tokenizers, llama.cpp.
 
-#![allow(clippy::unwrap_used, clippy::panic)] // helpers of tests are not seen as tests
-
 use std::sync::LazyLock;
 
 use loci_models::tokenizer::{

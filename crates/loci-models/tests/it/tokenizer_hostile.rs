@@ -1,7 +1,5 @@
 //! Damaged and hostile tokenizers end with an error or work; nothing panics or runs on.
 
-#![allow(clippy::unwrap_used)] // helpers of tests are not seen as tests
-
 use loci_models::tokenizer::{SpecialTokens, Tokenizer, Vocabulary};
 use proptest::prelude::*;
 use serde_json::{Value, json};

@@ -1,6 +1,5 @@
 //! Logits of tiny checkpoints of every architecture against those of an independent implementation; the fixtures
 //! are made by `scripts/golden/tiny_checkpoints.py`.
-#![allow(clippy::unwrap_used)] // helpers of tests
 
 use crate::common::{fixture, open, read, schedule};
 use loci_models::wiring::LogitsFor;

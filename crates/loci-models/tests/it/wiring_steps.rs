@@ -1,5 +1,4 @@
 //! A forward step: spans, splits, signals and errors.
-#![allow(clippy::unwrap_used)] // helpers of tests
 
 use std::io::Write;
 use std::sync::Arc;

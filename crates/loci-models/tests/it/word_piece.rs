@@ -1,5 +1,4 @@
 //! WordPiece against the `tokenizers` library, over generated text.
-#![allow(clippy::unwrap_used)] // helpers of tests
 
 use std::str::FromStr;
 use std::sync::LazyLock;
