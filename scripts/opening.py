@@ -34,7 +34,7 @@ def measure(arguments, folder, length):
     text, saved = folder / "text.txt", folder / "text.loci"
     text.write_text(FILLER * (lines // 3) + NEEDLE + FILLER * (lines - lines // 3))
     common = ["-m", arguments.model, "--method", arguments.method, "--json", *arguments.extra]
-    question = ["-q", "What is the pass key?", "-n", "12"]
+    question = ["-q", "What is the pass key?", "-n", "32"]
     read, _ = run(arguments.loci, "read", text, "-o", saved, "--force", *common)
     opened, fresh = [], []
     for _ in range(arguments.repeats):
@@ -47,6 +47,9 @@ def measure(arguments, folder, length):
 
     def reading(answer):
         return answer["timing"]["prefill_tokens"] / answer["timing"]["prefill_tokens_per_s"]
+
+    def written(answer):
+        return answer["timing"]["decode_tokens_per_s"]
 
     def median(values):
         return statistics.median(values)
@@ -63,6 +66,7 @@ def measure(arguments, folder, length):
         "read_again_s": again_s,
         "opening_is_faster": again_s / open_s,
         "to_the_first_token_is_faster": again_s / (open_s + question_s),
+        "written_per_s": {"opened": median([written(a) for a, _ in opened]), "read_again": median([written(a) for a, _ in fresh])},
         "process_s": {"opened": median([s for _, s in opened]), "read_again": median([s for _, s in fresh])},
     }
 

@@ -293,8 +293,14 @@ impl Opened {
         let mapping = Mapping::open(path).map_err(|source| ReadingError::file(path, source))?;
         let entries = entries(path, &mapping, mapping.len() as u64)?;
         let mut pieces = Vec::new();
+        let mut end = PAGE;
         for (section, entry) in Section::ALL.iter().zip(&entries) {
             let range = range(entry);
+            if mapping.get(end..range.start).is_none_or(|between| between.iter().any(|byte| *byte != 0)) {
+                let what = format!("before its {} stand other bytes than zeros", section.name());
+                return Err(ReadingError::damaged(path, what));
+            }
+            end = range.end;
             let within = range.clone().step_by(PIECE).map(|at| at..(at + PIECE).min(range.end));
             pieces.push((*section, entry.hash, within.collect::<Vec<_>>()));
         }
