@@ -7,7 +7,7 @@ LOCI = $(if $(CARGO_TARGET_DIR),$(CARGO_TARGET_DIR),target)/release/loci
 
 help:
 	@echo 'make demo    build, get a model and a book, ask the book a question'
-	@echo 'make test    all checks and tests'
+	@echo 'make test    all checks and tests, those of the page where Node and Chromium are there'
 	@echo 'make web-test  the page of the server in Chromium, against a mock of the server'
 	@echo 'make lint    formatting, clippy, crate arrows, file sizes, generated files, built web page'
 	@echo 'make bench   speed next to llama.cpp, as ratios'

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Runs all tests of the workspace and ends with one line: "N passed, N failed".
-# Uses cargo-nextest where it is installed, cargo test otherwise.
+# Runs all tests, those of the workspace and then those of the web page, and ends with one line: "N passed, N failed".
+# Uses cargo-nextest where it is installed, cargo test otherwise. What cannot be run here is named before that line.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 
@@ -18,7 +18,10 @@ else
     run cargo test --workspace --no-fail-fast --quiet
 fi
 
-# "test result: ok. 3 passed; 0 failed; ..." of cargo test, "Summary [1s] 3 tests run: 2 passed, 1 failed" of nextest.
+run scripts/web-test.sh
+
+# "test result: ok. 3 passed; 0 failed; ..." of cargo test, "Summary [1s] 3 tests run: 2 passed, 1 failed" of nextest,
+# "ℹ pass 3", "ℹ fail 0" of Node.
 awk -v status="$status" '
     /^test result:|^ *Summary \[/ {
         for (i = 2; i <= NF; i++) {
@@ -26,6 +29,9 @@ awk -v status="$status" '
             if ($i ~ /^(failed|timed)/) failed += $(i - 1)
         }
     }
+    /^ℹ pass [0-9]+$/ { passed += $3 }
+    /^ℹ (fail|cancelled) [0-9]+$/ { failed += $3 }
+    /^web tests( in a browser)? skipped: / { print }
     END {
         if (status != 0 && failed == 0) print "the tests could not all be built or run; the reason is above"
         printf "%d passed, %d failed\n", passed, failed

@@ -9,9 +9,9 @@ export async function chat(state, asked, request, response, refuse) {
   const { settings, readings, counts } = state;
   const loci = asked.loci ?? {};
   const found = loci.reading ? readings.find(loci.reading) : null;
-  if (loci.reading && !found) return refuse(response, 404, `there is no reading ${loci.reading}`, "not_found");
+  if (loci.reading && !found) return refuse(response, 404, readings.missing(loci.reading), "reading_not_found");
   if (found && found.seen.status !== "ready")
-    return refuse(response, 400, `${loci.reading} is not ready: it is ${found.seen.status}`);
+    return refuse(response, 409, `the reading ${loci.reading} is not ready yet`, "reading_not_ready");
   const problem = loci.method && methodProblem(loci.method);
   if (problem) return refuse(response, 400, problem, "invalid_method");
 
@@ -67,6 +67,7 @@ export async function chat(state, asked, request, response, refuse) {
       response.write(
         `data: ${JSON.stringify({ id: "c", object: "chat.completion.chunk", choices: [], ...value })}\n\n`,
       );
+    event({ choices: [{ index: 0, delta: { role: "assistant", content: "" }, finish_reason: null }] });
     if (settings.queueMs > 0) {
       event({ loci: { queued: settings.ahead } });
       await pause(settings.queueMs);
@@ -75,7 +76,6 @@ export async function chat(state, asked, request, response, refuse) {
       event({ loci: { progress: { done: step * 11, total: 44, tokens_per_s: 300 } } });
       await pause(settings.promptMs / 4);
     }
-    event({ choices: [{ index: 0, delta: { role: "assistant", content: "" }, finish_reason: null }] });
     for (const [index, word] of words.entries()) {
       if (settings.wordMs > 0) await pause(settings.wordMs);
       if (gone) {

@@ -15,6 +15,7 @@ const argument = (name, fallback) => {
 
 const port = Number(argument("--port", "8090"));
 const mock = await startMock({ port, page: process.argv.includes("--dist") });
+mock.settings.wordMs = 25;
 mock.addReading({
   name: "The Lamp at Küsnacht",
   documents: [{ name: "the-lamp.txt", text: sampleBook(900) }],

@@ -23,12 +23,12 @@ export class Readings {
       asked: method,
       seen: {
         id: `r_${(0x3f9a0000 + this.number * 7919).toString(16)}`,
-        name: name || (texts[0]?.name ?? "text").replace(/\.[^.]+$/, ""),
+        name: name || (texts[0]?.name ?? "text"),
         status: "queued",
         progress: null,
         error: null,
         model,
-        method: null,
+        method,
         budget,
         tokens: null,
         bytes: null,
@@ -39,13 +39,13 @@ export class Readings {
       },
       tokens: Math.max(1, Math.round(bytes / 4.2)),
     };
-    if (bytes === 0) {
-      reading.seen.status = "failed";
-      reading.seen.error = `${texts[0]?.name ?? "the text"} holds no text; a scanned PDF has to go through text recognition first`;
-    }
     this.all.unshift(reading);
     if (ready) this.finish(reading);
     return reading.seen;
+  }
+
+  missing(id) {
+    return `there is no reading "${id}"; /v1/loci/readings lists them`;
   }
 
   find(id) {
@@ -68,7 +68,6 @@ export class Readings {
     const { seen } = reading;
     const speed = this.settings.readSpeed;
     seen.status = "reading";
-    seen.method = planned(reading.asked ?? (reading.tokens > 8192 ? "inf-llm" : "full"));
     seen.progress ??= { done: 0, total: reading.tokens, tokens_per_s: speed };
     seen.progress.done = Math.min(reading.tokens, Math.round(seen.progress.done + (speed * TICK_MS) / 1000));
     if (seen.progress.done >= reading.tokens) this.finish(reading);

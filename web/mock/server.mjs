@@ -17,13 +17,13 @@ const KINDS = {
   ".svg": "image/svg+xml",
 };
 const DIST = new URL("../dist/", import.meta.url);
-const POLICY = "default-src 'self'";
+const POLICY = "default-src 'self'; img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
 
 const QUIET = {
   /** Tokens a second while reading. */
   readSpeed: 40000,
   /** Pause before each word of an answer. */
-  wordMs: 25,
+  wordMs: 4,
   /** Milliseconds a request waits in the queue, and how many are before it. */
   queueMs: 0,
   ahead: 0,
@@ -31,8 +31,6 @@ const QUIET = {
   promptMs: 0,
   /** With a key, requests need it. */
   key: null,
-  /** `{ path, status, message, code }`: the next request whose path begins so is refused. */
-  failNext: null,
   /** The connection breaks after so many words, once. */
   breakAfter: null,
   /** After so many words an error comes in mid-stream, once. */
@@ -78,14 +76,11 @@ async function handle(state, request, response, page) {
     return send(response, settings);
   }
   if (settings.dead && (path.startsWith("/v1/") || path === "/health")) return void request.socket.destroy();
-  if (settings.failNext && path.startsWith(settings.failNext.path)) {
-    const { status: code, message, code: name } = settings.failNext;
-    settings.failNext = null;
-    state.counts.refused++;
-    return refuse(response, code, message, name);
-  }
-  if (settings.key && path.startsWith("/v1/") && request.headers.authorization !== `Bearer ${settings.key}`) {
-    return refuse(response, 401, "this server needs its API key", "invalid_api_key");
+  const given = request.headers.authorization;
+  if (settings.key && path.startsWith("/v1/") && given !== `Bearer ${settings.key}`) {
+    return given
+      ? refuse(response, 401, "this key is not known here", "invalid_api_key")
+      : refuse(response, 401, "this server wants a key: send it as Authorization: Bearer KEY", "missing_api_key");
   }
   if (path === "/health") return send(response, { status: "ok", version: "0.1.0" });
   if (path === "/v1/models")
@@ -106,11 +101,14 @@ async function reading({ readings }, path, request, response) {
     const asked = await wanted(readings, request);
     const problem = asked.method && methodProblem(asked.method);
     if (problem) return refuse(response, 400, problem, "invalid_method");
-    if (asked.documents.length === 0) return refuse(response, 400, "a reading needs at least one file");
+    if (asked.documents.length === 0)
+      return refuse(response, 400, "a reading takes 1 to 1000 documents, not 0", "invalid_request");
+    const empty = asked.documents.find((one) => one.text.trim() === "");
+    if (empty) return refuse(response, 400, `${empty.name} is empty`, "invalid_document");
     return send(response, readings.add(asked), 202);
   }
   const found = readings.find(id);
-  if (!found) return refuse(response, 404, `there is no reading ${id}`, "not_found");
+  if (!found) return refuse(response, 404, readings.missing(id), "reading_not_found");
   if (what === "documents") {
     const text = found.texts[Number(number)]?.text;
     if (text === undefined) return refuse(response, 404, `${id} has no document ${number}`);

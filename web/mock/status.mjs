@@ -20,6 +20,6 @@ export function status({ counts, readings, begun }) {
       context_bytes: Math.round(120e6 + 15e6 * Math.cos(seconds / 5)),
     },
     disk: { readings_bytes: held },
-    limits: { queue: 64, concurrent: 8, body_bytes: 67108864, timeout_s: 600 },
+    limits: { queue: 64, concurrent: 8, per_client: 32, body_bytes: 67108864, timeout_s: 600 },
   };
 }

@@ -128,5 +128,5 @@ export interface Status {
   tokens: { prefill: number; decode: number; cached: number };
   memory: { resident_bytes: number; peak_resident_bytes: number; context_bytes: number };
   disk: { readings_bytes: number };
-  limits: { queue: number; concurrent: number; body_bytes: number; timeout_s: number };
+  limits: { queue: number; concurrent: number; per_client: number; body_bytes: number; timeout_s: number };
 }

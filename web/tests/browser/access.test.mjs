@@ -12,7 +12,9 @@ let book;
 before(async () => {
   server = await start();
   const page = await server.open();
-  book = await addReading(page, `A long title for a lamp at Küsnacht ${run}`, [textFile("lamp.txt", sampleBook(24))]);
+  book = await addReading(page, `A long title for a lamp at Küsnacht ${run}`, [
+    textFile(`lamp-${run}.txt`, sampleBook(12)),
+  ]);
   await close(page);
 });
 after(() => server.stop());
@@ -114,6 +116,8 @@ test("from an empty hand to an answer and its passage by keyboard alone", async 
     }
     return assert.fail(`no way by Tab to ${wanted}`);
   };
+  // Listening from the start: the browser has to know it before the key is pressed.
+  page.once("filechooser", (chooser) => chooser.setFiles([textFile(`keys ${run}.txt`, sampleBook(5))]));
   await page.keyboard.press("Tab");
   assert.equal(await focused(), "Skip to content");
   await page.keyboard.press("Enter");
@@ -122,17 +126,17 @@ test("from an empty hand to an answer and its passage by keyboard alone", async 
   await page.keyboard.press("Enter");
   await page.getByRole("form", { name: "Add texts" }).waitFor();
   await tabTo(/^Choose files/);
-  const chooser = page.waitForEvent("filechooser");
   await page.keyboard.press("Enter");
-  await (await chooser).setFiles([textFile("keys.txt", sampleBook(20))]);
   await page.getByRole("list", { name: "Chosen files" }).waitFor();
   await tabTo(/^Read it/);
   await page.keyboard.press("Enter");
-  await page.getByRole("link", { name: "keys", exact: true }).first().waitFor({ timeout: LONG });
-  await page.getByRole("status").getByText("keys has been read and can be asked.").waitFor();
-  await tabTo(/^keys$/);
+  // Nothing was typed as a name, so it is the file's.
+  const name = `keys ${run}`;
+  await page.getByRole("link", { name, exact: true }).waitFor({ timeout: LONG });
+  await page.getByRole("status").getByText(`${name} has been read and can be asked.`).waitFor();
+  await tabTo(new RegExp(`^${name}$`));
   await page.keyboard.press("Enter");
-  await page.getByRole("heading", { name: "keys", level: 1 }).waitFor();
+  await page.getByRole("heading", { name, level: 1 }).waitFor();
   await tabTo(/^Question about keys/);
   await page.keyboard.type("Who kept the lamp?");
   await page.keyboard.press("Enter");

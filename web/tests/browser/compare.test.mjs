@@ -11,7 +11,7 @@ let id;
 before(async () => {
   server = await start();
   const page = await server.open();
-  id = (await addReading(page, `Lamp ${run}`, [textFile(`lamp-${run}.txt`, sampleBook(22))], { method: "inf-llm" }))
+  id = (await addReading(page, `Lamp ${run}`, [textFile(`lamp-${run}.txt`, sampleBook(14))], { method: "inf-llm" }))
     .split("/")
     .at(-1);
   await close(page);

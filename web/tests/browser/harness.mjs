@@ -1,14 +1,15 @@
 // A browser, and a server to look at: the mock, or the one at LOCI_BASE_URL.
 //
-// LOCI_CHROMIUM names the browser where it is not at a usual place.
+// LOCI_CHROMIUM names the browser where it is not at a usual place. With LOCI_SHOTS=1 pictures are left in shots/.
 
 import assert from "node:assert/strict";
-import { existsSync, mkdirSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { chromium } from "playwright-core";
 import { startMock } from "../../mock/server.mjs";
 
 const USUAL = [
+  "/usr/bin/chromium-headless-shell",
   "/usr/bin/chromium",
   "/usr/bin/chromium-browser",
   "/usr/bin/google-chrome",
@@ -18,7 +19,7 @@ const SHOTS = fileURLToPath(new URL("../../shots/", import.meta.url));
 
 /** How long the page may take for what needs no model, and for what does. */
 export const SOON = 5000;
-export const LONG = process.env.LOCI_BASE_URL ? 300000 : 15000;
+export const LONG = process.env.LOCI_BASE_URL ? 120000 : 15000;
 
 export const WIDE = { width: 1360, height: 860 };
 export const PHONE = { width: 360, height: 740 };
@@ -30,18 +31,24 @@ export async function start() {
   const executablePath = process.env.LOCI_CHROMIUM ?? USUAL.find((path) => existsSync(path));
   assert.ok(
     executablePath,
-    "no Chromium was found; on Debian and Ubuntu: apt install chromium; elsewhere set LOCI_CHROMIUM to it",
+    "no Chromium was found; on Debian and Ubuntu: apt install chromium-headless-shell; elsewhere set LOCI_CHROMIUM to it",
   );
-  mkdirSync(SHOTS, { recursive: true });
+  // The browser first: where it does not start, no server may be left that keeps the process from ending.
+  const browser = await chromium.launch({ executablePath, args: ["--no-sandbox", "--disable-gpu"] });
   const mock = real ? null : await startMock({ page: true });
-  const browser = await chromium.launch({ executablePath, args: ["--no-sandbox"] });
   return {
     mock,
     url: process.env.LOCI_BASE_URL ?? mock.url,
     browser,
-    /** A fresh page of its own; what goes wrong on it ends up in `page.complaints`. */
-    async open(path = "#/", { viewport = WIDE, colorScheme = "light", ...more } = {}) {
+    /**
+     * A fresh page of its own; what goes wrong on it ends up in `page.complaints`. Answers are at most `longest` tokens
+     * long, because a real model would write to the end of what it may.
+     */
+    async open(path = "#/", { viewport = WIDE, colorScheme = "light", longest = 32, ...more } = {}) {
       const context = await browser.newContext({ viewport, colorScheme, ...more });
+      await context.addInitScript((maxTokens) => {
+        localStorage["loci.settings"] ??= JSON.stringify({ maxTokens });
+      }, longest);
       const page = await context.newPage();
       page.complaints = [];
       page.on("pageerror", (error) => page.complaints.push(String(error)));
@@ -72,7 +79,7 @@ export async function close(page) {
 }
 
 export async function shot(page, name) {
-  await page.screenshot({ path: `${SHOTS}${name}.png` });
+  if (process.env.LOCI_SHOTS) await page.screenshot({ path: `${SHOTS}${name}.png` });
 }
 
 /** A text file as an upload takes it. */

@@ -13,7 +13,7 @@ after(() => server.stop());
 test("markup in a file, a name and an answer is shown as it is written", async () => {
   const page = await server.open();
   const text = Array.from(
-    { length: 30 },
+    { length: 12 },
     (_, index) => `Paragraph ${index}. The harbour bait is ${BAIT} as written.`,
   ).join("\n\n");
   const name = `Bait <i>x</i> ${Date.now() % 100000}`;

@@ -13,7 +13,7 @@ const run = Date.now() % 100000;
 
 test("a text is added, read and listed with its facts", async () => {
   const page = await server.open();
-  await addReading(page, `Lamp ${run}`, [textFile("lamp.txt", sampleBook(20))]);
+  await addReading(page, `Lamp ${run}`, [textFile("lamp.txt", sampleBook(6))]);
   const row = page.getByRole("listitem").filter({ hasText: `Lamp ${run}` });
   await row.getByText("lamp.txt").waitFor();
   await row.getByText(/^[\d,]+ tokens$/).waitFor();
@@ -28,9 +28,9 @@ test("several files become one reading, and one can be left out", async () => {
   await page
     .getByLabel("Files to read")
     .setInputFiles([
-      textFile("one.txt", sampleLetters(8)),
-      textFile("two.txt", sampleLetters(9)),
-      textFile("three.txt", sampleLetters(10)),
+      textFile("one.txt", sampleLetters(4)),
+      textFile("two.txt", sampleLetters(5)),
+      textFile("three.txt", sampleLetters(6)),
     ]);
   await page.getByRole("button", { name: "Leave out two.txt" }).click();
   await page.getByRole("textbox", { name: "Name" }).fill(`Letters ${run}`);
@@ -111,6 +111,7 @@ test("deleting asks first", async () => {
   await page.getByRole("dialog").getByRole("button", { name: "Cancel" }).click();
   assert.ok(await page.getByRole("link", { name, exact: true }).isVisible());
   await remove.click();
+  await page.getByRole("dialog").waitFor();
   await page.keyboard.press("Escape");
   await page.getByRole("dialog").waitFor({ state: "detached" });
   await remove.click();

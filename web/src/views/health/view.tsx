@@ -122,6 +122,7 @@ function Numbers({ status, samples }: { status: Status; samples: readonly Sample
           rows={[
             ["At once", `${count(limits.concurrent)} requests`],
             ["In the queue", `${count(limits.queue)} requests`],
+            ["Of one client", `${count(limits.per_client)} requests`],
             ["Largest request", bytes(limits.body_bytes)],
             ["Longest answer", seconds(limits.timeout_s)],
           ]}

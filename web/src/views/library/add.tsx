@@ -29,10 +29,12 @@ export function AddPanel({ first, onSent }: { first: boolean; onSent: () => void
     (one) => one !== null,
   );
   const ready = files.length > 0 && wrong.length === 0;
+  // What the empty field promises is what is sent.
+  const usual = files[0]?.name.replace(/\.[^.]+$/, "") ?? "";
   const submit = (event: Event) => {
     event.preventDefault();
     if (!ready) return;
-    send({ files, name: name.trim(), model, method, budget: budget.trim() });
+    send({ files, name: name.trim() || usual, model, method, budget: budget.trim() });
     onSent();
   };
 
@@ -87,7 +89,7 @@ export function AddPanel({ first, onSent }: { first: boolean; onSent: () => void
           <span>Name</span>
           <input
             value={name}
-            placeholder={files[0]?.name.replace(/\.[^.]+$/, "") ?? "from the file"}
+            placeholder={usual || "from the file"}
             onInput={(event) => setName(event.currentTarget.value)}
           />
           <small>How it stands in the library.</small>
