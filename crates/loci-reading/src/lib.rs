@@ -3,11 +3,14 @@
 //! [`Given`] wraps a [`LanguageModel`](loci_engine::LanguageModel) and is one itself, so whatever asks models can ask it; a
 //! [`Chooser`] says what of the text the model is given. The first two are controls that every long-context figure needs
 //! beside it: [`Retrieval`] ranks [`passages()`] of the text by [`Bm25`] and takes the best ones: what can be answered so does
-//! not show that a long text was read. [`ClosedBook`](closed_book::ClosedBook) takes nothing.
+//! not show that a long text was read. [`ClosedBook`](closed_book::ClosedBook) takes nothing. [`Jrt`](jrt::Jrt) gives text and
+//! question twice.
 
 pub mod bm25;
 pub mod closed_book;
 pub mod given;
+pub mod jrt;
+pub mod order;
 pub mod passages;
 pub mod registry;
 pub mod retrieval;
@@ -15,6 +18,7 @@ pub mod tokens;
 
 pub use bm25::Bm25;
 pub use given::{Chooser, Given};
+pub use order::Order;
 pub use passages::{passages, sentences};
 pub use registry::STRATEGIES;
 pub use retrieval::{Retrieval, RetrievalOptions};

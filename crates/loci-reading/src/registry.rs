@@ -4,13 +4,14 @@ use loci_models::method::{MethodInfo, ParameterError, Values};
 
 use crate::closed_book::{self, ClosedBook};
 use crate::given::Chooser;
+use crate::jrt::{self, Jrt};
 use crate::retrieval::{self, Retrieval, RetrievalOptions};
 
 /// The name of the family, in declarations and messages.
 pub const FAMILY: &str = "reading";
 
 /// The declarations of all reading strategies.
-pub const STRATEGIES: &[&MethodInfo] = &[&retrieval::INFO, &closed_book::INFO];
+pub const STRATEGIES: &[&MethodInfo] = &[&retrieval::INFO, &jrt::INFO, &closed_book::INFO];
 
 /// Whether `typed`, a method as typed, names a reading strategy.
 pub fn is_strategy(typed: &str) -> bool {
@@ -36,10 +37,11 @@ pub fn parse(typed: &str) -> Result<Values, ParameterError> {
 
 /// What the strategy of `values`, as [`parse`] gave them, chooses with.
 pub fn chooser(values: &Values) -> Box<dyn Chooser> {
-    if values.info().id == closed_book::INFO.id {
-        return Box::new(ClosedBook);
+    match values.info().id {
+        id if id == closed_book::INFO.id => Box::new(ClosedBook),
+        id if id == jrt::INFO.id => Box::new(Jrt::of(values)),
+        _ => Box::new(Retrieval::new(RetrievalOptions::of(values))),
     }
-    Box::new(Retrieval::new(RetrievalOptions::of(values)))
 }
 
 #[cfg(test)]

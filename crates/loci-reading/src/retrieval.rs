@@ -9,6 +9,7 @@ use loci_models::method::{
 
 use crate::bm25::{Bm25, Weights};
 use crate::given::Chooser;
+use crate::order::Order;
 use crate::passages::passages;
 use crate::tokens::words;
 
@@ -43,6 +44,13 @@ pub const INFO: MethodInfo = MethodInfo {
             domain: Domain::Integers(1, 1_000_000),
         },
         Parameter {
+            name: "order",
+            meaning: "in which order they stand: as in the text, the best first, the best last, or the best at both ends",
+            unit: "",
+            default: Value::Word("source"),
+            domain: Domain::Words(Order::WORDS),
+        },
+        Parameter {
             name: "k1",
             meaning: "how soon further occurrences of a word stop to matter; 0: at once",
             unit: "",
@@ -60,14 +68,15 @@ pub const INFO: MethodInfo = MethodInfo {
     cost: "one pass over the words of a text, then reading top x words words for each question",
     composes_with: &[],
     invariants: &[
-        "with room for all passages the model is given the text as it is",
-        "passages stand in the order of the text, none twice",
+        "with room for all passages, in the text's order, the model is given the text as it is",
+        "no passage stands twice, and in whatever order none is lost",
         "the passage with the question's words is among those given",
         "a text that is not told apart from its question is refused",
     ],
     description: "Cuts a text into passages of whole sentences, ranks them by BM25 with the words of the question, in lower \
                   case (Chinese characters one by one), and gives the model the best ones in the order of the text, then \
-                  the question. Passages that are neighbours stand as they do in the text; a blank line stands between \
+                  the question. Other orders (Jin et al., Long-Context LLMs Meet RAG, 2024) help a model that uses the ends \
+                  of a prompt best; measure yours, for with good retrievers the first ranks hold distractors too. Passages that are neighbours stand as they do in the text; a blank line stands between \
                   others. Of equal scores the earlier passage is taken.\n\nWhat stands in the text before the first blank \
                   line, or else before the first line break, is kept in front if it has at most 60 words: instructions \
                   stand there (ours; the paper leaves the form of the control open).\n\nThe model reads what it is given \
@@ -85,6 +94,8 @@ pub struct RetrievalOptions {
     pub words: usize,
     /// Passages that the model is given.
     pub top: usize,
+    /// In which order they stand.
+    pub order: Order,
     /// How words are weighed.
     pub weights: Weights,
 }
@@ -95,6 +106,7 @@ impl RetrievalOptions {
         Self {
             words: values.size("words"),
             top: values.size("top"),
+            order: Order::of(values.word("order")),
             weights: Weights { k1: values.number("k1"), b: values.number("b") },
         }
     }
@@ -133,7 +145,7 @@ impl Chooser for Retrieval {
         if self.indexed.as_ref().is_none_or(|indexed| indexed.text != text) {
             self.indexed = Some(Indexed::new(text, &self.options));
         }
-        let best = self.indexed.as_ref().map(|indexed| indexed.best(&query, self.options.top));
+        let best = self.indexed.as_ref().map(|indexed| indexed.best(&query, &self.options));
         Ok(joined(text, &best.unwrap_or_default()))
     }
 }
@@ -161,11 +173,11 @@ impl Indexed {
         Self { text: text.to_owned(), head, passages, index }
     }
 
-    /// Head and best passages, in the order of the text.
-    fn best(&self, query: &[String], top: usize) -> Vec<Range<usize>> {
-        let mut chosen: Vec<usize> =
-            self.index.rank(query).into_iter().take(top).map(|(passage, _)| passage).collect();
-        chosen.sort_unstable();
+    /// Head and best passages, in their order.
+    fn best(&self, query: &[String], options: &RetrievalOptions) -> Vec<Range<usize>> {
+        let ranked =
+            self.index.rank(query).into_iter().take(options.top).map(|(passage, _)| passage).collect();
+        let chosen = options.order.arrange(ranked, |passage: &usize| *passage);
         let passages = chosen.into_iter().filter_map(|passage| self.passages.get(passage).cloned());
         std::iter::once(self.head.clone()).filter(|head| !head.is_empty()).chain(passages).collect()
     }
@@ -184,7 +196,7 @@ fn head(text: &str) -> usize {
     ends("\n\n").or_else(|| ends("\n")).unwrap_or(0)
 }
 
-/// The `ranges` of `text`, which rise: neighbours as they stand, others with a blank line between; a blank line at the end
+/// The `ranges` of `text`: neighbours as they stand, others with a blank line between; a blank line at the end
 /// where the end of the text is left out.
 fn joined(text: &str, ranges: &[Range<usize>]) -> String {
     let mut out = String::new();

@@ -111,6 +111,39 @@ fn the_best_passages_stand_in_the_order_of_the_text_behind_the_instruction() {
 }
 
 #[test]
+fn passages_stand_in_the_order_that_is_asked_for() {
+    let ordered = |order| {
+        let options = RetrievalOptions { words: 8, top: 3, order, ..RetrievalOptions::default() };
+        let mut model = Given::new(Echo, Box::new(Retrieval::new(options)));
+        let text = given_again(&mut model, TEXT, "The old stone key, the horse, the gate?");
+        let at = |word: &str| text.find(word).unwrap_or_else(|| panic!("{word} in {text}"));
+        let mut words = [("key", at("key lay")), ("horse", at("a horse")), ("gate", at("gate was"))];
+        words.sort_by_key(|(_, at)| *at);
+        assert!(text.starts_with("Read the tale.\n\n"), "{text}");
+        words.map(|(word, _)| word).join(" ")
+    };
+    assert_eq!(ordered(Order::Source), "gate key horse");
+    let ranked = ordered(Order::Rank);
+    let mut reversed: Vec<&str> = ranked.split(' ').collect();
+    assert_eq!(reversed[0], "key", "{ranked}");
+    assert_eq!(ordered(Order::TwoSided), [reversed[0], reversed[2], reversed[1]].join(" "));
+    reversed.reverse();
+    assert_eq!(ordered(Order::Reverse), reversed.join(" "));
+}
+
+#[test]
+fn text_and_question_are_read_as_often_as_asked() {
+    let given = |typed: &str| {
+        let chooser = crate::registry::chooser(&crate::registry::parse(typed).unwrap());
+        given_again(&mut Given::new(Echo, chooser), "A key lay there. ", "Which key?")
+    };
+    let one = "A key lay there. Which key?";
+    assert_eq!(given("jrt:copies=1"), one);
+    assert_eq!(given("jrt"), format!("{one}\n{one}"));
+    assert_eq!(given("jrt:copies=3"), format!("{one}\n{one}\n{one}"));
+}
+
+#[test]
 fn with_room_for_everything_the_text_stays_as_it_is() {
     let question = "\nWhich key?";
     for words in [1, 3, 200] {
