@@ -74,7 +74,7 @@ pub struct TokenEvidence {
 pub enum MemoryError {
     /// The budget does not hold what the method must keep.
     #[error(
-        "{what} needs {needed} bytes but the budget is {limit} bytes; use --budget {remedy} or more, or a method that drops or spills rows"
+        "{what} needs {needed} bytes but the budget is {limit} bytes; a budget of {remedy} or more would do (--budget), or a method that drops or spills rows"
     )]
     Budget {
         /// What did not fit.

@@ -252,3 +252,20 @@ fn a_request_that_takes_too_long_is_ended() {
     assert!(reply.text.contains("\"code\":\"timeout\"") && !reply.text.contains("[DONE]"), "{}", reply.text);
     assert_eq!(server.post("/v1/chat/completions", &question("And now?")).status, 200);
 }
+
+#[test]
+fn who_has_heard_all_did_not_leave_early() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::plain(folder.path());
+    let mut body = json!({ "messages": [{ "role": "user", "content": "Hi" }], "max_tokens": 2, "n": 2 });
+    for at in 0..40 {
+        body["stream"] = json!(at % 2 == 0);
+        assert_eq!(server.post("/v1/chat/completions", &body).status, 200);
+    }
+    let status = server.until(|status| status["requests"]["running"] == 0);
+    assert_eq!(
+        (&status["requests"]["done"], &status["requests"]["cancelled"]),
+        (&json!(40), &json!(0)),
+        "{status}"
+    );
+}

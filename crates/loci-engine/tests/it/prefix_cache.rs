@@ -172,7 +172,7 @@ fn child() {
 
 fn spawn(folder: &Path) -> std::process::Child {
     Command::new(std::env::current_exe().unwrap())
-        .args(["child", "--exact"])
+        .args(["prefix_cache::child", "--exact"])
         .env("LOCI_TEST_CACHE_FOLDER", folder)
         .stdout(std::process::Stdio::null())
         .spawn()

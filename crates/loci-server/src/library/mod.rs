@@ -6,10 +6,12 @@
 
 mod disk;
 mod read;
+mod view;
 
 pub use disk::Meta;
 pub use read::{New, add, keep_up};
 pub(crate) use read::{blocking, shortened};
+pub use view::{DocumentView, ReadingView};
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -20,11 +22,8 @@ use std::time::SystemTime;
 use loci_engine::documents::Document;
 use loci_engine::saved::Facts;
 use loci_engine::{Progress, Reading};
-use serde::Serialize;
-use utoipa::ToSchema;
 
 use crate::error::ApiError;
-use crate::openai::ProgressReport;
 use crate::state::App;
 use crate::worker::locked;
 
@@ -59,77 +58,6 @@ pub struct Library {
     entries: Mutex<BTreeMap<String, Entry>>,
     /// The one used last at the end.
     open: Mutex<Vec<(String, Arc<Reading>)>>,
-}
-
-/// A reading as it is told.
-#[derive(Clone, Debug, Serialize, ToSchema)]
-pub struct ReadingView {
-    /// How requests call it.
-    pub id: String,
-    /// How people call it.
-    pub name: String,
-    /// `queued`, `reading`, `ready` or `failed`.
-    pub status: &'static str,
-    /// How far it is.
-    pub progress: Option<ProgressReport>,
-    /// Why it failed.
-    pub error: Option<String>,
-    /// The model that reads it.
-    pub model: String,
-    /// The method: as asked for, and with all parameters once it is read.
-    pub method: Option<String>,
-    /// Bytes that its context may take.
-    pub budget: Option<usize>,
-    /// Tokens read.
-    pub tokens: Option<usize>,
-    /// Bytes of the saved file.
-    pub bytes: Option<u64>,
-    /// Its documents.
-    pub documents: Vec<DocumentView>,
-    /// Seconds since 1970.
-    pub created: u64,
-    /// Whether it is to be kept.
-    pub pinned: bool,
-    /// What became of the tokens.
-    #[schema(value_type = Option<Object>)]
-    pub context: Option<loci_models::memory::ContextReport>,
-}
-
-/// A document of a reading.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, serde::Deserialize, ToSchema)]
-pub struct DocumentView {
-    /// Its name.
-    pub name: String,
-    /// Bytes of its text.
-    pub bytes: usize,
-}
-
-impl Entry {
-    fn view(&self) -> ReadingView {
-        let meta = &self.meta;
-        let (status, progress, error, facts) = match &self.state {
-            State::Waiting | State::Queued => ("queued", None, None, None),
-            State::Reading(progress) => ("reading", progress.map(Into::into), None, None),
-            State::Ready(facts) => ("ready", None, None, Some(facts)),
-            State::Failed(error) => ("failed", None, Some(error.clone()), None),
-        };
-        ReadingView {
-            id: meta.id.clone(),
-            name: meta.name.clone(),
-            status,
-            progress,
-            error,
-            model: meta.model.clone(),
-            method: facts.map(|facts| facts.method.clone()).or_else(|| meta.method.clone()),
-            budget: facts.map_or(meta.budget, |facts| facts.budget),
-            tokens: facts.map(|facts| facts.tokens),
-            bytes: self.bytes,
-            documents: meta.documents.clone(),
-            created: meta.created,
-            pinned: meta.pinned,
-            context: facts.map(|facts| facts.context),
-        }
-    }
 }
 
 impl Library {

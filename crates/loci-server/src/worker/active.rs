@@ -313,6 +313,7 @@ impl Active {
         let Phase::Writing(branches) = &mut self.phase else { return Ok(()) };
         let work = &self.work;
         let mut kept = None;
+        let mut cancelled = false;
         for branch in branches.iter_mut().filter(|branch| branch.next.is_none()) {
             let answer = branch.answer;
             let mut on_text =
@@ -336,14 +337,16 @@ impl Active {
                 report: branch.session.report()?,
                 held: self.cells.iter().map(|cell| branch.session.memory().held(cell.clone())).collect(),
             };
+            // Words that nobody took end an answer, too. Whoever has heard all may go, which is no reason to count him among
+            // those who left early.
+            cancelled = work.is_cancelled();
             work.say(Event::Answer { answer, generation: Box::new(generation), looked });
         }
         if branches.iter().all(|branch| branch.writing.is_none()) {
             if let Some(first) = branches.drain(..).next() {
                 kept = Some(Box::new(first.session));
             }
-            // Words that nobody took end an answer, too.
-            let counter = if work.is_cancelled() { &counters.cancelled } else { &counters.done };
+            let counter = if cancelled { &counters.cancelled } else { &counters.done };
             Counters::add(counter, 1);
             self.phase = over(kept);
         } else {
