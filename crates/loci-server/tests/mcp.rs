@@ -151,6 +151,12 @@ fn pages_of_others_and_clients_without_a_key_are_refused() {
         assert_eq!(send(&server, &list, &[]).0, 200);
         let renamed = send(&server, &list, &[("host", "evil.example")]);
         assert_eq!(renamed.0, 403, "{}", renamed.1);
+        // That holds for everything, not for this endpoint alone.
+        let mut stream = TcpStream::connect(server.address).unwrap();
+        write!(stream, "GET /v1/models HTTP/1.1\r\nhost: evil.example\r\nconnection: close\r\n\r\n").unwrap();
+        let mut text = String::new();
+        stream.read_to_string(&mut text).unwrap();
+        assert!(text.starts_with("HTTP/1.1 403") && text.contains("unknown_host"), "{text}");
         let page = send(&server, &list, &[("origin", "https://evil.example")]);
         assert_eq!(page.0, 403, "{}", page.1);
     }

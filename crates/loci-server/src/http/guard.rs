@@ -51,6 +51,28 @@ pub(super) async fn check_key(State(app): State<Arc<App>>, request: Request, nex
     response
 }
 
+/// Lets a request through that calls the server by a name of this machine. A server without keys that only this machine can
+/// call needs that: otherwise a page on the web could give its own name to this machine's address, and call it through the
+/// browser as if it were a part of the page.
+pub(super) async fn check_host(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+    let guarded = app.settings.local && app.settings.keys.is_empty();
+    if !guarded || request.headers().get(header::HOST).is_none_or(|host| host.to_str().is_ok_and(is_local)) {
+        return next.run(request).await;
+    }
+    let message = "without a key this server is called as localhost, 127.0.0.1 or [::1] and by no other name; set \
+                   LOCI_API_KEY to call it by another";
+    ApiError::with_status(StatusCode::FORBIDDEN, "unknown_host", message).into_response()
+}
+
+fn is_local(host: &str) -> bool {
+    // The colons of an address in brackets are none of a port.
+    let name = match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
+        _ => host,
+    };
+    ["localhost", "127.0.0.1", "[::1]"].iter().any(|own| own.eq_ignore_ascii_case(name))
+}
+
 impl Client {
     /// Who sent a request.
     pub(crate) fn of(parts: &Parts) -> Self {
@@ -73,5 +95,20 @@ impl<S: Send + Sync> FromRequestParts<S> for Client {
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Self::Rejection> {
         Ok(Self::of(parts))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_local;
+
+    #[test]
+    fn names_of_this_machine_are_known_with_and_without_a_port() {
+        for host in ["localhost", "LOCALHOST:8080", "127.0.0.1:1", "[::1]", "[::1]:8080"] {
+            assert!(is_local(host), "{host}");
+        }
+        for host in ["evil.example", "localhost.evil.example", "127.0.0.1.evil.example:8080", "[::2]:1", ""] {
+            assert!(!is_local(host), "{host}");
+        }
     }
 }

@@ -68,6 +68,7 @@ pub fn router(app: Arc<App>) -> Result<Router, String> {
         .merge(open)
         .fallback(not_found)
         .method_not_allowed_fallback(wrong_method)
+        .layer(axum::middleware::from_fn_with_state(Arc::clone(&app), guard::check_host))
         // Axum's own limit is off: ours says which size would do.
         .layer(axum::extract::DefaultBodyLimit::disable())
         .layer(RequestBodyTimeoutLayer::new(SILENCE))
