@@ -14,6 +14,7 @@ use std::sync::atomic::AtomicBool;
 use loci_engine::{
     Account, Body, Control, EngineError, Finish, GenerateOptions, Generation, Input, LanguageModel,
 };
+use loci_models::sampling::SamplerConfig;
 use loci_models::template::Message;
 
 use self::likelihood::{Reference, judge};
@@ -129,7 +130,7 @@ pub fn run(
 fn blanks(task: &str, example: &Example, subject: &Subject, manner: &Manner, compared: &str) -> Vec<Record> {
     let mut before = String::new();
     let mut records = Vec::with_capacity(example.turns.len());
-    let asked = format!("{} choose={} {:?}", subject.recipe, manner.choose, manner.generate.sampler);
+    let asked = format!("{} choose={} {}", subject.recipe, manner.choose, drawn(&manner.generate.sampler));
     for (number, turn) in example.turns.iter().enumerate() {
         records.push(Record {
             task: task.to_owned(),
@@ -322,6 +323,31 @@ const fn finish(finish: Finish) -> &'static str {
     }
 }
 
+/// How tokens are drawn, as it stands in the recipes of all answers so far. What the sampler learned later is named only where
+/// it is used: otherwise runs that were stopped would begin anew with each version.
+fn drawn(sampler: &SamplerConfig) -> String {
+    let SamplerConfig {
+        temperature,
+        top_k,
+        top_p,
+        min_p,
+        repetition_penalty,
+        repetition_window,
+        frequency_penalty,
+        presence_penalty,
+        logit_bias,
+        seed,
+    } = sampler;
+    let mut text = format!(
+        "SamplerConfig {{ temperature: {temperature:?}, top_k: {top_k}, top_p: {top_p:?}, min_p: {min_p:?}, repetition_penalty: \
+         {repetition_penalty:?}, repetition_window: {repetition_window}, seed: {seed} }}"
+    );
+    if (*frequency_penalty, *presence_penalty) != (0.0, 0.0) || !logit_bias.is_empty() {
+        text += &format!(" {frequency_penalty:?} {presence_penalty:?} {logit_bias:?}");
+    }
+    text
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -333,5 +359,18 @@ mod tests {
             chance(&Turn { choices, ..Turn::default() })
         };
         assert_eq!((of(&[]), of(&["A", "B"]), of(&["A", "B", "A", "C"])), (None, Some(0.5), Some(1.0 / 3.0)));
+    }
+
+    #[test]
+    fn recipes_name_what_is_drawn_as_they_always_did() {
+        let plain = SamplerConfig { temperature: 0.0, seed: 42, ..SamplerConfig::default() };
+        let text = drawn(&plain);
+        assert!(
+            text.starts_with("SamplerConfig { temperature: 0.0, top_k: ") && text.ends_with(", seed: 42 }"),
+            "{text}"
+        );
+        assert!(!text.contains("frequency"), "{text}");
+        assert_ne!(drawn(&SamplerConfig { presence_penalty: 0.5, ..plain.clone() }), text);
+        assert_ne!(drawn(&SamplerConfig { seed: 43, ..plain }), text);
     }
 }
