@@ -129,6 +129,7 @@ fn what_is_wrong_is_said_to_the_model_that_can_mend_it() {
         ("read", json!({ "files": ["/etc/passwd"] }), "--allow"),
         ("read", json!({ "documents": document, "method": "nonsense" }), "nonsense"),
         ("read", json!({ "documents": [{ "name": "a.txt", "text": " " }] }), "no text"),
+        ("read", json!({ "documents": vec![document[0].clone(); 1001] }), "1 to 1000 documents"),
         ("list_readings", json!({ "page": 2 }), "page"),
     ] {
         let result = call(&server, tool, arguments.clone());

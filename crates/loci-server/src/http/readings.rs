@@ -16,9 +16,6 @@ use crate::library::{self, New, ReadingView, blocking, shortened};
 use crate::openai::LociFields;
 use crate::state::App;
 
-/// Documents of one reading.
-const MAX_DOCUMENTS: usize = 1000;
-
 /// All readings.
 #[derive(Serialize, ToSchema)]
 pub(super) struct Listing {
@@ -112,7 +109,6 @@ fn from_json(app: &App, new: NewReading) -> Result<New, ApiError> {
     let fields = LociFields { method: new.method, budget: new.budget, ..LociFields::default() };
     let (documents, name, model) = match (new.documents, new.from) {
         (Some(given), None) => {
-            check_count(given.len())?;
             let documents = given.into_iter().map(|given| Document { name: given.name, text: given.text });
             (documents.collect(), new.name, new.model)
         }
@@ -127,16 +123,6 @@ fn from_json(app: &App, new: NewReading) -> Result<New, ApiError> {
         }
     };
     Ok(New { name, documents, model, fields })
-}
-
-fn check_count(count: usize) -> Result<(), ApiError> {
-    match count {
-        1..=MAX_DOCUMENTS => Ok(()),
-        _ => {
-            let message = format!("a reading takes 1 to {MAX_DOCUMENTS} documents, not {count}");
-            Err(ApiError::invalid("invalid_request", message).at("documents"))
-        }
-    }
 }
 
 async fn from_form(mut form: Multipart) -> Result<New, ApiError> {
@@ -161,7 +147,7 @@ async fn from_form(mut form: Multipart) -> Result<New, ApiError> {
             "file" => {
                 let name = file.filter(|name| !name.is_empty()).unwrap_or_else(|| "text".to_owned());
                 files.push((name, part.bytes().await.map_err(broken)?));
-                check_count(files.len())?;
+                library::check_count(files.len())?;
             }
             "name" => new.name = Some(part.text().await.map_err(broken)?),
             "model" => new.model = Some(part.text().await.map_err(broken)?).filter(|id| !id.is_empty()),
@@ -174,7 +160,6 @@ async fn from_form(mut form: Multipart) -> Result<New, ApiError> {
             }
         }
     }
-    check_count(files.len())?;
     new.documents = blocking(move || {
         let read = |(name, bytes): (String, axum::body::Bytes)| {
             let extension = name.rsplit_once('.').map_or("", |(_, extension)| extension).to_owned();

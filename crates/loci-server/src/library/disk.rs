@@ -103,11 +103,13 @@ pub(super) struct Found {
     pub(super) unusable: bool,
 }
 
-/// All readings of `folder`; what was left half way is removed. `known` are left as they are, but for their [`Meta`].
+/// All readings of `folder`; what was left half way is removed. `known` are left as they are, but for their [`Meta`]. `say`
+/// hears what is strange.
 pub(super) fn scan(
     folder: &Path,
     _held: &Whole,
     known: impl Fn(&str) -> bool,
+    say: &dyn Fn(String),
 ) -> io::Result<Vec<(Meta, Option<Found>)>> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(folder)? {
@@ -122,11 +124,11 @@ pub(super) fn scan(
         }
         match meta(&path) {
             Ok(meta) if meta.id == name => {
-                let look = (!known(&name)).then(|| look(&path));
+                let look = (!known(&name)).then(|| look(&path, say));
                 found.push((meta, look));
             }
-            Ok(meta) => tracing::warn!("{} calls itself {} and is left alone", path.display(), meta.id),
-            Err(error) => tracing::warn!("{} is no reading ({error}) and is left alone", path.display()),
+            Ok(meta) => say(format!("{} calls itself {} and is left alone", path.display(), meta.id)),
+            Err(error) => say(format!("{} is no reading ({error}) and is left alone", path.display())),
         }
     }
     Ok(found)
@@ -149,7 +151,7 @@ fn meta(path: &Path) -> io::Result<Meta> {
     serde_json::from_slice(&bytes).map_err(io::Error::other)
 }
 
-fn look(path: &Path) -> Found {
+fn look(path: &Path, say: &dyn Fn(String)) -> Found {
     let file = path.join(READING);
     // Whoever reads it just now writes there.
     if let Ok(Some(_ours)) = claim(path) {
@@ -159,7 +161,7 @@ fn look(path: &Path) -> Found {
     match Reading::describe(&file) {
         Ok(facts) => Found { facts: Some(Box::new(facts)), bytes: Some(size.len()), unusable: false },
         Err(error) => {
-            tracing::warn!("{error}; it will be read again");
+            say(format!("{error}; it will be read again"));
             Found { unusable: true, ..Found::default() }
         }
     }

@@ -10,10 +10,10 @@ mod view;
 
 pub use disk::Meta;
 pub use read::{New, add, keep_up};
-pub(crate) use read::{blocking, shortened};
+pub(crate) use read::{blocking, check_count, shortened};
 pub use view::{DocumentView, ReadingView};
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -58,6 +58,8 @@ pub struct Library {
     entries: Mutex<BTreeMap<String, Entry>>,
     /// The one used last at the end.
     open: Mutex<Vec<(String, Arc<Reading>)>>,
+    /// What was said of the folder: it is looked at again and again, and said once.
+    said: Mutex<BTreeSet<String>>,
 }
 
 impl Library {
@@ -68,7 +70,8 @@ impl Library {
     pub fn open(data: &Path, limit: Option<u64>) -> std::io::Result<Self> {
         let folder = data.join("readings");
         std::fs::create_dir_all(&folder)?;
-        let library = Self { folder, limit, entries: Mutex::default(), open: Mutex::default() };
+        let library =
+            Self { folder, limit, entries: Mutex::default(), open: Mutex::default(), said: Mutex::default() };
         library.refresh()?;
         Ok(library)
     }
@@ -79,15 +82,21 @@ impl Library {
     /// When the folder cannot be read.
     pub fn refresh(&self) -> std::io::Result<()> {
         let held = disk::whole(&self.folder)?;
+        // Nobody waits for the list while files are read.
+        let settled = |id: &str| locked(&self.entries).get(id).is_some_and(Entry::is_settled);
+        let say = |strange: String| {
+            if locked(&self.said).insert(strange.clone()) {
+                tracing::warn!("{strange}");
+            }
+        };
+        let found = disk::scan(&self.folder, &held, settled, &say)?;
         let mut entries = locked(&self.entries);
-        let settled = |id: &str| entries.get(id).is_some_and(|entry| !matches!(entry.state, State::Waiting));
-        let found = disk::scan(&self.folder, &held, settled)?;
         let mut seen = BTreeMap::new();
         for (meta, look) in found {
             let id = meta.id.clone();
-            let entry = match (entries.remove(&id), look) {
-                (Some(entry), None) => Entry { meta, ..entry },
-                (_, look) => Entry::found(meta, look.unwrap_or_default()),
+            let entry = match entries.remove(&id) {
+                Some(entry) if entry.is_settled() => Entry { meta, ..entry },
+                _ => Entry::found(meta, look.unwrap_or_default()),
             };
             seen.insert(id, entry);
         }
@@ -99,14 +108,18 @@ impl Library {
         Ok(())
     }
 
+    /// The same where a failure is no reason to stop.
+    fn look_again(&self) {
+        if let Err(error) = self.refresh() {
+            tracing::warn!("the folder of readings cannot be read: {error}");
+        }
+    }
+
     /// Looks again where `id` is not known here, or not known to be ready: another process may have read it just now.
     fn refresh_for(&self, id: &str) {
-        let waits =
-            || locked(&self.entries).get(id).is_none_or(|entry| matches!(entry.state, State::Waiting));
-        if waits()
-            && let Err(error) = self.refresh()
-        {
-            tracing::warn!("the folder of readings cannot be read: {error}");
+        let settled = locked(&self.entries).get(id).is_some_and(Entry::is_settled);
+        if !settled {
+            self.look_again();
         }
     }
 
@@ -247,6 +260,8 @@ impl Library {
         name: Option<String>,
         pinned: Option<bool>,
     ) -> Result<ReadingView, ApiError> {
+        let failed = |error| ApiError::internal(format!("the reading {id} cannot be changed: {error}"));
+        let _held = disk::whole(&self.folder).map_err(failed)?;
         let mut entries = locked(&self.entries);
         let entry = entries.get_mut(id).ok_or_else(|| missing(id))?;
         let mut meta = entry.meta.clone();
@@ -254,8 +269,7 @@ impl Library {
             meta.name = name;
         }
         meta.pinned = pinned.unwrap_or(meta.pinned);
-        disk::write_meta(&self.folder.join(id), &meta)
-            .map_err(|error| ApiError::internal(format!("the reading {id} cannot be changed: {error}")))?;
+        disk::write_meta(&self.folder.join(id), &meta).map_err(failed)?;
         entry.meta = meta;
         Ok(entry.view())
     }
@@ -320,6 +334,11 @@ pub(crate) fn missing(id: &str) -> ApiError {
 }
 
 impl Entry {
+    /// Whether this process knows what becomes of it.
+    const fn is_settled(&self) -> bool {
+        !matches!(self.state, State::Waiting)
+    }
+
     fn found(mut meta: Meta, found: disk::Found) -> Self {
         if found.unusable {
             meta.error = None;

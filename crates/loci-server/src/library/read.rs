@@ -24,6 +24,8 @@ const LOOK: Duration = Duration::from_secs(2);
 const LONG: Duration = Duration::from_secs(365 * 24 * 3600);
 /// Bytes of a name.
 const NAME: usize = 200;
+/// Documents of one reading.
+const MAX_DOCUMENTS: usize = 1000;
 
 /// A text to be read.
 #[derive(Debug, Default)]
@@ -44,6 +46,7 @@ pub struct New {
 /// [`ApiError`] for what cannot be read that way, or when the system fails.
 pub fn add(app: &Arc<App>, new: New) -> Result<ReadingView, ApiError> {
     let New { name, mut documents, model, fields } = new;
+    check_count(documents.len())?;
     if documents.iter().all(|document| document.text.trim().is_empty()) {
         return Err(ApiError::invalid("empty_document", "the documents hold no text").at("documents"));
     }
@@ -90,10 +93,11 @@ pub async fn keep_up(app: Arc<App>) {
         resume(&app);
         tokio::time::sleep(LOOK).await;
         let held = Arc::clone(&app);
-        let looked = blocking(move || held.library.refresh().map_err(ApiError::internal)).await;
-        if let Err(error) = looked {
-            tracing::warn!("the folder of readings cannot be read: {error}");
-        }
+        let _looked = blocking(move || {
+            held.library.look_again();
+            Ok(())
+        })
+        .await;
     }
 }
 
@@ -114,6 +118,17 @@ fn resume(app: &Arc<App>) {
     }
     for (id, claim) in begun {
         tokio::spawn(read(Arc::clone(app), id, None, claim));
+    }
+}
+
+/// Refuses no documents, and too many.
+pub(crate) fn check_count(count: usize) -> Result<(), ApiError> {
+    match count {
+        1..=MAX_DOCUMENTS => Ok(()),
+        _ => {
+            let message = format!("a reading takes 1 to {MAX_DOCUMENTS} documents, not {count}");
+            Err(ApiError::invalid("invalid_request", message).at("documents"))
+        }
     }
 }
 

@@ -196,10 +196,9 @@ pub(crate) fn http(app: &Arc<App>) -> StreamableHttpService<Tools, NeverSessionM
     let config = StreamableHttpServerConfig::default()
         .with_legacy_session_mode(false)
         .with_json_response(true)
-        .with_max_request_body_bytes(settings.body_bytes);
-    // A page of somebody else's must not reach a server of this machine under a name that it gave to this machine's address.
-    let config =
-        if settings.local && settings.keys.is_empty() { config } else { config.disable_allowed_hosts() };
+        .with_max_request_body_bytes(settings.body_bytes)
+        // By which names it may be called is checked for all of the server.
+        .disable_allowed_hosts();
     let config = if settings.origins.iter().any(|origin| origin == "*") {
         config.disable_allowed_origins()
     } else {

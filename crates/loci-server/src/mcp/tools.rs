@@ -20,8 +20,7 @@ use crate::state::App;
 const WAIT: u32 = 50;
 /// How often it is asked how far a reading is.
 const GLANCE: Duration = Duration::from_millis(200);
-/// Passages unless a call says otherwise, and the most of them.
-const PASSAGES: u16 = 5;
+/// The most passages.
 const MAX_PASSAGES: u16 = 100;
 /// Characters shown on both sides of a passage unless a call says otherwise, and the most of them.
 const AROUND: u32 = 200;
@@ -37,7 +36,6 @@ pub(super) struct Found {
 }
 
 /// What tools work on.
-#[derive(Clone)]
 pub(super) struct Place {
     pub(super) app: Arc<App>,
     pub(super) client: u64,
@@ -99,7 +97,7 @@ impl Place {
             let message = "max_tokens = 0 leaves nothing to write; use 1 or more";
             return Err(ApiError::invalid("invalid_value", message).at("max_tokens"));
         }
-        let passages = call.passages.unwrap_or(PASSAGES).min(MAX_PASSAGES);
+        let passages = call.passages.map(|most| most.min(MAX_PASSAGES));
         let (asked, collected) = self.answered(&view, call.question, tokens, passages).await?;
         let answer = collected.answers.first().map_or("", |answer| answer.text.as_str());
         let mut text = answer.trim().to_owned();
@@ -126,7 +124,7 @@ impl Place {
     /// `evidence`.
     pub(super) async fn evidence(&self, call: input::Evidence, told: &Told) -> Result<Found, ApiError> {
         let view = self.ready(&call.reading, call.wait_s, told).await?;
-        let passages = call.passages.unwrap_or(PASSAGES).clamp(1, MAX_PASSAGES);
+        let passages = call.passages.map(|most| most.clamp(1, MAX_PASSAGES));
         let around = call.around.unwrap_or(AROUND).min(MAX_AROUND) as usize;
         let (asked, collected) = self.answered(&view, call.question, GLIMPSE, passages).await?;
         let reading = asked.reading.as_ref();
@@ -162,12 +160,12 @@ impl Place {
         view: &ReadingView,
         question: String,
         tokens: usize,
-        passages: u16,
+        passages: Option<u16>,
     ) -> Result<(Asked, Collected), ApiError> {
         let (app, id) = (Arc::clone(&self.app), view.id.clone());
         let prepared = blocking(move || {
             let (model, reading) = app.asked(None, Some(&id))?;
-            let fields = LociFields { reading: Some(id), evidence: Some(passages), ..LociFields::default() };
+            let fields = LociFields { reading: Some(id), evidence: passages, ..LociFields::default() };
             let options = GenerateOptions { max_tokens: tokens, ..GenerateOptions::default() };
             let messages = vec![Message::new("user", question)];
             prepare(&model, Question::Messages(messages, Vec::new()), &fields, reading, vec![options])
@@ -196,12 +194,15 @@ impl Place {
     /// Waits until a reading is ready or has failed, for at most so many seconds, and tells how far it is.
     async fn settled(&self, id: &str, wait: Option<u32>, told: &Told) -> Result<ReadingView, ApiError> {
         let end = Instant::now() + Duration::from_secs(wait.unwrap_or(WAIT).into());
+        let mut before = 0;
         loop {
             let view = self.app.library.view(id)?;
             if !matches!(view.status, "queued" | "reading") || Instant::now() >= end {
                 return Ok(view);
             }
-            if let Some(ProgressReport { done, total, .. }) = view.progress {
+            // The protocol wants each note to be further than the one before.
+            if let Some(ProgressReport { done, total, .. }) = view.progress.filter(|now| now.done > before) {
+                before = done;
                 told.progress(done, total, &line(&view)).await;
             }
             tokio::time::sleep(GLANCE).await;

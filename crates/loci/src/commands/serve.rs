@@ -11,7 +11,7 @@ use loci_server::http::key_hash;
 use loci_server::worker::Limits;
 use loci_server::{Settings, serve};
 
-use super::served::{ServedArgs, named};
+use super::served::{ServedArgs, named, sized};
 use crate::error::CliError;
 use crate::ui::{Ui, print, stop_flag};
 
@@ -86,13 +86,13 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<(), CliError> {
         queue: args.queue.or(file.queue).unwrap_or(defaults.queue),
         per_client: at_least_one("per-client", args.per_client.or(file.per_client), defaults.per_client)?,
         timeout: args.timeout.or(file.timeout).map_or(defaults.timeout, Duration::from_secs),
-        idle_bytes: sized(args.keep, file.keep.as_deref(), defaults.idle_bytes)?,
+        idle_bytes: sized(args.keep, file.keep.as_deref())?.unwrap_or(defaults.idle_bytes),
     };
     let settings = served.settings.clone();
     let settings = Settings {
         keys: keys.iter().map(|key| key_hash(key.trim())).collect(),
         local: ours,
-        body_bytes: sized(args.max_body, file.max_body.as_deref(), settings.body_bytes)?,
+        body_bytes: sized(args.max_body, file.max_body.as_deref())?.unwrap_or(settings.body_bytes),
         origins: if args.origins.is_empty() { file.cors_origins } else { args.origins.clone() },
         limits,
         ..settings
@@ -116,13 +116,5 @@ fn at_least_one(name: &str, value: Option<usize>, default: usize) -> Result<usiz
     match value {
         Some(0) => Err(CliError::usage(format!("--{name} 0 would serve nobody; use 1 or more"))),
         value => Ok(value.unwrap_or(default)),
-    }
-}
-
-fn sized(typed: Option<usize>, file: Option<&str>, default: usize) -> Result<usize, CliError> {
-    match (typed, file) {
-        (Some(size), _) => Ok(size),
-        (None, Some(text)) => size::parse_bytes(text).map_err(CliError::usage),
-        (None, None) => Ok(default),
     }
 }

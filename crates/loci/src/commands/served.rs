@@ -108,10 +108,7 @@ impl ServedArgs {
         if let Some(none) = allow.iter().find(|folder| !folder.is_dir()) {
             return Err(CliError::usage(format!("--allow {}: there is no such folder", none.display())));
         }
-        let room = match (self.max_readings, file.max_readings.as_deref()) {
-            (Some(size), _) => Some(size),
-            (None, typed) => typed.map(size::parse_bytes).transpose().map_err(CliError::usage)?,
-        };
+        let room = sized(self.max_readings, file.max_readings.as_deref())?;
         let settings = Settings {
             allow: allow.clone(),
             readings_bytes: room.map(|bytes| bytes as u64),
@@ -133,6 +130,14 @@ impl Served {
             models.push(ServedModel::new(name, engine, ContextOptions { draft, ..context })?);
         }
         Ok(models)
+    }
+}
+
+/// A size as typed, else as the file has it.
+pub(crate) fn sized(typed: Option<usize>, file: Option<&str>) -> Result<Option<usize>, CliError> {
+    match typed {
+        Some(size) => Ok(Some(size)),
+        None => file.map(size::parse_bytes).transpose().map_err(CliError::usage),
     }
 }
 
