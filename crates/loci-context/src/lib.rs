@@ -34,4 +34,4 @@ mod queries;
 mod saved;
 
 pub use recipes::exchange::Part;
-pub use spec::{BuildContext, BuildError, MethodSpec};
+pub use spec::{BuildContext, BuildError, MethodSpec, looks};

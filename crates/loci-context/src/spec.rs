@@ -10,10 +10,13 @@ use loci_models::method::{MethodInfo, Need, ParameterError, Values};
 use loci_models::rope::RopeSchedule;
 
 use crate::heads::HeadScores;
+use crate::keep::Looks;
 use crate::memory::{Footprint, RecipeMemory, Setting, footprint};
+use crate::place::TrueDistance;
 use crate::recipes::exchange::{self, Part};
 use crate::recipes::{ModelFacts, Recipe, compose, full, spec_kv_pc, spec_pc};
 use crate::registry::{ENTRIES, METHODS};
+use crate::select::All;
 use crate::shorten::Shortening;
 
 /// A context method with its parameters.
@@ -63,6 +66,43 @@ pub enum BuildError {
     /// The budget is too small.
     #[error(transparent)]
     Memory(#[from] MemoryError),
+}
+
+/// A memory in which everything stays and is seen, and which tells at the end of a prompt where its last `queries` queries
+/// look in `layer`: see [`Looks`].
+///
+/// # Errors
+/// [`BuildError`] when the budget is too small.
+pub fn looks(
+    queries: usize,
+    layer: usize,
+    context: BuildContext,
+) -> Result<Box<dyn ContextMemory>, BuildError> {
+    let recipe = Recipe::over_rows(All, TrueDistance { reach: None }, Looks::new(queries, layer));
+    memory_of(recipe, format!("looks of {queries} queries in layer {layer}"), context)
+}
+
+/// The memory that runs `recipe`, which `spec` names.
+fn memory_of(
+    recipe: Recipe,
+    spec: String,
+    context: BuildContext,
+) -> Result<Box<dyn ContextMemory>, BuildError> {
+    let mut memory = RecipeMemory::new(
+        recipe,
+        Setting {
+            spec,
+            shape: context.shape,
+            schedule: context.schedule,
+            row_type: context.row_type,
+            limit: context.budget,
+            pool: context.pool,
+            isa: context.isa,
+            cold_folder: context.cold_folder.unwrap_or_else(std::env::temp_dir),
+        },
+    );
+    memory.plan(context.planned_tokens)?;
+    Ok(Box::new(memory))
 }
 
 impl MethodSpec {
@@ -233,22 +273,7 @@ impl MethodSpec {
     /// [`BuildError`] when the parameters do not fit the model or the budget does not hold the planned tokens.
     pub fn build(&self, context: BuildContext) -> Result<Box<dyn ContextMemory>, BuildError> {
         let context = self.with_rows(context);
-        let recipe = self.recipe(&context)?;
-        let mut memory = RecipeMemory::new(
-            recipe,
-            Setting {
-                spec: self.to_string(),
-                shape: context.shape,
-                schedule: context.schedule,
-                row_type: context.row_type,
-                limit: context.budget,
-                pool: context.pool,
-                isa: context.isa,
-                cold_folder: context.cold_folder.unwrap_or_else(std::env::temp_dir),
-            },
-        );
-        memory.plan(context.planned_tokens)?;
-        Ok(Box::new(memory))
+        memory_of(self.recipe(&context)?, self.to_string(), context)
     }
 
     /// What the planned tokens of `context` take by this method, inside its budget if it has one: the computation by which

@@ -255,7 +255,8 @@ impl ContextOptions {
         Ok(rope.schedule(config.rope.base, head_dim, engine.trained_window(), planned_tokens)?)
     }
 
-    fn build_context(
+    /// What a memory of `method` for the first `layers` layers is built for.
+    pub(crate) fn build_context(
         &self,
         engine: &Engine,
         method: &MethodSpec,

@@ -1,6 +1,6 @@
 //! Writing: sampling token by token until the model, a stop string, a limit or the user ends it.
 
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, Range};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -30,6 +30,9 @@ pub struct GenerateOptions {
     pub log_probs: Option<usize>,
     /// What the answer is held to.
     pub grammar: Option<Grammar>,
+    /// At most this many ranges of the text, or of the last message, that the answer attended to are told, where the model
+    /// shows its attention.
+    pub evidence: usize,
 }
 
 impl Default for GenerateOptions {
@@ -41,6 +44,7 @@ impl Default for GenerateOptions {
             ignore_end: false,
             log_probs: None,
             grammar: None,
+            evidence: 0,
         }
     }
 }
@@ -74,6 +78,9 @@ pub struct Generation {
     pub elapsed: Duration,
     /// What reading the prompt took, as a [`LanguageModel`](crate::LanguageModel) fills it in.
     pub account: Account,
+    /// Bytes of the text, or of the last message, that the answer attended to, heaviest first, with their shares; empty unless
+    /// [`GenerateOptions::evidence`] asked for it. Attention is counted from the second token of the answer on.
+    pub looked_at: Vec<(Range<usize>, f32)>,
 }
 
 impl Generation {
@@ -123,6 +130,7 @@ impl Writing {
                 finish: Finish::Length,
                 elapsed: Duration::ZERO,
                 account: Account::default(),
+                looked_at: Vec::new(),
             },
             started: None,
         })

@@ -12,6 +12,7 @@ use loci_models::tokenizer::{Part, SpecialTokens};
 
 use crate::engine::Engine;
 use crate::error::EngineError;
+use crate::language_model::Body;
 pub use documents::{Headings, documents_prefix, framed, question_about, question_tail, tail};
 
 /// Where a token of the prompt comes from.
@@ -84,19 +85,46 @@ pub fn conversation_with_tools(
     answer_start: &str,
     shared: usize,
 ) -> Result<Prompt, EngineError> {
-    let last = messages.len().saturating_sub(1);
-    let source = |index: usize, bytes: Range<usize>| {
-        (index == last && bytes.end <= shared).then_some(Source { document: 0, bytes })
+    let whole = located(engine, &Body::Messages(messages), tools, answer_start, shared)?;
+    Ok(whole.with_sources_shared())
+}
+
+/// The prompt of `body`, where the first `shared` bytes of the text, or of the last message, are the sources of their
+/// tokens.
+///
+/// # Errors
+/// As [`conversation`] and [`plain`].
+pub(crate) fn located(
+    engine: &Engine,
+    body: &Body<'_>,
+    tools: &[serde_json::Value],
+    answer_start: &str,
+    shared: usize,
+) -> Result<Prompt, EngineError> {
+    let inside = |bytes: Range<usize>| (bytes.end <= shared).then_some(Source { document: 0, bytes });
+    let start = Part { text: answer_start, special: SpecialTokens::AsText };
+    let messages = match *body {
+        Body::Messages(messages) => messages,
+        Body::Text(text) => {
+            // One text: where the answer begins may fall into a token.
+            let whole = format!("{text}{answer_start}");
+            let parts = [Part { text: &whole, special: SpecialTokens::AsText }];
+            return encode(engine, &parts, true, inside, |_| false);
+        }
     };
+    let last = messages.len().saturating_sub(1);
     let rendered = Rendered::new(engine, messages, tools)?;
     let mut parts = rendered.parts();
     if !answer_start.is_empty() {
-        parts.push(Part { text: answer_start, special: SpecialTokens::AsText });
+        parts.push(start);
     }
-    let source = |bytes| rendered.within(bytes).and_then(|(message, bytes)| source(message, bytes));
+    let source = |bytes| {
+        let (message, bytes) = rendered.within(bytes)?;
+        if message == last { inside(bytes) } else { None }
+    };
     // Templates write the beginning-of-sequence token themselves where the model was trained with one.
     let adds_bos = engine.tokenizer()?.adds_bos();
-    Ok(encode(engine, &parts, adds_bos, source, |bytes| rendered.is_fixed(bytes))?.with_sources_shared())
+    encode(engine, &parts, adds_bos, source, |bytes| rendered.is_fixed(bytes))
 }
 
 /// The prompt of plain text that the model continues; special-token texts in it are ordinary characters. The first
@@ -105,9 +133,7 @@ pub fn conversation_with_tools(
 /// # Errors
 /// [`EngineError::Tokenizer`] above 2 GiB.
 pub fn plain(engine: &Engine, text: &str, shared: usize) -> Result<Prompt, EngineError> {
-    let parts = [Part { text, special: SpecialTokens::AsText }];
-    let source = |bytes: Range<usize>| (bytes.end <= shared).then_some(Source { document: 0, bytes });
-    Ok(encode(engine, &parts, true, source, |_| false)?.with_sources_shared())
+    Ok(located(engine, &Body::Text(text), &[], "", shared)?.with_sources_shared())
 }
 
 /// What the chat template made of messages.

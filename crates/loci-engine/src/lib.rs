@@ -11,6 +11,7 @@
 
 mod answer;
 pub mod ask;
+pub mod attended;
 pub mod chat;
 pub mod context;
 mod control;
@@ -44,6 +45,7 @@ pub mod system;
 pub mod tools;
 
 pub use ask::{Answer, AskRequest, ask};
+pub use attended::Attended;
 pub use chat::Conversation;
 pub use context::{ContextOptions, ContextPlan};
 pub use draft::Draft;

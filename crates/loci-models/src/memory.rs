@@ -188,8 +188,9 @@ pub trait ContextMemory: Send + Sync {
         0
     }
 
-    /// How much the end of the last prompt looked at each token before it, for methods by which a prompt is shortened;
-    /// empty for others and before the first [`end_prompt`](Self::end_prompt).
+    /// How much the end of the last prompt looked at each token before it, for methods by which a prompt is shortened: one
+    /// number a token, or one for each query that is told apart and each token, `[queries, tokens]`. Empty for other methods
+    /// and before the first [`end_prompt`](Self::end_prompt).
     fn importance(&self) -> &[f32] {
         &[]
     }

@@ -1,9 +1,9 @@
 //! `closed-book`: the question without the text.
 
-use loci_engine::EngineError;
+use loci_engine::{Control, EngineError, LanguageModel};
 use loci_models::method::{Exactness, MemoryKind, MethodInfo, Parts, Phase};
 
-use crate::given::Chooser;
+use crate::strategy::{Asked, Prepared, ReadingStrategy};
 
 /// Its declaration.
 pub const INFO: MethodInfo = MethodInfo {
@@ -30,16 +30,21 @@ pub const INFO: MethodInfo = MethodInfo {
                   refused: text and question have to come apart.",
 };
 
-/// Chooses nothing (see [`INFO`]).
+/// Gives nothing of the text (see [`INFO`]).
 #[derive(Clone, Copy, Debug)]
 pub struct ClosedBook;
 
-impl Chooser for ClosedBook {
-    fn id(&self) -> &'static str {
-        INFO.id
+impl ReadingStrategy for ClosedBook {
+    fn info(&self) -> &'static MethodInfo {
+        &INFO
     }
 
-    fn choose(&mut self, _text: &str, _question: &str) -> Result<String, EngineError> {
-        Ok(String::new())
+    fn prepare(
+        &mut self,
+        _asked: &Asked<'_>,
+        _model: &mut dyn LanguageModel,
+        _control: &mut Control<'_>,
+    ) -> Result<Prepared, EngineError> {
+        Ok(Prepared::default())
     }
 }

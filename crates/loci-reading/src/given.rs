@@ -1,7 +1,8 @@
-//! A model that is given what a strategy chooses of a text, and then the question.
+//! A model that is given what a strategy makes of a text, and then the question.
 
-use std::fmt::Debug;
+use std::time::Instant;
 
+use loci_engine::documents::Document;
 use loci_engine::generate::OnText;
 use loci_engine::score::Score;
 use loci_engine::{
@@ -9,61 +10,69 @@ use loci_engine::{
 };
 use loci_models::template::Message;
 
-/// Chooses what of a text a model is given for a question.
-pub trait Chooser: Debug {
-    /// Its id.
-    fn id(&self) -> &'static str;
+use crate::strategy::{Asked, Prepared, ReadingStrategy};
 
-    /// What stands before `question` instead of `text`.
-    ///
-    /// # Errors
-    /// [`EngineError::Nothing`] for a question that it cannot work with.
-    fn choose(&mut self, text: &str, question: &str) -> Result<String, EngineError>;
-}
-
-/// A model that is given what a [`Chooser`] takes of a text.
+/// A model that is given what a [`ReadingStrategy`] makes of a text.
 ///
 /// [`Input::shared`] bytes of the text, or of the last message, are the text; what stands behind them is the question.
 /// Earlier messages are passed on as they are. What the model is given shares nothing with other inputs: it differs by
-/// question. Accounts and names are those of the model.
-#[derive(Debug)]
-pub struct Given<M> {
-    model: M,
-    chooser: Box<dyn Chooser>,
+/// question. Names are those of the model; accounts hold what the strategy read and wrote before the answer, too.
+pub struct Given {
+    model: Box<dyn LanguageModel>,
+    strategy: Box<dyn ReadingStrategy>,
 }
 
-impl<M> Given<M> {
-    /// `model`, given what `chooser` takes.
-    pub const fn new(model: M, chooser: Box<dyn Chooser>) -> Self {
-        Self { model, chooser }
+impl std::fmt::Debug for Given {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} by {:?}", self.model.name(), self.strategy)
+    }
+}
+
+/// What the model goes on from.
+struct Ready {
+    whole: String,
+    answer_start: String,
+    prepared: Prepared,
+}
+
+impl Given {
+    /// `model`, given what `strategy` makes of texts.
+    pub fn new(model: Box<dyn LanguageModel>, strategy: Box<dyn ReadingStrategy>) -> Self {
+        Self { model, strategy }
     }
 
-    /// What of `whole`, whose first `shared` bytes are the text, the model is given.
-    fn chosen(&mut self, whole: &str, shared: usize) -> Result<String, EngineError> {
-        let (text, question) = apart(whole, shared, self.chooser.id())?;
-        Ok(self.chooser.choose(text, question)? + question)
+    /// What the model is given for `whole`, whose first `shared` bytes are the text.
+    fn ready(&mut self, input: &Input<'_>, control: &mut Control<'_>) -> Result<Ready, EngineError> {
+        let whole = match input.body {
+            Body::Text(text) => text,
+            Body::Messages(messages) => messages.last().map_or("", |message| message.content.as_str()),
+        };
+        let (text, question) = apart(whole, input.shared, self.strategy.info().id)?;
+        let documents = [Document { name: String::new(), text: text.to_owned() }];
+        let asked = Asked { documents: &documents, question };
+        let mut prepared = self.strategy.prepare(&asked, self.model.as_mut(), control)?;
+        let asked = prepared.question.take();
+        let whole = std::mem::take(&mut prepared.text) + asked.as_deref().unwrap_or(question);
+        let answer_start = format!("{}{}", prepared.answer_start, input.answer_start);
+        Ok(Ready { whole, answer_start, prepared })
     }
 
     /// Calls the model through `ask` with what it is given.
     fn with<T>(
         &mut self,
         input: &Input<'_>,
-        ask: impl FnOnce(&mut M, &Input<'_>) -> Result<T, EngineError>,
+        ready: &Ready,
+        ask: impl FnOnce(&mut dyn LanguageModel, &Input<'_>) -> Result<T, EngineError>,
     ) -> Result<T, EngineError> {
-        let pass = |body| Input { body, answer_start: input.answer_start, shared: 0, tools: input.tools };
+        let pass = |body| Input { body, answer_start: &ready.answer_start, shared: 0, tools: input.tools };
         match input.body {
-            Body::Text(text) => {
-                let text = self.chosen(text, input.shared)?;
-                ask(&mut self.model, &pass(Body::Text(&text)))
-            }
+            Body::Text(_) => ask(self.model.as_mut(), &pass(Body::Text(&ready.whole))),
             Body::Messages(messages) => {
-                let last = messages.last().map_or("", |message| message.content.as_str());
-                let content = self.chosen(last, input.shared)?;
                 let mut messages: Vec<Message> = messages.to_vec();
                 if let Some(last) = messages.last_mut() {
-                    last.content = content;
+                    last.content.clone_from(&ready.whole);
                 }
-                ask(&mut self.model, &pass(Body::Messages(&messages)))
+                ask(self.model.as_mut(), &pass(Body::Messages(&messages)))
             }
         }
     }
@@ -86,7 +95,7 @@ fn apart<'a>(whole: &'a str, shared: usize, id: &str) -> Result<(&'a str, &'a st
     })
 }
 
-impl<M: LanguageModel> LanguageModel for Given<M> {
+impl LanguageModel for Given {
     fn name(&self) -> &str {
         self.model.name()
     }
@@ -98,7 +107,21 @@ impl<M: LanguageModel> LanguageModel for Given<M> {
         control: &mut Control<'_>,
         on_text: &mut OnText<'_>,
     ) -> Result<Generation, EngineError> {
-        self.with(input, |model, input| model.answer(input, options, control, on_text))
+        let started = Instant::now();
+        let mut ready = self.ready(input, control)?;
+        let preparing = started.elapsed();
+        let mut generation = match ready.prepared.answered.take() {
+            Some(generation) => {
+                let _over = on_text(&generation.text);
+                generation
+            }
+            None => {
+                self.with(input, &ready, |model, input| model.answer(input, options, control, on_text))?
+            }
+        };
+        ready.add_to(&mut generation.account);
+        generation.account.prefill += preparing;
+        Ok(generation)
     }
 
     fn rate(
@@ -108,11 +131,20 @@ impl<M: LanguageModel> LanguageModel for Given<M> {
         distributions: bool,
         control: &mut Control<'_>,
     ) -> Result<(Vec<Rating>, Account), EngineError> {
-        self.with(input, |model, input| model.rate(input, answers, distributions, control))
+        let started = Instant::now();
+        let ready = self.ready(input, control)?;
+        let preparing = started.elapsed();
+        let rate = |model: &mut dyn LanguageModel, input: &Input<'_>| {
+            model.rate(input, answers, distributions, control)
+        };
+        let (ratings, mut account) = self.with(input, &ready, rate)?;
+        ready.add_to(&mut account);
+        account.prefill += preparing;
+        Ok((ratings, account))
     }
 
     fn score(&mut self, _text: &str, _control: &mut Control<'_>) -> Result<Score, EngineError> {
-        let id = self.chooser.id();
+        let id = self.strategy.info().id;
         Err(EngineError::Unsupported(format!(
             "{id} chooses what is read for a question, and a text that is scored has none; score it without {id}"
         )))
@@ -120,5 +152,17 @@ impl<M: LanguageModel> LanguageModel for Given<M> {
 
     fn embed(&mut self, text: &str) -> Result<Vec<f32>, EngineError> {
         self.model.embed(text)
+    }
+
+    fn count_tokens(&self, text: &str) -> Result<Option<usize>, EngineError> {
+        self.model.count_tokens(text)
+    }
+}
+
+impl Ready {
+    /// Adds what was read and written before the answer.
+    fn add_to(&self, account: &mut Account) {
+        account.read_tokens += self.prepared.work.read_tokens;
+        account.answer_tokens += self.prepared.work.written_tokens;
     }
 }

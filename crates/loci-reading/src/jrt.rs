@@ -1,11 +1,12 @@
 //! `jrt`: the text and the question, and then both again.
 
-use loci_engine::EngineError;
+use loci_engine::{Control, EngineError, LanguageModel};
 use loci_models::method::{
     Domain, Exactness, MemoryKind, MethodInfo, Parameter, Parts, Phase, Value, Values,
 };
 
-use crate::given::Chooser;
+use crate::assemble::{Piece, whole};
+use crate::strategy::{Asked, Prepared, ReadingStrategy, between};
 
 /// Its declaration.
 pub const INFO: MethodInfo = MethodInfo {
@@ -54,13 +55,29 @@ impl Jrt {
     }
 }
 
-impl Chooser for Jrt {
-    fn id(&self) -> &'static str {
-        INFO.id
+impl ReadingStrategy for Jrt {
+    fn info(&self) -> &'static MethodInfo {
+        &INFO
     }
 
-    fn choose(&mut self, text: &str, question: &str) -> Result<String, EngineError> {
-        let before = format!("{text}{question}\n").repeat(self.copies.saturating_sub(1));
-        Ok(before + text)
+    fn prepare(
+        &mut self,
+        asked: &Asked<'_>,
+        _model: &mut dyn LanguageModel,
+        _control: &mut Control<'_>,
+    ) -> Result<Prepared, EngineError> {
+        let copy = whole(asked.documents);
+        let apart = between(&copy.text, asked.question);
+        let mut text = String::new();
+        let mut pieces = Vec::with_capacity(self.copies * copy.pieces.len());
+        for number in 1..=self.copies {
+            let at = text.len();
+            pieces.extend(copy.pieces.iter().map(|piece| Piece { at: at + piece.at, ..piece.clone() }));
+            text.push_str(&copy.text);
+            if number < self.copies {
+                text.push_str(&format!("{apart}{}\n", asked.question));
+            }
+        }
+        Ok(Prepared { text, pieces, ..Prepared::default() })
     }
 }

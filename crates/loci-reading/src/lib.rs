@@ -1,24 +1,42 @@
-//! Reading strategies: what of a text a model is given, and in which order.
+//! Reading strategies: what of documents a model is given for a question, in which form, and what is asked on the way.
 //!
-//! [`Given`] wraps a [`LanguageModel`](loci_engine::LanguageModel) and is one itself, so whatever asks models can ask it; a
-//! [`Chooser`] says what of the text the model is given. The first two are controls that every long-context figure needs
-//! beside it: [`Retrieval`] ranks [`passages()`] of the text by [`Bm25`] and takes the best ones: what can be answered so does
-//! not show that a long text was read. [`ClosedBook`](closed_book::ClosedBook) takes nothing. [`Jrt`](jrt::Jrt) gives text and
-//! question twice.
+//! A [`ReadingStrategy`] makes of documents and a question what a [`LanguageModel`](loci_engine::LanguageModel) is given in
+//! their place, and may ask the model meanwhile. [`read`](read::read) answers with one; [`Given`] wraps a model with one and
+//! is a model itself, so whatever asks models can ask it. [`registry`] lists them.
+//!
+//! What several share is one part: [`passages()`] and [`sentences`] cut texts, [`candidates`] ranks passages, [`assemble`]
+//! puts together what is read and knows where it is from, [`ids`] makes an order of any reply, [`quotes`] finds quotes, and
+//! [`Order`] says how passages stand.
 
+pub mod alr2;
+pub mod assemble;
 pub mod bm25;
+pub mod candidates;
 pub mod closed_book;
+pub mod co_lor;
+pub mod dates;
+#[cfg(test)]
+mod fakes;
+pub mod full_ranking;
 pub mod given;
+pub mod ids;
+pub mod infini_retri;
 pub mod jrt;
 pub mod order;
 pub mod passages;
+pub mod plain;
+pub mod quotes;
+pub mod read;
 pub mod registry;
 pub mod retrieval;
+pub mod strategy;
 pub mod tokens;
 
 pub use bm25::Bm25;
-pub use given::{Chooser, Given};
+pub use given::Given;
 pub use order::Order;
 pub use passages::{passages, sentences};
+pub use read::{Passage, ReadOptions, Reply, read};
 pub use registry::STRATEGIES;
 pub use retrieval::{Retrieval, RetrievalOptions};
+pub use strategy::{Asked, Prepared, ReadingStrategy, Span, Work};

@@ -4,6 +4,11 @@
 //! Which order serves a model is a matter of measurement: with real retrievers the best ranks hold distractors too, and then
 //! no order may beat another. Two-sided: Jin et al., Long-Context LLMs Meet RAG, 2024, algorithm A.
 
+use loci_engine::documents::Document;
+
+use crate::dates::{Date, last_date};
+use crate::strategy::Span;
+
 /// An order of passages that were ranked.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Order {
@@ -16,11 +21,13 @@ pub enum Order {
     Reverse,
     /// The best first, the second best last, the weakest in the middle.
     TwoSided,
+    /// By the last date written in the text before the passage or in it; undated ones first, otherwise as in the text.
+    Date,
 }
 
 impl Order {
     /// Their words as typed, for a parameter's domain.
-    pub const WORDS: &'static [&'static str] = &["source", "rank", "reverse", "two-sided"];
+    pub const WORDS: &'static [&'static str] = &["source", "rank", "reverse", "two-sided", "date"];
 
     /// The order that `word`, one of [`Order::WORDS`], names; [`Order::Source`] for any other.
     pub fn of(word: &str) -> Self {
@@ -28,14 +35,31 @@ impl Order {
             "rank" => Self::Rank,
             "reverse" => Self::Reverse,
             "two-sided" => Self::TwoSided,
+            "date" => Self::Date,
             _ => Self::Source,
         }
     }
 
-    /// Puts `ranked`, the best first, into this order; `place` says where one stands in its text.
+    /// Puts `spans` of `documents`, the best first, into this order.
+    pub fn of_spans(self, spans: Vec<Span>, documents: &[Document]) -> Vec<Span> {
+        if self != Self::Date {
+            return self.arrange(spans, Span::clone);
+        }
+        // A date in a name holds where none is written before.
+        let dated = |span: &Span| {
+            let document = documents.get(span.document)?;
+            last_date(document.text.get(..span.end)?).or_else(|| last_date(&document.name))
+        };
+        let mut dated: Vec<(Option<Date>, Span)> =
+            spans.into_iter().map(|span| (dated(&span), span)).collect();
+        dated.sort();
+        dated.into_iter().map(|(_, span)| span).collect()
+    }
+
+    /// Puts `ranked`, the best first, into this order; `place` says where one stands in its text, or in time.
     pub fn arrange<T, P: Ord>(self, mut ranked: Vec<T>, place: impl Fn(&T) -> P) -> Vec<T> {
         match self {
-            Self::Source => ranked.sort_by_key(place),
+            Self::Source | Self::Date => ranked.sort_by_key(place),
             Self::Rank => {}
             Self::Reverse => ranked.reverse(),
             Self::TwoSided => {
@@ -73,6 +97,32 @@ mod tests {
                 assert!(found.into_iter().eq(1..=count), "{word}, {count}");
             }
         }
+    }
+
+    #[test]
+    fn by_date_the_newest_stands_last() {
+        let text = "2023/05/22 late. 2023/05/20 (Sat) 10:00 early. more.".to_owned();
+        let documents = [
+            Document { name: "undated".to_owned(), text: "no date.".to_owned() },
+            Document { name: "a".to_owned(), text },
+            Document { name: "2023-05-21.txt".to_owned(), text: "named.".to_owned() },
+        ];
+        let spans = vec![
+            Span::new(1, 0..17),
+            Span::new(1, 47..52),
+            Span::new(2, 0..6),
+            Span::new(0, 0..8),
+            Span::new(1, 17..47),
+        ];
+        let texts: Vec<String> = Order::Date
+            .of_spans(spans, &documents)
+            .iter()
+            .map(|span| span.text(&documents).trim().to_owned())
+            .collect();
+        assert_eq!(
+            texts,
+            ["no date.", "2023/05/20 (Sat) 10:00 early.", "more.", "named.", "2023/05/22 late."]
+        );
     }
 
     #[test]

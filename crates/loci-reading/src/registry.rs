@@ -1,21 +1,54 @@
 //! All reading strategies.
 
+use loci_engine::EngineError;
 use loci_models::method::{MethodInfo, ParameterError, Values};
 
+use crate::alr2::{self, Alr2};
 use crate::closed_book::{self, ClosedBook};
-use crate::given::Chooser;
+use crate::co_lor::{self, CoLor};
+use crate::full_ranking::{self, FullRanking};
+use crate::infini_retri::{self, InfiniRetri};
 use crate::jrt::{self, Jrt};
+use crate::plain::{self, Plain};
 use crate::retrieval::{self, Retrieval, RetrievalOptions};
+use crate::strategy::ReadingStrategy;
 
 /// The name of the family, in declarations and messages.
 pub const FAMILY: &str = "reading";
 
 /// The declarations of all reading strategies.
-pub const STRATEGIES: &[&MethodInfo] = &[&retrieval::INFO, &jrt::INFO, &closed_book::INFO];
+pub const STRATEGIES: &[&MethodInfo] = &[
+    &plain::INFO,
+    &retrieval::INFO,
+    &jrt::INFO,
+    &infini_retri::INFO,
+    &alr2::INFO,
+    &co_lor::INFO,
+    &full_ranking::INFO,
+    &closed_book::INFO,
+];
+
+/// Other names of strategies, with what they stand for.
+pub const ALIASES: &[(&str, &str)] = &[("rag", "retrieval"), ("rag+reorder", "retrieval:order=two-sided")];
+
+/// `typed` with the strategy's own name where another one was typed.
+fn unalias(typed: &str) -> String {
+    let (name, parameters) = typed.split_once(':').unwrap_or((typed, ""));
+    let Some((_, own)) = ALIASES.iter().find(|(alias, _)| *alias == name.trim()) else {
+        return typed.to_owned();
+    };
+    let joint = match (parameters.is_empty(), own.contains(':')) {
+        (true, _) => "",
+        (false, true) => ",",
+        (false, false) => ":",
+    };
+    format!("{own}{joint}{parameters}")
+}
 
 /// Whether `typed`, a method as typed, names a reading strategy.
 pub fn is_strategy(typed: &str) -> bool {
-    let id = typed.split([':', '+']).next().unwrap_or(typed);
+    let typed = unalias(typed);
+    let id = typed.split([':', '+']).next().unwrap_or(&typed);
     STRATEGIES.iter().any(|info| info.id == id.trim())
 }
 
@@ -24,24 +57,33 @@ pub fn is_strategy(typed: &str) -> bool {
 /// # Errors
 /// [`ParameterError`] for an unknown strategy or parameter, a value outside its domain, and for parts joined with `+`.
 pub fn parse(typed: &str) -> Result<Values, ParameterError> {
-    if is_strategy(typed)
-        && let Some((_, joined)) = typed.split_once('+')
+    let own = unalias(typed);
+    if is_strategy(&own)
+        && let Some((_, joined)) = own.split_once('+')
     {
         return Err(ParameterError::Combination(format!(
             "{typed}: a reading strategy chooses what the model is given and has no part that +{joined} could change; \
              leave it out"
         )));
     }
-    Values::parse(typed, FAMILY, STRATEGIES)
+    Values::parse(&own, FAMILY, STRATEGIES)
 }
 
-/// What the strategy of `values`, as [`parse`] gave them, chooses with.
-pub fn chooser(values: &Values) -> Box<dyn Chooser> {
-    match values.info().id {
+/// The strategy of `values`, as [`parse`] gave them.
+///
+/// # Errors
+/// [`EngineError::Unsupported`] for a value that needs something which is not there.
+pub fn strategy(values: &Values) -> Result<Box<dyn ReadingStrategy>, EngineError> {
+    Ok(match values.info().id {
+        id if id == plain::INFO.id => Box::new(Plain),
         id if id == closed_book::INFO.id => Box::new(ClosedBook),
         id if id == jrt::INFO.id => Box::new(Jrt::of(values)),
+        id if id == infini_retri::INFO.id => Box::new(InfiniRetri::of(values)),
+        id if id == alr2::INFO.id => Box::new(Alr2::of(values)),
+        id if id == co_lor::INFO.id => Box::new(CoLor::of(values)),
+        id if id == full_ranking::INFO.id => Box::new(FullRanking::of(values)),
         _ => Box::new(Retrieval::new(RetrievalOptions::of(values))),
-    }
+    })
 }
 
 #[cfg(test)]
@@ -53,7 +95,12 @@ mod tests {
         assert!(is_strategy("retrieval") && is_strategy("retrieval:top=3") && is_strategy("retrieval+i4"));
         assert!(!is_strategy("full") && !is_strategy("retrievals") && !is_strategy("top=retrieval"));
         assert_eq!(parse("retrieval:top=3").unwrap().size("top"), 3);
+        assert_eq!(parse("rag:top=3").unwrap().to_string(), parse("retrieval:top=3").unwrap().to_string());
+        let reordered = parse("rag+reorder:top=3").unwrap();
+        assert_eq!((reordered.word("order"), reordered.size("top")), ("two-sided", 3));
+        assert!(is_strategy("rag+reorder") && is_strategy("rag") && !is_strategy("rags"));
         for (typed, said) in [
+            ("rag+i4", "+i4"),
             ("retrieval+i4", "+i4"),
             ("full", "reading"),
             ("retrieval:tops=3", "top"),
@@ -65,9 +112,9 @@ mod tests {
     }
 
     #[test]
-    fn every_strategy_has_its_chooser() {
+    fn every_strategy_is_made_from_its_declaration() {
         for info in STRATEGIES {
-            assert_eq!(chooser(&parse(info.id).unwrap()).id(), info.id);
+            assert_eq!(strategy(&parse(info.id).unwrap()).unwrap().info().id, info.id);
         }
     }
 

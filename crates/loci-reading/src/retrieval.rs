@@ -1,20 +1,16 @@
 //! `retrieval`: the passages of a text that share most with the question, and nothing else.
 
-use std::ops::Range;
-
-use loci_engine::EngineError;
+use loci_engine::documents::Document;
+use loci_engine::{Control, EngineError, LanguageModel};
 use loci_models::method::{
     Domain, Exactness, MemoryKind, MethodInfo, Parameter, Parts, Phase, Value, Values,
 };
 
-use crate::bm25::{Bm25, Weights};
-use crate::given::Chooser;
+use crate::assemble::assemble;
+use crate::bm25::Weights;
+use crate::candidates::{Candidates, Ranking};
 use crate::order::Order;
-use crate::passages::passages;
-use crate::tokens::words;
-
-/// A head of more words than this is text, not an instruction.
-const MOST_WORDS_OF_HEAD: usize = 60;
+use crate::strategy::{Asked, Prepared, ReadingStrategy, Span};
 
 /// Its declaration.
 pub const INFO: MethodInfo = MethodInfo {
@@ -45,7 +41,7 @@ pub const INFO: MethodInfo = MethodInfo {
         },
         Parameter {
             name: "order",
-            meaning: "in which order they stand: as in the text, the best first, the best last, or the best at both ends",
+            meaning: "in which order they stand: as in the text, the best first, the best last, the best at both ends, or by the dates in the text",
             unit: "",
             default: Value::Word("source"),
             domain: Domain::Words(Order::WORDS),
@@ -90,24 +86,24 @@ pub const INFO: MethodInfo = MethodInfo {
 /// How a text is cut and ranked.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct RetrievalOptions {
-    /// Most words of a passage.
-    pub words: usize,
+    /// How passages are cut and ranked.
+    pub ranking: Ranking,
     /// Passages that the model is given.
     pub top: usize,
     /// In which order they stand.
     pub order: Order,
-    /// How words are weighed.
-    pub weights: Weights,
 }
 
 impl RetrievalOptions {
     /// What the values of a method typed as `retrieval:…` say.
     pub fn of(values: &Values) -> Self {
         Self {
-            words: values.size("words"),
+            ranking: Ranking {
+                words: values.size("words"),
+                weights: Weights { k1: values.number("k1"), b: values.number("b") },
+            },
             top: values.size("top"),
             order: Order::of(values.word("order")),
-            weights: Weights { k1: values.number("k1"), b: values.number("b") },
         }
     }
 }
@@ -118,105 +114,54 @@ impl Default for RetrievalOptions {
     }
 }
 
-/// Chooses the passages of a text that share most with the question (see [`INFO`]).
+/// Chooses the passages of documents that share most with the question (see [`INFO`]).
 #[derive(Debug)]
 pub struct Retrieval {
     options: RetrievalOptions,
-    indexed: Option<Indexed>,
+    kept: Option<Candidates>,
 }
 
 impl Retrieval {
     /// Chooses as `options` say.
     pub const fn new(options: RetrievalOptions) -> Self {
-        Self { options, indexed: None }
+        Self { options, kept: None }
     }
 }
 
-impl Chooser for Retrieval {
-    fn id(&self) -> &'static str {
-        INFO.id
+impl ReadingStrategy for Retrieval {
+    fn info(&self) -> &'static MethodInfo {
+        &INFO
     }
 
-    fn choose(&mut self, text: &str, question: &str) -> Result<String, EngineError> {
-        let query = words(question);
-        if query.is_empty() {
-            return Err(EngineError::Nothing { what: "the question".to_owned(), purpose: "search for" });
-        }
-        if self.indexed.as_ref().is_none_or(|indexed| indexed.text != text) {
-            self.indexed = Some(Indexed::new(text, &self.options));
-        }
-        let best = self.indexed.as_ref().map(|indexed| indexed.best(&query, &self.options));
-        Ok(joined(text, &best.unwrap_or_default()))
-    }
-}
-
-/// A text that was cut and counted: several questions are asked about one.
-#[derive(Debug)]
-struct Indexed {
-    text: String,
-    /// Kept in front.
-    head: Range<usize>,
-    passages: Vec<Range<usize>>,
-    index: Bm25,
-}
-
-impl Indexed {
-    fn new(text: &str, options: &RetrievalOptions) -> Self {
-        let head = 0..head(text);
-        let behind = text.get(head.end..).unwrap_or("");
-        let passages: Vec<Range<usize>> = passages(behind, options.words)
-            .into_iter()
-            .map(|passage| head.end + passage.start..head.end + passage.end)
-            .collect();
-        let of = |passage: &Range<usize>| words(text.get(passage.clone()).unwrap_or(""));
-        let index = Bm25::new(passages.iter().map(of), options.weights);
-        Self { text: text.to_owned(), head, passages, index }
-    }
-
-    /// Head and best passages, in their order.
-    fn best(&self, query: &[String], options: &RetrievalOptions) -> Vec<Range<usize>> {
-        let ranked =
-            self.index.rank(query).into_iter().take(options.top).map(|(passage, _)| passage).collect();
-        let chosen = options.order.arrange(ranked, |passage: &usize| *passage);
-        let passages = chosen.into_iter().filter_map(|passage| self.passages.get(passage).cloned());
-        std::iter::once(self.head.clone()).filter(|head| !head.is_empty()).chain(passages).collect()
+    fn prepare(
+        &mut self,
+        asked: &Asked<'_>,
+        _model: &mut dyn LanguageModel,
+        _control: &mut Control<'_>,
+    ) -> Result<Prepared, EngineError> {
+        let candidates = Candidates::of(&mut self.kept, asked.documents, self.options.ranking);
+        let mut best = candidates.ranked(asked.question)?;
+        let all = best.len();
+        best.truncate(self.options.top);
+        let mut prepared = given(asked.documents, candidates.head.as_ref(), &best, self.options.order);
+        prepared.work.note("passages", all);
+        prepared.work.note("passages given", best.len());
+        Ok(prepared)
     }
 }
 
-/// Where the instruction that `text` begins with ends, with the white space behind it; 0 where there is none.
-fn head(text: &str) -> usize {
-    let ends = |border: &str| {
-        let (before, _) = text.split_once(border)?;
-        let count = before.split_whitespace().count();
-        let behind = text.get(before.len()..)?;
-        let end = text.len() - behind.trim_start().len();
-        // Nothing behind it: then it is the text.
-        ((1..=MOST_WORDS_OF_HEAD).contains(&count) && end < text.len()).then_some(end)
-    };
-    ends("\n\n").or_else(|| ends("\n")).unwrap_or(0)
-}
-
-/// The `ranges` of `text`: neighbours as they stand, others with a blank line between; a blank line at the end
-/// where the end of the text is left out.
-fn joined(text: &str, ranges: &[Range<usize>]) -> String {
-    let mut out = String::new();
-    let mut end = 0;
-    for range in ranges {
-        if range.start != end && !out.is_empty() {
-            break_off(&mut out);
-        }
-        out.push_str(text.get(range.clone()).unwrap_or(""));
-        end = range.end;
+/// What a model is given of `best` passages, the best first: behind the `head`, in `order`.
+pub(crate) fn given(documents: &[Document], head: Option<&Span>, best: &[Span], order: Order) -> Prepared {
+    let ordered = order.of_spans(best.to_vec(), documents);
+    let spans: Vec<Span> = head.cloned().into_iter().chain(ordered).collect();
+    let mut all = assemble(documents, &spans);
+    let ends = spans.last().is_none_or(|last| {
+        documents.get(last.document).is_some_and(|document| document.text.len() == last.end)
+    });
+    if !ends {
+        all.break_off();
     }
-    if end != text.len() {
-        break_off(&mut out);
-    }
-    out
-}
-
-fn break_off(text: &mut String) {
-    text.truncate(text.trim_end().len());
-    text.push_str("\n\n");
+    Prepared { text: all.text, pieces: all.pieces, evidence: best.to_vec(), ..Prepared::default() }
 }
 
 #[cfg(test)]

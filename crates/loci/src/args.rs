@@ -358,6 +358,16 @@ impl SamplingArgs {
         self.grammar.as_deref().map(|path| Ok(Form::Lark(read(path)?))).transpose()
     }
 
+    /// Refuses forms where there is no local model that could be held to them.
+    pub(crate) fn hold_nothing(&self) -> Result<(), CliError> {
+        match self.form()? {
+            None => Ok(()),
+            Some(_) => Err(CliError::usage(
+                "--json-schema and --grammar hold a local model; an endpoint is not asked for a form",
+            )),
+        }
+    }
+
     /// Compiles what the answer is held to for the model.
     pub(crate) fn hold(&self, options: &mut GenerateOptions, engine: &Engine) -> Result<(), CliError> {
         if let Some(form) = self.form()? {

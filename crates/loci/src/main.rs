@@ -7,6 +7,7 @@
 mod args;
 mod cli;
 mod commands;
+mod endpoint;
 mod error;
 mod ui;
 

@@ -1,6 +1,7 @@
 //! What may be dropped or shrunk, and when?
 
 mod importance;
+mod looks;
 mod observed;
 mod random;
 mod ranges;
@@ -8,6 +9,7 @@ mod surprising;
 mod thin_keys;
 
 pub use importance::Importance;
+pub use looks::Looks;
 pub use observed::{ObservedRows, pool_largest, window_scores};
 pub use random::RandomRows;
 pub use ranges::{Everything, FullOrStreaming, SinksAndWindow};

@@ -40,6 +40,30 @@ pub fn window_scores(
     end: usize,
     trust: &(dyn Fn(usize) -> f32 + Sync),
 ) -> Result<Vec<Vec<f32>>, MemoryError> {
+    fold_weights(view, end, &|best: &mut [f32], number, present, weights| {
+        let trust = trust(number);
+        for (position, weight) in present.iter().zip(weights) {
+            if let Some(best) = best.get_mut(*position) {
+                *best = best.max(trust * *weight);
+            }
+        }
+    })
+}
+
+/// Takes in the weights of one query: what was found so far, the query's number among those of the view, positions of the
+/// rows it sees, and its softmax weight for each of them.
+pub(super) type TakeIn<'a> = dyn Fn(&mut [f32], usize, &[usize], &[f32]) + Sync + 'a;
+
+/// For each kv head `size` numbers, at first 0, into which the softmax weights of every query of the view, in any head of
+/// the group, are taken; every query sees the rows up to itself.
+///
+/// # Errors
+/// When a cold block cannot be read.
+pub(super) fn fold_weights(
+    view: &PromptView<'_>,
+    size: usize,
+    take_in: &TakeIn<'_>,
+) -> Result<Vec<Vec<f32>>, MemoryError> {
     let AttentionShape { heads, kv_heads, head_dim, .. } = view.shape;
     let group = view.shape.group();
     let queries = view.rotated();
@@ -52,22 +76,17 @@ pub fn window_scores(
         for (key, position) in keys.chunks_exact_mut(head_dim).zip(&present) {
             view.rows.read_rotated_key(kv_head, *position, key)?;
         }
-        let mut best = vec![0.0_f32; end];
+        let mut found = vec![0.0_f32; size];
         for head in kv_head * group..(kv_head + 1) * group {
             for (number, query) in of_head(&queries, head, view.shape).enumerate() {
-                let (position, trust) = (view.first + number, trust(number));
-                let seen = present.partition_point(|held| *held <= position);
+                let seen = present.partition_point(|held| *held <= view.first + number);
                 let product = |key: &[f32]| dot(view.isa, key, query) * scale;
                 let mut weights: Vec<f32> = keys.chunks_exact(head_dim).take(seen).map(product).collect();
                 softmax(view.isa, &mut weights);
-                for (position, weight) in present.iter().zip(&weights) {
-                    if let Some(best) = best.get_mut(*position) {
-                        *best = best.max(trust * *weight);
-                    }
-                }
+                take_in(&mut found, number, &present, &weights);
             }
         }
-        Ok(best)
+        Ok(found)
     })
 }
 

@@ -56,6 +56,11 @@ impl Compiler {
             Form::JsonSchema(schema) => TopLevelGrammar::from_json_schema(in_our_style(schema)),
             Form::Lark(text) => TopLevelGrammar::from_lark(text.clone()),
             Form::Regex(text) => TopLevelGrammar::from_regex(text),
+            Form::Quotes(_) => {
+                return Err(EngineError::Internal(
+                    "a list of texts is followed without a grammar".to_owned(),
+                ));
+            }
         };
         self.compile_source(tokenizer, form.kind(), source)
     }

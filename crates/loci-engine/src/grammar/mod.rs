@@ -10,6 +10,7 @@
 mod compile;
 #[cfg(feature = "grammar")]
 mod follow;
+mod quotes;
 mod schema;
 #[cfg(feature = "grammar")]
 mod vocabulary;
@@ -22,6 +23,8 @@ use serde_json::Value;
 
 use crate::engine::Engine;
 use crate::error::EngineError;
+
+pub use quotes::Quotes;
 
 #[cfg(feature = "grammar")]
 pub(crate) use compile::{Compiler, in_our_style};
@@ -40,6 +43,8 @@ pub enum Form {
     Lark(String),
     /// A regular expression that the whole answer matches, in the syntax of Rust's `regex`, without look-around.
     Regex(String),
+    /// Some of given texts.
+    Quotes(Quotes),
 }
 
 impl Form {
@@ -49,6 +54,7 @@ impl Form {
             Self::JsonSchema(_) | Self::JsonObject => "JSON schema",
             Self::Lark(_) => "grammar",
             Self::Regex(_) => "regular expression",
+            Self::Quotes(_) => "list of texts",
         }
     }
 
@@ -59,7 +65,7 @@ impl Form {
     pub fn check(&self) -> Result<(), EngineError> {
         let refuse = |message: String| Err(EngineError::Grammar { kind: self.kind(), message });
         match self {
-            Self::JsonObject => Ok(()),
+            Self::JsonObject | Self::Quotes(_) => Ok(()),
             Self::JsonSchema(schema) => schema::check(schema),
             Self::Lark(text) | Self::Regex(text) if text.len() > MAX_TEXT => {
                 refuse(format!("it has {} bytes, more than the {MAX_TEXT} allowed; shorten it", text.len()))
@@ -118,6 +124,9 @@ impl Engine {
     /// [`EngineError::Unsupported`] when this build has no grammars.
     pub fn grammar(&self, form: &Form) -> Result<Grammar, EngineError> {
         form.check()?;
+        if let Form::Quotes(quotes) = form {
+            return quotes::grammar(self.tokenizer()?, quotes);
+        }
         self.compiler().compile(self.tokenizer()?, form)
     }
 }

@@ -1,21 +1,31 @@
 //! A model on this machine.
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Instant;
 
 use loci_models::memory::ContextReport;
+use loci_models::template::Message;
+use loci_models::tokenizer::{Part, SpecialTokens};
+use loci_models::watch::Watch;
 
+use crate::answer::retrieval_weights;
+use crate::attended::{Attended, attended};
 use crate::context::{ContextOptions, ContextPlan};
 use crate::divergence::log_shares;
+use crate::documents::Document;
 use crate::draft::Drafted;
 use crate::engine::Engine;
 use crate::error::EngineError;
+use crate::evidence::passages;
 use crate::generate::{GenerateOptions, Generation, OnText, generate};
+use crate::grammar::{Form, Grammar};
 use crate::language_model::{Account, Body, Input, LanguageModel, Rating};
-use crate::layout::{Prompt, conversation_with_tools, plain};
+use crate::layout::{Prompt, conversation_with_tools, located, plain};
 use crate::score::{Score, ScoreOptions, score};
 use crate::session::{Control, Session, shared};
 use crate::shorten::shorten;
+use crate::tools::{Calling, Plan, Tool, plan};
 
 /// A model on this machine. Keeps the session of the last call, so that a prompt which begins like the one
 /// before is not read twice.
@@ -84,6 +94,28 @@ impl LocalModel {
         Some(ContextReport { given: report.read + held.skipped, skipped: held.skipped, ..report })
     }
 
+    /// The bytes of the text, or of the last message, of `input` that were attended to while it was recorded.
+    fn looked_at(
+        &self,
+        input: &Input<'_>,
+        held: &Held,
+        prompt_tokens: usize,
+        most: usize,
+    ) -> Result<Vec<(Range<usize>, f32)>, EngineError> {
+        let text = match input.body {
+            Body::Text(text) => text,
+            Body::Messages(messages) => messages.last().map_or("", |message| message.content.as_str()),
+        };
+        let prompt = located(&self.engine, &input.body, input.tools, input.answer_start, text.len())?;
+        // Of a shortened prompt it is not known any more which token is which.
+        if held.skipped > 0 || prompt.len() != prompt_tokens {
+            return Ok(Vec::new());
+        }
+        let whole = [Document { name: String::new(), text: text.to_owned() }];
+        let found = passages(&held.session.evidence(), &prompt, &whole, most);
+        Ok(found.into_iter().map(|found| (found.start..found.end, found.mass)).collect())
+    }
+
     fn prompt(&self, input: &Input<'_>) -> Result<Prompt, EngineError> {
         match input.body {
             Body::Text(text) if input.answer_start.is_empty() => plain(&self.engine, text, input.shared),
@@ -148,7 +180,15 @@ impl LanguageModel for LocalModel {
         let started = Instant::now();
         let (mut held, read_tokens) = self.read(prompt, options.max_tokens, control)?;
         let prefill = started.elapsed();
+        if options.evidence > 0 {
+            held.session.watch(Watch { weights: retrieval_weights(&self.engine)?, ..Watch::default() })?;
+            held.session.record_evidence(true);
+        }
         let mut generation = generate(&mut held.session, options, control, on_text)?;
+        if options.evidence > 0 {
+            generation.looked_at = self.looked_at(input, &held, prompt_tokens, options.evidence)?;
+            held.session.record_evidence(false);
+        }
         let memory_bytes = held.session.memory_bytes();
         self.held = Some(held);
         generation.account = Account {
@@ -206,6 +246,34 @@ impl LanguageModel for LocalModel {
             ratings,
             Account { prompt_tokens, read_tokens, prefill, answer_tokens: 0, memory_bytes, context },
         ))
+    }
+
+    fn count_tokens(&self, text: &str) -> Result<Option<usize>, EngineError> {
+        let parts = [Part { text, special: SpecialTokens::AsText }];
+        Ok(Some(self.engine.tokenizer()?.encode_parts(&parts, false)?.len()))
+    }
+
+    fn grammar(&self, form: &Form) -> Result<Option<Grammar>, EngineError> {
+        self.engine.grammar(form).map(Some)
+    }
+
+    fn plan_tools(
+        &self,
+        messages: &[Message],
+        tools: &[Tool],
+        calling: &Calling,
+    ) -> Result<Plan, EngineError> {
+        plan(&self.engine, messages, tools, calling)
+    }
+
+    fn attended(
+        &mut self,
+        input: &Input<'_>,
+        from: usize,
+        above: usize,
+        control: &mut Control<'_>,
+    ) -> Result<Attended, EngineError> {
+        attended(&self.engine, &self.context, input, from, above, control)
     }
 
     fn score(&mut self, text: &str, control: &mut Control<'_>) -> Result<Score, EngineError> {

@@ -13,10 +13,13 @@ use std::time::Duration;
 use loci_models::memory::ContextReport;
 use loci_models::template::Message;
 
+use crate::attended::Attended;
 use crate::error::EngineError;
 use crate::generate::{GenerateOptions, Generation, OnText};
+use crate::grammar::{Form, Grammar};
 use crate::score::Score;
 use crate::session::Control;
+use crate::tools::{Calling, Plan, Tool};
 
 /// What a model goes on from.
 #[derive(Clone, Copy, Debug)]
@@ -123,6 +126,55 @@ pub trait LanguageModel {
     /// # Errors
     /// [`EngineError::Unsupported`] when the model was not made for this.
     fn embed(&mut self, text: &str) -> Result<Vec<f32>, EngineError>;
+
+    /// Tokens of `text` for this model; `None` where that is not known.
+    ///
+    /// # Errors
+    /// [`EngineError::Tokenizer`] above 2 GiB.
+    fn count_tokens(&self, _text: &str) -> Result<Option<usize>, EngineError> {
+        Ok(None)
+    }
+
+    /// What holds an answer to `form`; `None` where answers of this model cannot be held to a form.
+    ///
+    /// # Errors
+    /// [`EngineError::Grammar`] when the form is not valid, not supported or beyond a limit.
+    fn grammar(&self, _form: &Form) -> Result<Option<Grammar>, EngineError> {
+        Ok(None)
+    }
+
+    /// Prepares a conversation in which the model can call tools. A model that cannot be held to a form is shown them and
+    /// may call none.
+    ///
+    /// # Errors
+    /// As [`tools::plan`](crate::tools::plan).
+    fn plan_tools(
+        &self,
+        messages: &[Message],
+        tools: &[Tool],
+        _calling: &Calling,
+    ) -> Result<Plan, EngineError> {
+        let tools = tools.iter().map(Tool::to_json).collect();
+        Ok(Plan { messages: messages.to_vec(), tools, grammar: None })
+    }
+
+    /// Where the tokens of `input` from byte `from` of the text, or of the last message, on look in the layer that
+    /// has `above` layers above it; see [`Attended`].
+    ///
+    /// # Errors
+    /// [`EngineError::Unsupported`] where the model does not show its attention, or has no such layer.
+    fn attended(
+        &mut self,
+        _input: &Input<'_>,
+        _from: usize,
+        _above: usize,
+        _control: &mut Control<'_>,
+    ) -> Result<Attended, EngineError> {
+        Err(EngineError::Unsupported(format!(
+            "{} does not show its attention; use a local model (-m)",
+            self.name()
+        )))
+    }
 
     /// Continues `prompt` as plain text.
     ///

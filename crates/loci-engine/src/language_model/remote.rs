@@ -4,13 +4,16 @@ use std::collections::BTreeMap;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use loci_models::template::{Message, ToolCall};
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 use crate::error::EngineError;
 use crate::generate::{Finish, GenerateOptions, Generation, OnText};
 use crate::language_model::{Account, Body, Input, LanguageModel, Rating};
 use crate::score::Score;
 use crate::session::Control;
+use crate::tools::written;
 
 /// Longest pause between two attempts.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
@@ -81,6 +84,8 @@ struct Request<'a> {
     presence_penalty: f32,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     logit_bias: &'a BTreeMap<u32, f32>,
+    #[serde(skip_serializing_if = "<[serde_json::Value]>::is_empty")]
+    tools: &'a [serde_json::Value],
 }
 
 #[allow(clippy::trivially_copy_pass_by_ref)] // as serde wants it
@@ -92,6 +97,25 @@ fn is_zero(value: &f32) -> bool {
 struct Wire<'a> {
     role: &'a str,
     content: std::borrow::Cow<'a, str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    tool_calls: Vec<serde_json::Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tool_call_id: Option<&'a str>,
+}
+
+impl<'a> From<&'a Message> for Wire<'a> {
+    fn from(message: &'a Message) -> Self {
+        let call = |call: &ToolCall| {
+            let function = json!({"name": call.name, "arguments": call.arguments});
+            json!({"id": call.id, "type": "function", "function": function})
+        };
+        Self {
+            role: &message.role,
+            content: message.content.as_str().into(),
+            tool_calls: message.tool_calls.iter().map(call).collect(),
+            tool_call_id: message.tool_call_id.as_deref(),
+        }
+    }
 }
 
 #[derive(Deserialize)]
@@ -110,6 +134,32 @@ struct Choice {
 #[derive(Deserialize)]
 struct Said {
     content: Option<String>,
+    #[serde(default)]
+    tool_calls: Option<Vec<Called>>,
+}
+
+#[derive(Deserialize)]
+struct Called {
+    function: Function,
+}
+
+#[derive(Deserialize)]
+struct Function {
+    name: String,
+    /// JSON, as text.
+    arguments: String,
+}
+
+impl Said {
+    /// What was said, with calls behind it in the notation that local models use; see [`tools`](crate::tools).
+    fn text(self) -> Option<String> {
+        let calls = self.tool_calls.unwrap_or_default();
+        if calls.is_empty() {
+            return self.content;
+        }
+        let written = calls.iter().map(|Called { function }| written(&function.name, &function.arguments));
+        Some(self.content.unwrap_or_default() + &written.collect::<String>())
+    }
 }
 
 #[derive(Deserialize)]
@@ -196,14 +246,11 @@ impl RemoteModel {
 
     /// What an endpoint might leave out without a word is not asked of it.
     fn refuse_what_is_local(&self, input: &Input<'_>, options: &GenerateOptions) -> Result<(), EngineError> {
-        let calls = match input.body {
-            Body::Messages(messages) => messages.iter().any(|message| !message.tool_calls.is_empty()),
-            Body::Text(_) => false,
-        };
+        let plain = matches!(input.body, Body::Text(_));
         let wanted = [
             (options.grammar.is_some(), "hold an answer to a grammar"),
             (options.log_probs.is_some(), "tell how likely tokens are"),
-            (calls || !input.tools.is_empty(), "call tools"),
+            (plain && !input.tools.is_empty(), "call tools in plain text"),
         ];
         match wanted.iter().find(|(asked, _)| *asked) {
             None => Ok(()),
@@ -249,6 +296,7 @@ impl LanguageModel for RemoteModel {
             frequency_penalty: options.sampler.frequency_penalty,
             presence_penalty: options.sampler.presence_penalty,
             logit_bias: &options.sampler.logit_bias,
+            tools: input.tools,
         };
         let path = match input.body {
             Body::Text(text) => {
@@ -256,10 +304,7 @@ impl LanguageModel for RemoteModel {
                 "completions"
             }
             Body::Messages(messages) => {
-                let mut wires: Vec<Wire<'_>> = messages
-                    .iter()
-                    .map(|message| Wire { role: &message.role, content: message.content.as_str().into() })
-                    .collect();
+                let mut wires: Vec<Wire<'_>> = messages.iter().map(Wire::from).collect();
                 if let Some(last) = wires.last_mut().filter(|_| !input.answer_start.is_empty()) {
                     last.content = format!("{}\n{}", last.content, input.answer_start).into();
                 }
@@ -279,7 +324,7 @@ impl LanguageModel for RemoteModel {
         let choice = reply.choices.into_iter().next().ok_or_else(|| wrong("the reply has no choices"))?;
         let text = choice
             .message
-            .and_then(|message| message.content)
+            .and_then(Said::text)
             .or(choice.text)
             .ok_or_else(|| wrong("the reply holds no text"))?;
         let _over = on_text(&text);
@@ -301,6 +346,7 @@ impl LanguageModel for RemoteModel {
                 answer_tokens: usage.completion_tokens,
                 ..Account::default()
             },
+            looked_at: Vec::new(),
         })
     }
 

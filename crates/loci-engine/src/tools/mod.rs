@@ -25,6 +25,11 @@ const CLOSE: &str = "</tool_call>";
 const MAX_TOOLS: usize = 128;
 const MAX_NAME: usize = 64;
 
+/// A call as a model writes it; `arguments` is a JSON object.
+pub fn written(name: &str, arguments: &str) -> String {
+    format!("{OPEN}\n{{\"name\": {}, \"arguments\": {arguments}}}\n{CLOSE}", json!(name))
+}
+
 fn refuse<T>(message: String) -> Result<T, EngineError> {
     Err(EngineError::Grammar { kind: "tool", message })
 }

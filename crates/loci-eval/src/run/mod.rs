@@ -308,6 +308,7 @@ fn choose(
         text: best.and_then(|best| choices.get(best)).cloned().unwrap_or_default(),
         tokens: Vec::new(),
         log_probs: Vec::new(),
+        looked_at: Vec::new(),
         finish: Finish::End,
         elapsed: std::time::Duration::ZERO,
         account,

@@ -1,83 +1,21 @@
 use std::ops::ControlFlow;
-use std::time::Duration;
 
-use loci_engine::generate::OnText;
-use loci_engine::score::Score;
-use loci_engine::{
-    Account, Body, Control, Finish, GenerateOptions, Generation, Input, LanguageModel, Rating,
-};
+use loci_engine::{Control, GenerateOptions, Generation, Input, LanguageModel};
 use loci_models::template::Message;
 use proptest::prelude::*;
 
 use super::*;
 use crate::closed_book::ClosedBook;
+use crate::fakes::Echo;
 use crate::given::Given;
 
-/// Says what it was given.
-#[derive(Default)]
-struct Echo;
-
-impl LanguageModel for Echo {
-    fn name(&self) -> &str {
-        "echo"
-    }
-
-    fn answer(
-        &mut self,
-        input: &Input<'_>,
-        _options: &GenerateOptions,
-        _control: &mut Control<'_>,
-        _on_text: &mut OnText<'_>,
-    ) -> Result<Generation, EngineError> {
-        assert_eq!(input.shared, 0);
-        let text = match input.body {
-            Body::Text(text) => text.to_owned(),
-            Body::Messages(messages) => {
-                messages.iter().map(|message| format!("<{}>{}", message.role, message.content)).collect()
-            }
-        };
-        Ok(Generation {
-            text: text + input.answer_start,
-            tokens: Vec::new(),
-            log_probs: Vec::new(),
-            finish: Finish::End,
-            elapsed: Duration::ZERO,
-            account: Account { prompt_tokens: 7, ..Account::default() },
-        })
-    }
-
-    fn rate(
-        &mut self,
-        input: &Input<'_>,
-        answers: &[&str],
-        _distributions: bool,
-        control: &mut Control<'_>,
-    ) -> Result<(Vec<Rating>, Account), EngineError> {
-        let given =
-            self.answer(input, &GenerateOptions::default(), control, &mut |_| ControlFlow::Continue(()))?;
-        let rated = |answer: &&str| Rating {
-            log_probability: if given.text.contains(answer) { 0.0 } else { -1.0 },
-            tokens: 1,
-            ..Rating::default()
-        };
-        Ok((answers.iter().map(rated).collect(), given.account))
-    }
-
-    fn score(&mut self, _text: &str, _control: &mut Control<'_>) -> Result<Score, EngineError> {
-        Err(EngineError::Internal("not asked for".to_owned()))
-    }
-
-    fn embed(&mut self, _text: &str) -> Result<Vec<f32>, EngineError> {
-        Ok(vec![1.0])
-    }
+fn retrieval(words: usize, top: usize) -> Given {
+    let usual = RetrievalOptions::default();
+    let options = RetrievalOptions { ranking: Ranking { words, ..usual.ranking }, top, ..usual };
+    Given::new(Box::new(Echo), Box::new(Retrieval::new(options)))
 }
 
-fn retrieval(words: usize, top: usize) -> Given<Echo> {
-    let options = RetrievalOptions { words, top, ..RetrievalOptions::default() };
-    Given::new(Echo, Box::new(Retrieval::new(options)))
-}
-
-fn ask(model: &mut Given<Echo>, input: &Input<'_>) -> Result<Generation, EngineError> {
+fn ask(model: &mut Given, input: &Input<'_>) -> Result<Generation, EngineError> {
     let mut quiet = |_: &str| ControlFlow::Continue(());
     model.answer(input, &GenerateOptions::default(), &mut Control::default(), &mut quiet)
 }
@@ -113,8 +51,9 @@ fn the_best_passages_stand_in_the_order_of_the_text_behind_the_instruction() {
 #[test]
 fn passages_stand_in_the_order_that_is_asked_for() {
     let ordered = |order| {
-        let options = RetrievalOptions { words: 8, top: 3, order, ..RetrievalOptions::default() };
-        let mut model = Given::new(Echo, Box::new(Retrieval::new(options)));
+        let ranking = Ranking { words: 8, ..RetrievalOptions::default().ranking };
+        let options = RetrievalOptions { ranking, top: 3, order };
+        let mut model = Given::new(Box::new(Echo), Box::new(Retrieval::new(options)));
         let text = given_again(&mut model, TEXT, "The old stone key, the horse, the gate?");
         let at = |word: &str| text.find(word).unwrap_or_else(|| panic!("{word} in {text}"));
         let mut words = [("key", at("key lay")), ("horse", at("a horse")), ("gate", at("gate was"))];
@@ -134,8 +73,8 @@ fn passages_stand_in_the_order_that_is_asked_for() {
 #[test]
 fn text_and_question_are_read_as_often_as_asked() {
     let given = |typed: &str| {
-        let chooser = crate::registry::chooser(&crate::registry::parse(typed).unwrap());
-        given_again(&mut Given::new(Echo, chooser), "A key lay there. ", "Which key?")
+        let strategy = crate::registry::strategy(&crate::registry::parse(typed).unwrap()).unwrap();
+        given_again(&mut Given::new(Box::new(Echo), strategy), "A key lay there. ", "Which key?")
     };
     let one = "A key lay there. Which key?";
     assert_eq!(given("jrt:copies=1"), one);
@@ -149,16 +88,6 @@ fn with_room_for_everything_the_text_stays_as_it_is() {
     for words in [1, 3, 200] {
         assert_eq!(given(TEXT, question, words, 1000), format!("{TEXT}{question}"));
     }
-}
-
-#[test]
-fn heads_of_one_line_are_kept_and_long_ones_are_text() {
-    assert_eq!(head("Find it.\nA b c."), 9);
-    assert_eq!(head("Find it.\nSoon.\n\nA b c."), 16);
-    assert_eq!((head("A b c."), head("A b c.\n"), head("\n\nA b c."), head("")), (0, 0, 0, 0));
-    let long = "word ".repeat(61);
-    assert_eq!(head(&format!("{long}\n\nA.")), 0);
-    assert_eq!(head(&format!("Title\n{long}\n\nA.")), 6);
 }
 
 #[test]
@@ -182,7 +111,7 @@ fn of_messages_only_the_last_is_shortened() {
 
 #[test]
 fn with_a_closed_book_only_the_question_is_given() {
-    let mut model = Given::new(Echo, Box::new(ClosedBook));
+    let mut model = Given::new(Box::new(Echo), Box::new(ClosedBook));
     let whole = format!("{TEXT}Which key?");
     let input = Input { shared: TEXT.len(), answer_start: " It", ..Input::text(&whole) };
     assert_eq!(ask(&mut model, &input).unwrap().text, "Which key? It");
@@ -190,7 +119,7 @@ fn with_a_closed_book_only_the_question_is_given() {
     assert!(error.contains("closed-book"), "{error}");
 }
 
-fn given_again(model: &mut Given<Echo>, text: &str, question: &str) -> String {
+fn given_again(model: &mut Given, text: &str, question: &str) -> String {
     let whole = format!("{text}{question}");
     ask(model, &Input { shared: text.len(), ..Input::text(&whole) }).unwrap().text
 }

@@ -11,8 +11,9 @@ use loci_eval::{Request, Task, registry};
 use loci_models::template::Message;
 
 use super::picture::Painter;
-use super::subjects::{EndpointArgs, local, ways};
+use super::subjects::{Way, local, remote, ways};
 use crate::args::{ContextArgs, ModelArgs, without_parameters};
+use crate::endpoint::EndpointArgs;
 use crate::error::CliError;
 use crate::ui::{Ui, print, print_json, stop_flag};
 
@@ -117,7 +118,14 @@ pub(crate) fn run(args: &MeasureArgs, ui: &Ui) -> Result<(), CliError> {
         None => baseline(args.against.as_deref(), &names)?,
     };
     let subjects: Vec<Subject> = match &args.endpoint.endpoint {
-        Some(url) => vec![args.endpoint.subject(url)?],
+        // Context methods are what a local model reads by; strategies work with any model.
+        Some(url) => std::iter::once(None)
+            .chain(ways.into_iter().filter_map(|(typed, way)| match way {
+                Way::Strategy(values) => Some(Some((typed, values))),
+                Way::Context(_) => None,
+            }))
+            .map(|strategy| remote(&args.endpoint, url, strategy))
+            .collect::<Result<_, _>>()?,
         None => ways
             .into_iter()
             .map(|(typed, way)| local(&engine, typed, way, &context))

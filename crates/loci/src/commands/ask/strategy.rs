@@ -1,0 +1,158 @@
+//! `loci ask --read STRATEGY`: a strategy decides what of the texts the model is given.
+
+use std::ops::ControlFlow;
+
+use loci_engine::{Control, Finish, LanguageModel, LocalModel};
+use loci_models::method::Values;
+use loci_reading::read::FoundBy;
+use loci_reading::{ReadOptions, Reply, read, registry};
+
+use super::{Args, one_line, read_all};
+use crate::endpoint::EndpointArgs;
+use crate::error::CliError;
+use crate::ui::{Ui, print, print_json, stop_flag, stream};
+
+/// What `--read` takes for a context method: the model's prompt is shortened before it is read.
+const CONTEXT_METHOD: &str = "spec-pc";
+
+/// Which strategy, and which model.
+#[derive(Debug, clap::Args)]
+pub(super) struct StrategyArgs {
+    /// Reading strategy with its parameters, such as alr2, rag:top=3 or infini-retri:window=512: it decides what of the
+    /// texts the model is given [default: all of it, by a context method]. `loci methods` lists them.
+    #[arg(long, value_name = "STRATEGY")]
+    read: Option<String>,
+    #[command(flatten)]
+    endpoint: EndpointArgs,
+}
+
+impl StrategyArgs {
+    /// Whether something else than reading everything with a local model is asked for.
+    pub(super) const fn is_asked(&self) -> bool {
+        self.read.is_some() || self.endpoint.endpoint.is_some()
+    }
+}
+
+/// Answers by a strategy.
+pub(super) fn run(args: &Args, ui: &Ui) -> Result<(), CliError> {
+    let asked = args.strategy.read.as_deref().unwrap_or("plain");
+    let (values, method) = values(asked, args)?;
+    let mut strategy = registry::strategy(&values)?;
+    let mut generate = args.sampling.options(0.0)?;
+    let inputs = read_all(&args.files)?;
+    let mut model: Box<dyn LanguageModel> = match &args.strategy.endpoint.endpoint {
+        Some(url) => {
+            args.sampling.hold_nothing()?;
+            args.strategy.endpoint.opener(url)?()
+        }
+        None => {
+            let mut context = args.context.options()?;
+            if let Some(method) = method {
+                context.method = Some(crate::args::method(&method)?);
+            }
+            let (engine, context) = args.context.open(context, &args.model)?;
+            args.sampling.hold(&mut generate, &engine)?;
+            Box::new(LocalModel::new(engine, context))
+        }
+    };
+    let options = ReadOptions {
+        generate,
+        system: args.before.system.clone(),
+        bare: args.bare,
+        evidence: args.evidence,
+    };
+    ui.say(&format!("strategy {values}"));
+    let mut failure = None;
+    let reply = {
+        let mut bar = ui.reading("reading");
+        let mut update = |progress| bar.update(progress);
+        let mut control = Control { stop: Some(stop_flag()), progress: Some(&mut update) };
+        let mut silent = |_: &str| ControlFlow::Continue(());
+        let mut streaming = stream(&mut failure);
+        let name = values.to_string();
+        read(
+            (strategy.as_mut(), &name),
+            model.as_mut(),
+            (&inputs, &args.question),
+            &options,
+            &mut control,
+            if args.json { &mut silent } else { &mut streaming },
+        )?
+    };
+    if let Some(failure) = failure {
+        return Err(failure);
+    }
+    if args.json {
+        print_json(&reply)?;
+    } else {
+        print("\n")?;
+        report(ui, &reply);
+    }
+    if reply.finish == Finish::Interrupted {
+        return Err(CliError::Interrupted("stopped while answering; the answer is incomplete".to_owned()));
+    }
+    Ok(())
+}
+
+/// The strategy that `asked` names, and the context method if that is what it is.
+fn values(asked: &str, args: &Args) -> Result<(Values, Option<String>), CliError> {
+    if asked.split(':').next() != Some(CONTEXT_METHOD) {
+        return Ok((registry::parse(asked)?, None));
+    }
+    if args.strategy.endpoint.endpoint.is_some() || args.context.method.is_some() {
+        return Err(CliError::usage(format!(
+            "--read {CONTEXT_METHOD} is a way in which a local model reads: leave out --endpoint and --method"
+        )));
+    }
+    Ok((registry::parse("plain")?, Some(asked.to_owned())))
+}
+
+fn report(ui: &Ui, reply: &Reply) {
+    ui.say("");
+    if !reply.evidence.is_empty() {
+        ui.say(match reply.evidence_by {
+            FoundBy::Attention => "passages the answer attended to:",
+            FoundBy::Strategy => "passages it was made from:",
+            FoundBy::Given => "passages the model was given:",
+        });
+    }
+    for found in &reply.evidence {
+        let mass = found.mass.map_or_else(String::new, |mass| format!("{:5.1}%  ", 100.0 * mass));
+        ui.say(&format!(
+            "  {mass}{} bytes {}..{}: {}",
+            found.file,
+            found.start,
+            found.end,
+            one_line(&found.text)
+        ));
+    }
+    let reading = &reply.reading;
+    let about = if reading.counted { "" } else { "about " };
+    ui.say(&format!(
+        "context: {about}{} tokens given, {} shown to the model when it answered",
+        reading.given, reading.shown
+    ));
+    let work = &reading.work;
+    if work.calls > 0 {
+        ui.say(&format!(
+            "before the answer: {} calls, {} tokens read, {} written, {:.1} s",
+            work.calls, work.read_tokens, work.written_tokens, reply.timing.strategy_s
+        ));
+    }
+    for (name, figure) in &work.figures {
+        ui.say(&format!("{name}: {figure}"));
+    }
+    for (what, times) in &work.failures {
+        ui.say(&format!("{what}: {times}"));
+    }
+    ui.say(&format!(
+        "read {} tokens in {:.1} s, wrote {} at {:.1} tokens/s",
+        reply.account.read_tokens,
+        reply.timing.prefill_s,
+        reply.account.answer_tokens,
+        reply.timing.decode_tokens_per_s
+    ));
+    if reply.finish == Finish::Length {
+        ui.say("the answer was cut at the limit of tokens; -n sets a higher one");
+    }
+}
