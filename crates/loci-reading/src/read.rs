@@ -1,5 +1,6 @@
 //! From documents and a question, by a strategy and a model, to an answer with what it was made from.
 
+use std::ops::Range;
 use std::time::Instant;
 
 use loci_engine::documents::Document;
@@ -54,6 +55,17 @@ pub enum FoundBy {
     Given,
 }
 
+/// A part of a document.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Place {
+    /// Name of the document.
+    pub file: String,
+    /// First byte of its text.
+    pub start: usize,
+    /// Byte behind the last.
+    pub end: usize,
+}
+
 /// What became of the documents.
 #[derive(Clone, Debug, Serialize)]
 pub struct Reading {
@@ -61,6 +73,8 @@ pub struct Reading {
     pub given: usize,
     /// Of those, the ones that the model was shown when it answered.
     pub shown: usize,
+    /// Where what was shown stands in the documents, in their order.
+    pub places: Vec<Place>,
     /// Whether tokens were counted; otherwise a token is taken for four bytes.
     pub counted: bool,
     /// What the strategy did before.
@@ -152,10 +166,15 @@ pub fn read(
     let spans = merged(prepared.pieces.iter().map(|piece| piece.span.clone()).collect());
     let shown = count(spans.iter().map(|span| span.text(documents)).collect())?;
     let counted = model.count_tokens("a")?.is_some();
+    let place = |span: Span| {
+        let file = documents.get(span.document)?.name.clone();
+        Some(Place { file, start: span.start, end: span.end })
+    };
+    let places = spans.into_iter().filter_map(place).collect();
     Ok(Reply {
         evidence,
         evidence_by,
-        reading: Reading { given, shown: shown.min(given), counted, work: prepared.work },
+        reading: Reading { given, shown: shown.min(given), places, counted, work: prepared.work },
         context: generation.account.context,
         timing: Took {
             strategy_s,
@@ -188,42 +207,63 @@ fn messages(prepared: &Prepared, question: &str, options: &ReadOptions) -> Vec<M
 /// else all that was given.
 fn evidence(
     prepared: &Prepared,
-    looked_at: &[(std::ops::Range<usize>, f32)],
+    looked_at: &[(Range<usize>, f32)],
     documents: &[Document],
     most: usize,
 ) -> (Vec<Passage>, FoundBy) {
-    let attended = || {
-        let mut found: Vec<(Span, f32)> = Vec::new();
-        for (bytes, mass) in looked_at {
-            found.extend(
-                shown(&prepared.pieces, bytes.start, bytes.end).into_iter().map(|span| (span, *mass)),
-            );
-        }
-        found
+    let passages = |spans: Vec<(Span, Option<f32>)>| {
+        let passage = |(span, mass): (Span, Option<f32>)| {
+            let text = span.text(documents);
+            let file = documents.get(span.document)?.name.clone();
+            let known = !text.trim().is_empty();
+            known.then(|| Passage { file, start: span.start, end: span.end, text: text.to_owned(), mass })
+        };
+        spans.into_iter().filter_map(passage).take(most).collect::<Vec<_>>()
     };
-    let passage = |span: &Span, mass: Option<f32>| {
-        let text = span.text(documents);
-        let file = documents.get(span.document)?.name.clone();
-        (!text.trim().is_empty()).then(|| Passage {
-            file,
-            start: span.start,
-            end: span.end,
-            text: text.to_owned(),
-            mass,
-        })
-    };
-    let attended = attended();
-    let by_strategy: Vec<Passage> =
-        prepared.evidence.iter().filter_map(|span| passage(span, None)).take(most).collect();
+    let attended = attended(&prepared.pieces, looked_at);
     if !attended.is_empty() && !prepared.quoted {
-        let found = attended.iter().filter_map(|(span, mass)| passage(span, Some(*mass))).take(most);
-        return (found.collect(), FoundBy::Attention);
+        return (
+            passages(attended.into_iter().map(|(span, mass)| (span, Some(mass))).collect()),
+            FoundBy::Attention,
+        );
     }
-    if !by_strategy.is_empty() {
-        return (by_strategy, FoundBy::Strategy);
+    let plain = |spans: &[Span]| passages(spans.iter().map(|span| (span.clone(), None)).collect());
+    match plain(&prepared.evidence) {
+        chosen if !chosen.is_empty() => (chosen, FoundBy::Strategy),
+        _ => {
+            let given: Vec<Span> = prepared.pieces.iter().map(|piece| piece.span.clone()).collect();
+            (plain(&given), FoundBy::Given)
+        }
     }
-    let given = |piece: &Piece| passage(&piece.span, None);
-    (prepared.pieces.iter().filter_map(given).take(most).collect(), FoundBy::Given)
+}
+
+/// The places of documents that were attended to, heaviest first. A range that shows several places shares its mass out by
+/// their bytes; places that overlap or touch, as those of a text that stands there twice do, become one.
+#[allow(clippy::cast_precision_loss)] // bytes of passages
+fn attended(pieces: &[Piece], looked_at: &[(Range<usize>, f32)]) -> Vec<(Span, f32)> {
+    let mut found: Vec<(Span, f32)> = Vec::new();
+    for (bytes, mass) in looked_at {
+        let spans = shown(pieces, bytes.start, bytes.end);
+        let all: usize = spans.iter().map(|span| span.end - span.start).sum();
+        let share = |span: &Span| mass * (span.end - span.start) as f32 / all.max(1) as f32;
+        found.extend(spans.into_iter().map(|span| {
+            let share = share(&span);
+            (span, share)
+        }));
+    }
+    found.sort_by(|one, other| one.0.cmp(&other.0));
+    let mut joined: Vec<(Span, f32)> = Vec::with_capacity(found.len());
+    for (span, mass) in found {
+        match joined.last_mut() {
+            Some((last, sum)) if last.goes_into(&span) => {
+                last.end = last.end.max(span.end);
+                *sum += mass;
+            }
+            _ => joined.push((span, mass)),
+        }
+    }
+    joined.sort_by(|one, other| other.1.total_cmp(&one.1));
+    joined
 }
 
 /// `spans` in order, those that overlap or touch as one.
@@ -232,11 +272,99 @@ fn merged(mut spans: Vec<Span>) -> Vec<Span> {
     let mut all: Vec<Span> = Vec::with_capacity(spans.len());
     for span in spans {
         match all.last_mut() {
-            Some(last) if last.document == span.document && span.start <= last.end => {
-                last.end = last.end.max(span.end);
-            }
+            Some(last) if last.goes_into(&span) => last.end = last.end.max(span.end),
             _ => all.push(span),
         }
     }
     all
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ops::ControlFlow;
+
+    use super::*;
+    use crate::fakes::Scripted;
+    use crate::registry::{parse, strategy};
+
+    fn documents() -> Vec<Document> {
+        [("a.txt", "Ann lives in Oslo. It rains there."), ("b.txt", "Per bakes bread.")]
+            .map(|(name, text)| Document { name: name.to_owned(), text: text.to_owned() })
+            .to_vec()
+    }
+
+    fn answer(typed: &str, replies: &[&str], question: &str) -> Result<(Reply, Scripted), EngineError> {
+        let values = parse(typed).unwrap();
+        let mut model = Scripted::new(replies);
+        let options =
+            ReadOptions { evidence: 5, system: Some("Be brief.".to_owned()), ..ReadOptions::default() };
+        let reply = read(
+            (strategy(&values)?.as_mut(), &values.to_string()),
+            &mut model,
+            (&documents(), question),
+            &options,
+            &mut Control::default(),
+            &mut |_| ControlFlow::Continue(()),
+        )?;
+        Ok((reply, model))
+    }
+
+    #[test]
+    fn an_answer_comes_with_its_passages_and_account() {
+        let (reply, model) = answer("rag:words=4,top=1", &["Oslo."], "Where does Ann live?").unwrap();
+        assert_eq!((reply.text.as_str(), reply.evidence_by), ("Oslo.", FoundBy::Strategy));
+        let [found] = reply.evidence.as_slice() else { panic!("{:?}", reply.evidence) };
+        assert_eq!(
+            (found.file.as_str(), found.start, found.text.as_str()),
+            ("a.txt", 0, "Ann lives in Oslo. ")
+        );
+        assert!(reply.reading.shown < reply.reading.given && !reply.reading.counted);
+        assert_eq!(reply.reading.places, [Place { file: "a.txt".to_owned(), start: 0, end: 18 }]);
+        assert!(model.given[0].starts_with("<system>Be brief.<user># a.txt\n\nAnn lives in Oslo.\n\nWhere"));
+        let json = serde_json::to_value(&reply).unwrap();
+        assert_eq!(json["answer"], "Oslo.");
+        assert_eq!(json["reading"]["calls"], 0);
+    }
+
+    #[test]
+    fn quotes_are_the_evidence_of_what_was_quoted() {
+        let (reply, model) = answer("alr2", &["- Per bakes bread.", " Per."], "Who bakes?").unwrap();
+        assert_eq!((reply.text.as_str(), reply.evidence_by), (" Per.", FoundBy::Strategy));
+        assert_eq!(reply.evidence[0].text, "Per bakes bread.");
+        assert!(model.given[1].ends_with("- Per bakes bread.\nAnswer:"), "{}", model.given[1]);
+        assert_eq!(reply.reading.work.calls, 1);
+        assert_eq!(reply.reading.shown, reply.reading.given);
+    }
+
+    #[test]
+    fn nothing_to_ask_or_to_read_is_refused() {
+        assert!(matches!(answer("plain", &[], " "), Err(EngineError::Nothing { .. })));
+        let mut model = Scripted::new(&[]);
+        let blank = [Document { name: "a".to_owned(), text: " ".to_owned() }];
+        let mut plain = strategy(&parse("plain").unwrap()).unwrap();
+        let refused = read(
+            (plain.as_mut(), "plain"),
+            &mut model,
+            (&blank, "why?"),
+            &ReadOptions::default(),
+            &mut Control::default(),
+            &mut |_| ControlFlow::Continue(()),
+        );
+        assert!(refused.is_err());
+    }
+
+    #[test]
+    fn attention_is_shared_out_and_added_up() {
+        let piece = |at, start, end| Piece { at, span: Span::new(0, start..end) };
+        // The text stands there twice, and once a range reaches over two places.
+        let pieces = [piece(0, 10, 20), piece(12, 40, 50), piece(100, 10, 20)];
+        let found = attended(&pieces, &[(5..17, 0.4), (100..104, 0.3), (60..70, 0.9)]);
+        assert_eq!(found.len(), 3, "{found:?}");
+        assert_eq!(found[0].0, Span::new(0, 10..14));
+        assert!((found[0].1 - 0.3).abs() < 1e-6);
+        assert!((found.iter().map(|(_, mass)| mass).sum::<f32>() - 0.7).abs() < 1e-6);
+        let whole = attended(&pieces, &[(0..10, 0.2), (100..110, 0.2)]);
+        assert_eq!(whole.len(), 1);
+        assert!((whole[0].1 - 0.4).abs() < 1e-6);
+    }
 }

@@ -37,6 +37,11 @@ impl Span {
         Self { document, start: range.start, end: range.end }
     }
 
+    /// Whether this one overlaps with `next`, which does not begin before it, or ends where it begins.
+    pub(crate) const fn goes_into(&self, next: &Self) -> bool {
+        self.document == next.document && next.start <= self.end
+    }
+
     /// What stands there; empty for what is no place of `documents`.
     pub fn text<'d>(&self, documents: &'d [Document]) -> &'d str {
         documents

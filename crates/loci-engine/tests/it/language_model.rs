@@ -3,7 +3,8 @@
 use std::ops::ControlFlow;
 
 use crate::common::{context, engine};
-use loci_engine::{Control, GenerateOptions, Generation, Input, LanguageModel, LocalModel};
+use loci_engine::grammar::{Form, Quotes};
+use loci_engine::{Control, EngineError, GenerateOptions, Generation, Input, LanguageModel, LocalModel};
 use loci_models::template::Message;
 
 fn options() -> GenerateOptions {
@@ -76,4 +77,61 @@ fn ratings_are_those_of_reading_the_whole() {
         assert!((rating.log_probability - expected).abs() < 1e-3, "{rating:?} {expected}");
         assert!(rating.tokens > 0 || answer.is_empty());
     }
+}
+
+#[test]
+fn where_the_end_of_a_prompt_looks_is_told_row_by_row() {
+    let engine = engine();
+    let shape = engine.model().shape();
+    let mut model = LocalModel::new(engine, context("full"));
+    let text = "the wind went over the field and the gate stood open. Who stood open?";
+    let from = text.find("Who").unwrap();
+    let messages = [Message::new("system", "Be brief."), Message::new("user", text)];
+    let mut control = Control::default();
+    let last = model.attended(&Input::messages(&messages), from, 0, &mut control).unwrap();
+    assert_eq!(last.sums.len(), last.rows * last.tokens.len());
+    assert!(last.tokens[last.first()].as_ref().is_some_and(|bytes| bytes.end > from));
+    assert!(last.tokens[..last.first()].iter().flatten().all(|bytes| bytes.end <= from));
+    for (row, looks) in last.looks().enumerate() {
+        let sum: f32 = looks.iter().sum();
+        assert!((sum - shape.heads as f32).abs() < 1e-3, "row {row}: {sum}");
+        assert!(looks[last.first() + row + 1..].iter().all(|share| *share == 0.0), "nobody looks ahead");
+    }
+    // Another layer looks elsewhere, and one that is not there is refused with the number of layers.
+    let first = model.attended(&Input::messages(&messages), from, shape.layers - 1, &mut control).unwrap();
+    assert_eq!((first.rows, first.tokens), (last.rows, last.tokens.clone()));
+    assert_ne!(first.sums, last.sums);
+    let refused = model.attended(&Input::messages(&messages), from, shape.layers, &mut control);
+    assert!(matches!(refused, Err(EngineError::Unsupported(_))));
+    // What stands behind the text looks where nothing of the text does.
+    let behind = model.attended(&Input::messages(&messages), text.len(), 0, &mut control).unwrap();
+    assert!(behind.rows > 0 && behind.rows < last.rows);
+    // The attention of an answer is told by places of the message.
+    let options = GenerateOptions { evidence: 3, ..options() };
+    let input = Input::messages(&messages);
+    let answer = model.answer(&input, &options, &mut control, &mut |_| ControlFlow::Continue(())).unwrap();
+    assert!(!answer.looked_at.is_empty() && answer.looked_at.len() <= 3);
+    assert!(answer.looked_at.iter().all(|(bytes, mass)| text.get(bytes.clone()).is_some() && *mass > 0.0));
+    assert!(answer.looked_at.windows(2).all(|pair| pair[0].1 >= pair[1].1));
+}
+
+#[test]
+fn an_answer_can_be_held_to_quotes() {
+    let mut model = LocalModel::new(engine(), context("full"));
+    let texts = ["the gate stood open.", "the gate stood.", "wind"].map(str::to_owned).to_vec();
+    let form = Form::Quotes(Quotes {
+        texts: texts.clone(),
+        before: "- ".to_owned(),
+        behind: "\n".to_owned(),
+        most: 2,
+    });
+    let grammar = model.grammar(&form).unwrap();
+    assert!(grammar.is_some());
+    let options =
+        GenerateOptions { max_tokens: 200, grammar, ignore_end: true, ..GenerateOptions::default() };
+    let mut quiet = |_: &str| ControlFlow::Continue(());
+    let answer = model.generate("which?", &options, &mut Control::default(), &mut quiet).unwrap().text;
+    let quoted: Vec<&str> = answer.lines().map(|line| line.strip_prefix("- ").unwrap()).collect();
+    assert_eq!(quoted.len(), 2, "{answer}");
+    assert!(quoted[0] != quoted[1] && quoted.iter().all(|quote| texts.iter().any(|text| text == quote)));
 }

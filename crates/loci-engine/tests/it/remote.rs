@@ -187,3 +187,36 @@ fn what_an_endpoint_does_not_tell_is_refused() {
     );
     assert!(model.score("a", &mut control).is_err() && model.embed("a").is_err());
 }
+
+#[test]
+fn tools_are_called_as_local_models_call_them() {
+    let call = serde_json::json!({"id": "1", "type": "function", "function": {"name": "look", "arguments": "{\"at\": 3}"}});
+    let message = serde_json::json!({"role": "assistant", "content": null, "tool_calls": [call]});
+    let body = serde_json::json!({"choices": [{"message": message, "finish_reason": "tool_calls"}]});
+    let (options, seen) = stand_in(vec![Act::Reply(200, body.to_string())]);
+    let mut model = RemoteModel::new(options);
+    let tools = loci_engine::tools::Tool::list(&[serde_json::json!({
+        "type": "function", "function": {"name": "look", "description": "Looks."}
+    })])
+    .unwrap();
+    let mut earlier = Message::new("assistant", "");
+    earlier.tool_calls.push(loci_models::template::ToolCall {
+        id: "0".to_owned(),
+        name: "look".to_owned(),
+        arguments: "{}".to_owned(),
+    });
+    let mut result = Message::new("tool", "nothing");
+    result.tool_call_id = Some("0".to_owned());
+    let messages = [Message::new("user", "Look."), earlier, result];
+    let plan = model.plan_tools(&messages, &tools, &loci_engine::tools::Calling::default()).unwrap();
+    let input = Input { tools: &plan.tools, ..Input::messages(&plan.messages) };
+    let mut quiet = |_: &str| ControlFlow::Continue(());
+    let said =
+        model.answer(&input, &GenerateOptions::default(), &mut Control::default(), &mut quiet).unwrap();
+    let parsed = loci_engine::tools::parse(&said.text, &["look"]);
+    assert_eq!(parsed.calls, [("look".to_owned(), "{\"at\": 3}".to_owned())]);
+    let sent = &seen.lock().unwrap()[0].2;
+    assert_eq!(sent["tools"][0]["function"]["name"], "look");
+    assert_eq!(sent["messages"][1]["tool_calls"][0]["function"]["name"], "look");
+    assert_eq!(sent["messages"][2]["tool_call_id"], "0");
+}
