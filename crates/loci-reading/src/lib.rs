@@ -5,6 +5,9 @@
 //! beside it: [`Retrieval`] ranks [`passages()`] of the text by [`Bm25`] and takes the best ones: what can be answered so does
 //! not show that a long text was read. [`ClosedBook`](closed_book::ClosedBook) takes nothing. [`Jrt`](jrt::Jrt) gives text and
 //! question twice.
+//!
+//! [`sculptor`] is for whoever drives a model step by step: a conversation whose text the model hides, shortens and finds again
+//! with tools.
 
 pub mod bm25;
 pub mod closed_book;
@@ -14,6 +17,7 @@ pub mod order;
 pub mod passages;
 pub mod registry;
 pub mod retrieval;
+pub mod sculptor;
 pub mod tokens;
 
 pub use bm25::Bm25;
