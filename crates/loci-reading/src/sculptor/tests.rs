@@ -55,7 +55,7 @@ fn a_conversation_by_hand() {
     assert_eq!(
         outcome.text,
         format!(
-            "Cut into 2 fragments (id, characters, first words):\n{} 24 Öl costs 1.\n{} 24 Öl costs 3.",
+            "Cut into 2 fragments (id, characters, first words):\n{} 24 Öl costs 1\n{} 24 Öl costs 3",
             id[0], id[1]
         )
     );
@@ -71,7 +71,7 @@ fn a_conversation_by_hand() {
     assert!(right(&mut sculpture, "fold_fragment", json!({"fragment_id": id[0]})).changed);
     let again = right(&mut sculpture, "fold_fragment", json!({"fragment_id": id[0]}));
     assert!(!again.changed && again.text.contains("already"));
-    assert!(shown(&sculpture).starts_with(&format!("[folded {} 24: Öl costs 1.][fragment ", id[0])));
+    assert!(shown(&sculpture).starts_with(&format!("[folded {} 24: Öl costs 1][fragment ", id[0])));
     // The original is summarised, not the marker.
     let summarise = json!({"fragment_id": id[0], "focus": "prices"});
     assert!(right(&mut sculpture, "summarize_fragment", summarise.clone()).changed);
@@ -254,7 +254,7 @@ fn any_call() -> impl Strategy<Value = (usize, usize, u64, String, String)> {
 proptest! {
     #[test]
     fn any_sequence_of_calls_keeps_what_has_to_hold(
-        texts in prop::collection::vec(("[abé\\n ]{0,30}", markers::markerish()), 1..5),
+        texts in prop::collection::vec(("[abé\\n ]{0,30}", markers::tests::markerish()), 1..5),
         calls in prop::collection::vec(any_call(), 0..24),
     ) {
         let roles = ["user", "assistant", "user", "tool"];
@@ -312,6 +312,53 @@ proptest! {
                 plain = parts.map(unescape).collect();
             }
             prop_assert_eq!(&plain, &said.content);
+        }
+    }
+}
+
+/// What stands between two markers, by trying every place in turn.
+fn between(texts: &[String], start: &str, end: &str) -> Option<Vec<String>> {
+    let places =
+        || texts.iter().enumerate().flat_map(|(text, own)| own.char_indices().map(move |(at, _)| (text, at)));
+    let first = places().find(|(text, at)| texts[*text][*at..].starts_with(start))?;
+    let last = places().find(|place| *place >= first && texts[place.0][place.1..].starts_with(end))?;
+    let mut parts = Vec::new();
+    for text in first.0..=last.0 {
+        let from = if text == first.0 { first.1 } else { 0 };
+        let mut to = if text == last.0 { last.1 + end.len() } else { texts[text].len() };
+        if first.0 == last.0 {
+            to = to.max(first.1 + start.len());
+        }
+        parts.extend((from < to).then(|| texts[text][from..to].to_owned()));
+    }
+    Some(parts)
+}
+
+proptest! {
+    #[test]
+    fn what_is_cut_is_what_stands_between_the_markers(
+        texts in prop::collection::vec("[abé]{0,8}", 1..4),
+        start in "[abé]{1,2}",
+        end in "[abé]{1,3}",
+        pieces in 4..=20_u64,
+    ) {
+        let mut sculpture = Sculpture::new(texts.iter().map(|text| Message::new("user", text)).collect());
+        let arguments = json!({"start_marker": start, "end_marker": end, "num_fragments": pieces});
+        let failed = call(&mut sculpture, "fragment_context", arguments).failed;
+        let found: Vec<Vec<&str>> = sculpture
+            .messages
+            .iter()
+            .map(|held| held.fragments().map(Fragment::original).collect())
+            .filter(|fragments: &Vec<&str>| !fragments.is_empty())
+            .collect();
+        let expected = between(&texts, &start, &end);
+        prop_assert_eq!(failed, expected.is_none());
+        let joined: Vec<String> = found.iter().map(|fragments| fragments.concat()).collect();
+        prop_assert_eq!(joined, expected.clone().unwrap_or_default());
+        // As many pieces as were asked for, as long as there are characters for them.
+        let lengths: Vec<usize> = expected.unwrap_or_default().iter().map(|part| part.chars().count()).collect();
+        if lengths.len() == 1 {
+            prop_assert_eq!(found[0].len(), lengths[0].min(pieces as usize));
         }
     }
 }
