@@ -7,7 +7,8 @@
 //! question twice.
 //!
 //! [`sculptor`] is for whoever drives a model step by step: a conversation whose text the model hides, shortens and finds again
-//! with tools.
+//! with tools. [`structured`] reads and writes outlines of a text, by which a reader sees what belongs to what. Neither asks a
+//! model itself.
 
 pub mod bm25;
 pub mod closed_book;
@@ -18,6 +19,7 @@ pub mod passages;
 pub mod registry;
 pub mod retrieval;
 pub mod sculptor;
+pub mod structured;
 pub mod tokens;
 
 pub use bm25::Bm25;
