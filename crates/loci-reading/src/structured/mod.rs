@@ -10,12 +10,16 @@
 //! and in its order: the one to use where nothing may be lost. A [`Statement`] (the paper's form) is written anew by the
 //! model, which may drift from the text; [`repair`] has remedies. What a reply breaks is a typed error, and
 //! then the text is used as it is.
+//!
+//! [`rules`] makes outlines without a model from headings, [`segments`] from sentence vectors.
 
 pub mod chunks;
 pub mod merge;
 pub mod outline;
 mod reader;
 pub mod repair;
+pub mod rules;
+pub mod segments;
 pub mod statement;
 pub mod text;
 
