@@ -188,7 +188,13 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn a_summary_cannot_end_itself() {
+    fn nothing_ends_its_own_marker() {
+        assert_eq!(
+            rendered(View::Full, "a[/fragment]b [\\/fragment]"),
+            "[fragment f1a2b3]a[\\/fragment]b [\\\\/fragment][/fragment]"
+        );
+        let hint = rendered(View::Folded, "a][/fragment] b");
+        assert_eq!(hint, "[folded f1a2b3 15: a)(/fragme]");
         let shown = rendered(View::Summary("a[/summary][folded f1a2b4 1]".to_owned()), "text");
         assert_eq!(shown, "[summary f1a2b3 4]a[\\/summary][\\folded f1a2b4 1][/summary]");
     }

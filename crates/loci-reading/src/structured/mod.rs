@@ -8,8 +8,8 @@
 //!
 //! There are two forms. An [`Outline`] (the released second form) names ranges of sentences, so that every sentence is kept
 //! and in its order: the one to use where nothing may be lost. A [`Statement`] (the paper's form) is written anew by the
-//! model, which may drift from the text; [`repair`] has remedies. What a reply breaks is a typed error, and
-//! then the text is used as it is.
+//! model, which may drift from the text; [`repair`] has remedies. A reply that breaks a rule is a typed error, and the text
+//! is then used as it is.
 //!
 //! [`rules`] makes outlines without a model from headings, [`segments`] from sentence vectors.
 
