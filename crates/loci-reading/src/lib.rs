@@ -6,7 +6,8 @@
 //!
 //! What several share is one part: [`passages()`] and [`sentences`] cut texts, [`candidates`] ranks passages, [`assemble`]
 //! puts together what is read and knows where it is from, [`ids`] makes an order of any reply, [`quotes`] finds quotes, and
-//! [`Order`] says how passages stand.
+//! [`Order`] says how passages stand. [`sculptor`] holds a conversation whose text a model hides, shortens and finds again with
+//! tools; [`structured`] reads and writes outlines of a text.
 
 pub mod alr2;
 pub mod assemble;
@@ -29,7 +30,9 @@ pub mod quotes;
 pub mod read;
 pub mod registry;
 pub mod retrieval;
+pub mod sculptor;
 pub mod strategy;
+pub mod structured;
 pub mod tokens;
 
 pub use bm25::Bm25;

@@ -11,7 +11,9 @@ use crate::infini_retri::{self, InfiniRetri};
 use crate::jrt::{self, Jrt};
 use crate::plain::{self, Plain};
 use crate::retrieval::{self, Retrieval, RetrievalOptions};
+use crate::sculptor::reading::{self as sculptor, Sculptor};
 use crate::strategy::ReadingStrategy;
+use crate::structured::reading::{self as structured, Structured};
 
 /// The name of the family, in declarations and messages.
 pub const FAMILY: &str = "reading";
@@ -25,6 +27,8 @@ pub const STRATEGIES: &[&MethodInfo] = &[
     &alr2::INFO,
     &co_lor::INFO,
     &full_ranking::INFO,
+    &structured::INFO,
+    &sculptor::INFO,
     &closed_book::INFO,
 ];
 
@@ -81,6 +85,8 @@ pub fn strategy(values: &Values) -> Result<Box<dyn ReadingStrategy>, EngineError
         id if id == infini_retri::INFO.id => Box::new(InfiniRetri::of(values)),
         id if id == alr2::INFO.id => Box::new(Alr2::of(values)),
         id if id == co_lor::INFO.id => Box::new(CoLor::of(values)),
+        id if id == structured::INFO.id => Box::new(Structured::of(values)?),
+        id if id == sculptor::INFO.id => Box::new(Sculptor::of(values)),
         id if id == full_ranking::INFO.id => Box::new(FullRanking::of(values)),
         _ => Box::new(Retrieval::new(RetrievalOptions::of(values))),
     })
