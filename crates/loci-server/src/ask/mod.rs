@@ -3,9 +3,11 @@
 mod answers;
 mod map;
 mod prepare;
+mod through;
 
 pub use answers::{Collected, News, Told, collect};
 pub use prepare::{Asked, Prepared, Question, prepare};
+pub use through::Through;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

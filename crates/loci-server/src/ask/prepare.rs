@@ -18,8 +18,8 @@ use crate::worker::{Begin, Begun};
 /// What is asked.
 #[derive(Debug)]
 pub enum Question {
-    /// A conversation, and tools as the model's template takes them.
-    Messages(Vec<Message>, Vec<serde_json::Value>),
+    /// A conversation, tools as the model's template takes them, and how the answer begins.
+    Messages(Vec<Message>, Vec<serde_json::Value>, String),
     /// Text that is continued.
     Text(String),
     /// Tokens that are continued.
@@ -96,7 +96,7 @@ fn about(
     }
     let tail = match question {
         // Tools are among the messages, in words: the template would show them before the documents.
-        Question::Messages(messages, _) => tail(&reading, messages, fields.bare)?,
+        Question::Messages(messages, _, _) => tail(&reading, messages, fields.bare)?,
         Question::Text(text) => reading.question(&text, true)?,
         Question::Tokens(_) => {
             return Err(ApiError::invalid("invalid_request", "a reading is asked in words, not in tokens")
@@ -155,8 +155,8 @@ fn alone(
     let engine = &model.engine;
     let context = model.context(fields)?;
     let prompt = match question {
-        Question::Messages(messages, tools) => {
-            layout::conversation_with_tools(engine, &messages, &tools, "", 0)?
+        Question::Messages(messages, tools, start) => {
+            layout::conversation_with_tools(engine, &messages, &tools, &start, 0)?
         }
         Question::Text(text) => layout::plain(engine, &text, 0)?,
         Question::Tokens(tokens) => {

@@ -14,6 +14,7 @@ use super::body::Body;
 use super::format::{calls, chat_likelihoods, form};
 use super::guard::Client;
 use super::options::options;
+use super::strategy;
 use super::stream::{Form, done, sent, stream};
 use crate::ask::{Asked, News, Prepared, Question, Told, collect, prepare, submit};
 use crate::error::{ApiError, ErrorBody};
@@ -32,6 +33,9 @@ pub(super) async fn chat(
     Body(request): Body<ChatRequest>,
 ) -> Result<Response, ApiError> {
     refuse_unknown(&request.extra)?;
+    if request.loci.as_ref().is_some_and(|fields| fields.read().is_some()) {
+        return strategy::answer(app, client, request).await;
+    }
     let streams = request.stream.unwrap_or(false);
     let usage = request.stream_options.is_some_and(|options| options.include_usage);
     let progress = request.loci.as_ref().is_some_and(|fields| fields.progress);
@@ -116,7 +120,13 @@ pub(super) fn ready(app: &App, request: ChatRequest) -> Result<Ready, ApiError> 
         _ => tools.iter().map(|tool| tool.name().to_owned()).collect(),
     };
     let count = answers.len();
-    let prepared = prepare(&model, Question::Messages(plan.messages, plan.tools), &fields, reading, answers)?;
+    let prepared = prepare(
+        &model,
+        Question::Messages(plan.messages, plan.tools, String::new()),
+        &fields,
+        reading,
+        answers,
+    )?;
     Ok(Ready { prepared, count, tools })
 }
 

@@ -11,7 +11,9 @@ mod openapi;
 mod options;
 mod page;
 mod readings;
+mod rerank;
 mod responses;
+mod strategy;
 mod stream;
 
 use std::sync::Arc;
@@ -48,6 +50,7 @@ pub fn router(app: Arc<App>) -> Result<Router, String> {
         .route("/v1/chat/completions", post(chat::chat))
         .route("/v1/completions", post(completions::completions))
         .route("/v1/embeddings", post(embeddings::embeddings))
+        .route("/v1/rerank", post(rerank::rerank))
         .route("/v1/responses", post(responses::responses))
         .route("/v1/tokenize", post(facts::tokenize))
         .route("/v1/detokenize", post(facts::detokenize))

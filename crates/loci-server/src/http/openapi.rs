@@ -5,7 +5,7 @@ use utoipa::OpenApi;
 use utoipa::openapi::OpenApi as Description;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 
-use super::{chat, completions, embeddings, facts, readings, responses};
+use super::{chat, completions, embeddings, facts, readings, rerank, responses};
 use crate::error::ErrorBody;
 
 #[derive(OpenApi)]
@@ -27,6 +27,7 @@ use crate::error::ErrorBody;
         completions::completions,
         responses::responses,
         embeddings::embeddings,
+        rerank::rerank,
         readings::list,
         readings::add,
         readings::view,

@@ -168,7 +168,13 @@ impl Place {
             let fields = LociFields { reading: Some(id), evidence: passages, ..LociFields::default() };
             let options = GenerateOptions { max_tokens: tokens, ..GenerateOptions::default() };
             let messages = vec![Message::new("user", question)];
-            prepare(&model, Question::Messages(messages, Vec::new()), &fields, reading, vec![options])
+            prepare(
+                &model,
+                Question::Messages(messages, Vec::new(), String::new()),
+                &fields,
+                reading,
+                vec![options],
+            )
         })
         .await?;
         let (running, asked) = submit(&self.app, self.client, prepared)?;

@@ -27,12 +27,33 @@ pub struct LociFields {
     pub progress: bool,
     /// Asks about a reading without a sentence that points at the text.
     pub bare: bool,
+    /// A reading strategy, as `id` or `id:name=value,name=value`: it decides what of the documents the model is given. The
+    /// documents are those of `reading`, or `documents`.
+    pub read: Option<String>,
+    /// Texts that a reading strategy reads.
+    pub documents: Option<Vec<InlineDocument>>,
+}
+
+/// A text that a request brings.
+#[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct InlineDocument {
+    /// Its name, for evidence.
+    #[serde(default)]
+    pub name: String,
+    /// The text.
+    pub text: String,
 }
 
 impl LociFields {
     /// The method as typed, if one is.
     pub fn method(&self) -> Option<&str> {
         typed(self.method.as_deref())
+    }
+
+    /// The reading strategy as typed, if one is.
+    pub fn read(&self) -> Option<&str> {
+        typed(self.read.as_deref())
     }
 
     /// The budget as typed, if one is.

@@ -15,5 +15,5 @@ pub use common::{
 };
 pub use completion::{CompletionChoice, CompletionPrompt, CompletionRequest, CompletionResponse};
 pub(crate) use loci::seconds;
-pub use loci::{Cell, Cited, ContextMap, LociFields, LociReport, LociTiming, ProgressReport};
+pub use loci::{Cell, Cited, ContextMap, InlineDocument, LociFields, LociReport, LociTiming, ProgressReport};
 pub use messages::messages;
