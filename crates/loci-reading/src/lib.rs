@@ -6,7 +6,8 @@
 //! not show that a long text was read. [`ClosedBook`](closed_book::ClosedBook) takes nothing. [`Jrt`](jrt::Jrt) gives text and
 //! question twice.
 //!
-//! A [`Ranker`] ranks texts in memory by words, by meaning (the vectors of a [`TextEncoder`]) or by both.
+//! A [`Ranker`] ranks texts in memory by words, by meaning (the vectors of a [`TextEncoder`]) or by both; `search` does it for
+//! a folder of files, with an index on disk.
 
 pub mod bm25;
 pub mod closed_book;
@@ -20,6 +21,8 @@ pub mod passages;
 pub mod ranker;
 pub mod registry;
 pub mod retrieval;
+#[cfg(feature = "search")]
+pub mod search;
 pub mod tokens;
 
 pub use bm25::Bm25;
