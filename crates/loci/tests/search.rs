@@ -1,6 +1,6 @@
 //! `loci search` as its users meet it.
 #![cfg(feature = "search")]
-#![allow(clippy::unwrap_used)] // a test fails by panicking
+#![allow(clippy::unwrap_used, clippy::expect_used)] // a test fails by panicking
 
 mod common;
 

@@ -96,7 +96,7 @@ impl Words {
     }
 
     fn of(index: tantivy::Index, stamp: Option<blake3::Hash>) -> Result<Self, TantivyError> {
-        index.tokenizers().register(TOKENIZER, TextAnalyzer::from(OurWords::default()));
+        index.tokenizers().register(TOKENIZER, TextAnalyzer::from(OurWords));
         let reader = index.reader_builder().reload_policy(ReloadPolicy::Manual).try_into()?;
         Ok(Self { index, reader, fields: schema().1, stamp })
     }
@@ -244,7 +244,7 @@ fn schema() -> (Schema, Fields) {
 }
 
 /// [`words`] for the index, so that a folder is searched by the same words as a text in memory.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 struct OurWords;
 
 /// The words of one text.
