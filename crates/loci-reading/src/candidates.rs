@@ -3,8 +3,12 @@
 use loci_engine::EngineError;
 use loci_engine::documents::Document;
 
-use crate::bm25::{Bm25, Weights};
+use std::sync::Arc;
+
+use crate::bm25::Weights;
+use crate::encode::TextEncoder;
 use crate::passages::passages;
+use crate::ranker::{By, Ranker};
 use crate::strategy::Span;
 use crate::tokens::words;
 
@@ -16,6 +20,8 @@ const MOST_WORDS_OF_HEAD: usize = 60;
 pub struct Ranking {
     /// Most words of a passage.
     pub words: usize,
+    /// By what passages are ranked.
+    pub by: By,
     /// How words are weighed.
     pub weights: Weights,
 }
@@ -29,20 +35,33 @@ pub struct Candidates {
     /// The passages, in the order of the documents.
     pub spans: Vec<Span>,
     ranking: Ranking,
-    index: Bm25,
+    ranker: Ranker,
 }
 
 impl Candidates {
     /// Those of `documents`, as they were `kept` if they are still the same.
-    pub fn of<'k>(kept: &'k mut Option<Self>, documents: &[Document], ranking: Ranking) -> &'k Self {
+    ///
+    /// # Errors
+    /// As [`Ranker::new`].
+    pub fn of<'k>(
+        kept: &'k mut Option<Self>,
+        documents: &[Document],
+        ranking: Ranking,
+        encoder: Option<&Arc<dyn TextEncoder>>,
+    ) -> Result<&'k Self, EngineError> {
         let same = kept.as_ref().is_some_and(|kept| kept.documents == documents && kept.ranking == ranking);
-        if !same {
-            *kept = None;
-        }
-        kept.get_or_insert_with(|| Self::new(documents, ranking))
+        let own = match kept.take().filter(|_| same) {
+            Some(kept) => kept,
+            None => Self::new(documents, ranking, encoder)?,
+        };
+        Ok(kept.insert(own))
     }
 
-    fn new(documents: &[Document], ranking: Ranking) -> Self {
+    fn new(
+        documents: &[Document],
+        ranking: Ranking,
+        encoder: Option<&Arc<dyn TextEncoder>>,
+    ) -> Result<Self, EngineError> {
         // The text of a prompt begins with what is to be done; files do not.
         let head = match documents {
             [Document { name, text }] if name.is_empty() => head(text),
@@ -55,9 +74,10 @@ impl Candidates {
                 |passage: std::ops::Range<usize>| Span::new(index, head + passage.start..head + passage.end);
             spans.extend(passages(behind, ranking.words).into_iter().map(place));
         }
-        let index = Bm25::new(spans.iter().map(|span| words(span.text(documents))), ranking.weights);
+        let texts: Vec<&str> = spans.iter().map(|span| span.text(documents)).collect();
+        let ranker = Ranker::new(&texts, ranking.by, ranking.weights, encoder.cloned())?;
         let head = (head > 0).then(|| Span::new(0, 0..head));
-        Self { documents: documents.to_vec(), head, spans, ranking, index }
+        Ok(Self { documents: documents.to_vec(), head, spans, ranking, ranker })
     }
 
     /// The passages, best first.
@@ -65,11 +85,10 @@ impl Candidates {
     /// # Errors
     /// [`EngineError::Nothing`] for a question without words.
     pub fn ranked(&self, question: &str) -> Result<Vec<Span>, EngineError> {
-        let query = words(question);
-        if query.is_empty() {
+        if words(question).is_empty() {
             return Err(EngineError::Nothing { what: "the question".to_owned(), purpose: "search for" });
         }
-        let ranked = self.index.rank(&query).into_iter();
+        let ranked = self.ranker.rank(question)?.into_iter();
         Ok(ranked.filter_map(|(place, _)| self.spans.get(place).cloned()).collect())
     }
 }
@@ -104,18 +123,18 @@ mod tests {
     #[test]
     fn what_is_kept_is_used_for_the_same_documents_alone() {
         let document = |text: &str| vec![Document { name: "a".to_owned(), text: text.to_owned() }];
-        let ranking = Ranking { words: 3, weights: Weights { k1: 1.2, b: 0.75 } };
+        let ranking = Ranking { words: 3, by: By::Words, weights: Weights { k1: 1.2, b: 0.75 } };
         let mut kept = None;
         let best = |kept: &mut Option<Candidates>, text: &str, ranking: Ranking| {
             let documents = document(text);
-            let ranked = Candidates::of(kept, &documents, ranking).ranked("the cat?").unwrap();
+            let ranked = Candidates::of(kept, &documents, ranking, None).unwrap().ranked("the cat?").unwrap();
             ranked[0].text(&documents).trim().to_owned()
         };
         assert_eq!(best(&mut kept, "A dog. No one. One cat. It was. So.", ranking), "One cat.");
         assert_eq!(best(&mut kept, "Some cat. A dog. No. It was. So.", ranking), "Some cat.");
         let wide = Ranking { words: 4, ..ranking };
         assert_eq!(best(&mut kept, "Some cat. A dog. No. It was. So.", wide), "Some cat. A dog.");
-        let none = Candidates::of(&mut kept, &document("a"), ranking).ranked("?!");
+        let none = Candidates::of(&mut kept, &document("a"), ranking, None).unwrap().ranked("?!");
         assert!(matches!(none, Err(EngineError::Nothing { .. })));
     }
 }

@@ -147,7 +147,7 @@ impl ReadingStrategy for CoLor {
         model: &mut dyn LanguageModel,
         control: &mut Control<'_>,
     ) -> Result<Prepared, EngineError> {
-        let candidates = Candidates::of(&mut self.kept, asked.documents, self.ranking);
+        let candidates = Candidates::of(&mut self.kept, asked.documents, self.ranking, None)?;
         let (spans, head) = (candidates.spans.clone(), candidates.head.clone());
         let texts: Vec<&str> = spans.iter().map(|span| span.text(asked.documents)).collect();
         let mut work = Work::default();

@@ -285,7 +285,7 @@ mod tests {
 
     use super::*;
     use crate::fakes::Scripted;
-    use crate::registry::{parse, strategy};
+    use crate::registry::{Kit, parse, strategy};
 
     fn documents() -> Vec<Document> {
         [("a.txt", "Ann lives in Oslo. It rains there."), ("b.txt", "Per bakes bread.")]
@@ -299,7 +299,7 @@ mod tests {
         let options =
             ReadOptions { evidence: 5, system: Some("Be brief.".to_owned()), ..ReadOptions::default() };
         let reply = read(
-            (strategy(&values)?.as_mut(), &values.to_string()),
+            (strategy(&values, &Kit::default())?.as_mut(), &values.to_string()),
             &mut model,
             (&documents(), question),
             &options,
@@ -341,7 +341,7 @@ mod tests {
         assert!(matches!(answer("plain", &[], " "), Err(EngineError::Nothing { .. })));
         let mut model = Scripted::new(&[]);
         let blank = [Document { name: "a".to_owned(), text: " ".to_owned() }];
-        let mut plain = strategy(&parse("plain").unwrap()).unwrap();
+        let mut plain = strategy(&parse("plain").unwrap(), &Kit::default()).unwrap();
         let refused = read(
             (plain.as_mut(), "plain"),
             &mut model,

@@ -1,11 +1,14 @@
 //! All reading strategies.
 
+use std::sync::Arc;
+
 use loci_engine::EngineError;
 use loci_models::method::{MethodInfo, ParameterError, Values};
 
 use crate::alr2::{self, Alr2};
 use crate::closed_book::{self, ClosedBook};
 use crate::co_lor::{self, CoLor};
+use crate::encode::TextEncoder;
 use crate::full_ranking::{self, FullRanking};
 use crate::infini_retri::{self, InfiniRetri};
 use crate::jrt::{self, Jrt};
@@ -73,11 +76,23 @@ pub fn parse(typed: &str) -> Result<Values, ParameterError> {
     Values::parse(&own, FAMILY, STRATEGIES)
 }
 
+/// What strategies may need besides a model.
+#[derive(Clone, Debug, Default)]
+pub struct Kit {
+    /// Turns texts into vectors, for strategies that rank by meaning.
+    pub encoder: Option<Arc<dyn TextEncoder>>,
+}
+
+/// Whether the strategy of `values` needs a [`TextEncoder`].
+pub fn needs_encoder(values: &Values) -> bool {
+    ["meaning", "fused"].contains(&values.word("by"))
+}
+
 /// The strategy of `values`, as [`parse`] gave them.
 ///
 /// # Errors
 /// [`EngineError::Unsupported`] for a value that needs something which is not there.
-pub fn strategy(values: &Values) -> Result<Box<dyn ReadingStrategy>, EngineError> {
+pub fn strategy(values: &Values, kit: &Kit) -> Result<Box<dyn ReadingStrategy>, EngineError> {
     Ok(match values.info().id {
         id if id == plain::INFO.id => Box::new(Plain),
         id if id == closed_book::INFO.id => Box::new(ClosedBook),
@@ -85,10 +100,10 @@ pub fn strategy(values: &Values) -> Result<Box<dyn ReadingStrategy>, EngineError
         id if id == infini_retri::INFO.id => Box::new(InfiniRetri::of(values)),
         id if id == alr2::INFO.id => Box::new(Alr2::of(values)),
         id if id == co_lor::INFO.id => Box::new(CoLor::of(values)),
-        id if id == structured::INFO.id => Box::new(Structured::of(values)?),
+        id if id == structured::INFO.id => Box::new(Structured::of(values, kit)?),
         id if id == sculptor::INFO.id => Box::new(Sculptor::of(values)),
-        id if id == full_ranking::INFO.id => Box::new(FullRanking::of(values)),
-        _ => Box::new(Retrieval::new(RetrievalOptions::of(values))),
+        id if id == full_ranking::INFO.id => Box::new(FullRanking::of(values, kit)),
+        _ => Box::new(Retrieval::new(RetrievalOptions::of(values), kit.clone())),
     })
 }
 
@@ -120,7 +135,7 @@ mod tests {
     #[test]
     fn every_strategy_is_made_from_its_declaration() {
         for info in STRATEGIES {
-            assert_eq!(strategy(&parse(info.id).unwrap()).unwrap().info().id, info.id);
+            assert_eq!(strategy(&parse(info.id).unwrap(), &Kit::default()).unwrap().info().id, info.id);
         }
     }
 

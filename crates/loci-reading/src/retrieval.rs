@@ -10,6 +10,8 @@ use crate::assemble::assemble;
 use crate::bm25::Weights;
 use crate::candidates::{Candidates, Ranking};
 use crate::order::Order;
+use crate::ranker::By;
+use crate::registry::Kit;
 use crate::strategy::{Asked, Prepared, ReadingStrategy, Span};
 
 /// Its declaration.
@@ -38,6 +40,13 @@ pub const INFO: MethodInfo = MethodInfo {
             unit: "passages",
             default: Value::Integer(5),
             domain: Domain::Integers(1, 1_000_000),
+        },
+        Parameter {
+            name: "by",
+            meaning: "by what passages are ranked: the words that they share with the question (BM25), the vectors of a sentence encoder, or both",
+            unit: "",
+            default: Value::Word("words"),
+            domain: Domain::Words(By::WORDS),
         },
         Parameter {
             name: "order",
@@ -69,17 +78,23 @@ pub const INFO: MethodInfo = MethodInfo {
         "the passage with the question's words is among those given",
         "a text that is not told apart from its question is refused",
     ],
-    description: "Cuts a text into passages of whole sentences, ranks them by BM25 with the words of the question, in lower \
-                  case (Chinese characters one by one), and gives the model the best ones in the order of the text, then \
-                  the question. Other orders (Jin et al., Long-Context LLMs Meet RAG, 2024) help a model that uses the ends \
-                  of a prompt best; measure yours, for with good retrievers the first ranks hold distractors too. Passages that are neighbours stand as they do in the text; a blank line stands between \
-                  others. Of equal scores the earlier passage is taken.\n\nWhat stands in the text before the first blank \
-                  line, or else before the first line break, is kept in front if it has at most 60 words: instructions \
-                  stand there (ours; the paper leaves the form of the control open).\n\nThe model reads what it is given \
-                  with full attention. A task on which this does as well as a method that reads everything does not show \
-                  that a long text was read. It fails where much of a text is needed, or where the question does not say \
-                  what to look for. A word is what stands between white space, so passages of long keys, such as uuids, \
-                  are many tokens: give fewer words.\n\nQuestions that follow each other about one text are refused: text \
+    description: "Cuts texts into passages of whole sentences, ranks them by BM25 with the words of the question, in lower \
+                  case (Chinese characters one by one), by the cosine of their vectors with that of the question, or by both \
+                  rankings fused (reciprocal ranks), and gives the model the best ones in the order of the text, then the \
+                  question. Other orders (Jin et al., Long-Context LLMs Meet RAG, 2024) help a model that uses the ends of a \
+                  prompt best; measure yours, for with good retrievers the first ranks hold distractors too. Passages that \
+                  are neighbours stand as they do in the text; a blank line stands between others. Of equal scores the \
+                  earlier passage is taken.
+
+What stands in a prompt's text before the first blank line, or else before \
+                  the first line break, is kept in front if it has at most 60 words: instructions stand there (ours; the \
+                  paper leaves the form of the control open).
+
+The model reads what it is given with full attention. A \
+                  task on which this does as well as a method that reads everything does not show that a long text was \
+                  read. It fails where much of a text is needed, or where the question does not say what to look for. A \
+                  word is what stands between white space, so passages of long keys, such as uuids, are many tokens: give \
+                  fewer words.\n\nQuestions that follow each other about one text are refused: text \
                   and question have to come apart.",
 };
 
@@ -100,6 +115,7 @@ impl RetrievalOptions {
         Self {
             ranking: Ranking {
                 words: values.size("words"),
+                by: By::of(values.word("by")),
                 weights: Weights { k1: values.number("k1"), b: values.number("b") },
             },
             top: values.size("top"),
@@ -118,13 +134,14 @@ impl Default for RetrievalOptions {
 #[derive(Debug)]
 pub struct Retrieval {
     options: RetrievalOptions,
+    kit: Kit,
     kept: Option<Candidates>,
 }
 
 impl Retrieval {
     /// Chooses as `options` say.
-    pub const fn new(options: RetrievalOptions) -> Self {
-        Self { options, kept: None }
+    pub const fn new(options: RetrievalOptions, kit: Kit) -> Self {
+        Self { options, kit, kept: None }
     }
 }
 
@@ -139,7 +156,8 @@ impl ReadingStrategy for Retrieval {
         _model: &mut dyn LanguageModel,
         _control: &mut Control<'_>,
     ) -> Result<Prepared, EngineError> {
-        let candidates = Candidates::of(&mut self.kept, asked.documents, self.options.ranking);
+        let candidates =
+            Candidates::of(&mut self.kept, asked.documents, self.options.ranking, self.kit.encoder.as_ref())?;
         let mut best = candidates.ranked(asked.question)?;
         let all = best.len();
         best.truncate(self.options.top);

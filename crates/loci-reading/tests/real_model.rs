@@ -11,7 +11,7 @@ use loci_engine::{
 };
 use loci_kernels::Pool;
 use loci_models::template::Message;
-use loci_reading::registry::{parse, strategy};
+use loci_reading::registry::{Kit, parse, strategy};
 use loci_reading::sculptor::policy::Scripted;
 use loci_reading::sculptor::{Outcome, Sculpture, first_change};
 use loci_reading::{ReadOptions, Reply, read};
@@ -39,7 +39,7 @@ fn ask(engine: &Arc<Engine>, typed: &str, text: &str, question: &str) -> Reply {
     let documents = [Document { name: "text".to_owned(), text: text.to_owned() }];
     let generate = GenerateOptions { max_tokens: 24, ..GenerateOptions::default() };
     read(
-        (strategy(&values).unwrap().as_mut(), typed),
+        (strategy(&values, &Kit::default()).unwrap().as_mut(), typed),
         &mut model(engine),
         (&documents, question),
         &ReadOptions { generate, evidence: 5, ..ReadOptions::default() },

@@ -25,6 +25,8 @@ pub(crate) struct Cli {
     pub(crate) command: Command,
 }
 
+#[cfg(feature = "search")]
+use crate::commands::search;
 #[cfg(feature = "serve")]
 use crate::commands::{mcp, serve};
 
@@ -38,6 +40,9 @@ pub(crate) enum Command {
     Ask(ask::Args),
     /// Read files once and save what was read, to be asked again and again.
     Read(read::Args),
+    /// Find passages in a folder of files.
+    #[cfg(feature = "search")]
+    Search(search::Args),
     /// See and clear what is kept of long inputs that were asked.
     Cache(cache::Args),
     /// Talk with a model.

@@ -11,6 +11,8 @@ use loci_engine::model_store::{ResolveError, catalogue::CatalogueError};
 use loci_eval::EvalError;
 use loci_models::method::ParameterError;
 use loci_models::sampling::SamplingError;
+#[cfg(feature = "search")]
+use loci_reading::search::SearchError;
 
 /// Why a command ended without doing what it was asked to.
 #[derive(Debug)]
@@ -110,6 +112,21 @@ impl From<EvalError> for CliError {
             EvalError::Parameter(_) | EvalError::Nothing(_) | EvalError::Unmakeable { .. } => {
                 Self::usage(error)
             }
+            error => Self::failed(error),
+        }
+    }
+}
+
+#[cfg(feature = "search")]
+impl From<SearchError> for CliError {
+    fn from(error: SearchError) -> Self {
+        match error {
+            SearchError::Engine(error) => error.into(),
+            SearchError::Interrupted { .. } => Self::Interrupted(error.to_string()),
+            SearchError::NoWords { .. }
+            | SearchError::NotAFolder { .. }
+            | SearchError::NotAnIndex { .. }
+            | SearchError::OtherFolder { .. } => Self::usage(error),
             error => Self::failed(error),
         }
     }

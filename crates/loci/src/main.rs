@@ -9,6 +9,7 @@ mod cli;
 mod commands;
 mod endpoint;
 mod error;
+mod kit;
 mod ui;
 
 use std::process::ExitCode;

@@ -10,6 +10,8 @@ use loci_models::method::{
 
 use crate::candidates::{Candidates, Ranking};
 use crate::order::Order;
+use crate::ranker::By;
+use crate::registry::Kit;
 use crate::retrieval::{RetrievalOptions, given};
 use crate::strategy::{Asked, Prepared, ReadingStrategy, Span, Work};
 pub use prompt::{Shown, order};
@@ -29,10 +31,17 @@ pub const INFO: MethodInfo = MethodInfo {
     parameters: &[
         Parameter {
             name: "candidates",
-            meaning: "passages that the first stage (BM25) hands to the model",
+            meaning: "passages that the first stage hands to the model",
             unit: "passages",
             default: Value::Integer(20),
             domain: Domain::Integers(1, 1000),
+        },
+        Parameter {
+            name: "by",
+            meaning: "by what the first stage ranks: words (BM25), the vectors of a sentence encoder, or both",
+            unit: "",
+            default: Value::Word("words"),
+            domain: Domain::Words(By::WORDS),
         },
         Parameter {
             name: "window",
@@ -85,7 +94,7 @@ pub const INFO: MethodInfo = MethodInfo {
         "with a perfect model one pass of windows finds the first window - step passages, and one prompt all",
         "nothing in a passage can look like its number",
     ],
-    description: "BM25 finds candidates; the model is shown all of them with numbers and writes their order. With `window` it sees \
+    description: "A first stage finds candidates; the model is shown all of them with numbers and writes their order. With `window` it sees \
                   that many at a time, from the bottom up, each window taking its best along: the usual way, with about \
                   twice the tokens. One prompt is better and cheaper for a model trained for it; the paper finds that a \
                   model which was not is better with windows. Small models rank little better than chance: measure \
@@ -133,18 +142,22 @@ pub struct FullRanking {
     top: usize,
     order: Order,
     options: RankOptions,
+    by: By,
+    kit: Kit,
     kept: Option<Candidates>,
 }
 
 impl FullRanking {
     /// As the values of a method typed as `full-ranking:…` say.
-    pub fn of(values: &Values) -> Self {
+    pub fn of(values: &Values, kit: &Kit) -> Self {
         let shown = Shown { words: values.size("words"), room: values.size("room") };
         Self {
             candidates: values.size("candidates"),
             top: values.size("top"),
             order: Order::of(values.word("order")),
             options: RankOptions { window: values.size("window"), step: values.size("step"), shown },
+            by: By::of(values.word("by")),
+            kit: kit.clone(),
             kept: None,
         }
     }
@@ -161,8 +174,10 @@ impl ReadingStrategy for FullRanking {
         model: &mut dyn LanguageModel,
         control: &mut Control<'_>,
     ) -> Result<Prepared, EngineError> {
-        let ranking = Ranking { words: self.options.shown.words, ..RetrievalOptions::default().ranking };
-        let candidates = Candidates::of(&mut self.kept, asked.documents, ranking);
+        let usual = RetrievalOptions::default().ranking;
+        let ranking = Ranking { words: self.options.shown.words, by: self.by, ..usual };
+        let encoder = self.kit.encoder.as_ref();
+        let candidates = Candidates::of(&mut self.kept, asked.documents, ranking, encoder)?;
         let mut found = candidates.ranked(asked.question)?;
         found.truncate(self.candidates);
         let texts: Vec<&str> = found.iter().map(|span| span.text(asked.documents)).collect();

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::fakes::said;
-use crate::registry::{parse, strategy};
+use crate::registry::{Kit, parse, strategy};
 
 /// A model whose tokens are words with the space before them, and whose question attends to the words that it holds.
 #[derive(Debug, Default)]
@@ -94,7 +94,7 @@ fn prepare(typed: &str, texts: &[String], question: &str) -> (Prepared, Attentiv
     let documents: Vec<Document> =
         texts.iter().map(|text| Document { name: "t".to_owned(), text: text.clone() }).collect();
     let mut model = Attentive::default();
-    let mut reading = strategy(&parse(typed).unwrap()).unwrap();
+    let mut reading = strategy(&parse(typed).unwrap(), &Kit::default()).unwrap();
     let asked = Asked { documents: &documents, question };
     let prepared = reading.prepare(&asked, &mut model, &mut Control::default()).unwrap();
     (prepared, model)
@@ -149,7 +149,7 @@ fn several_documents_and_long_sentences() {
 fn a_model_without_attention_is_refused() {
     let documents = [Document { name: String::new(), text: "A b.".to_owned() }];
     let asked = Asked { documents: &documents, question: "b?" };
-    let mut reading = strategy(&parse("infini-retri").unwrap()).unwrap();
+    let mut reading = strategy(&parse("infini-retri").unwrap(), &Kit::default()).unwrap();
     let error = reading.prepare(&asked, &mut crate::fakes::Echo, &mut Control::default()).unwrap_err();
     assert!(error.to_string().contains("attention"), "{error}");
     let nothing = Asked { question: " ", ..asked };

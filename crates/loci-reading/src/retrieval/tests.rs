@@ -12,7 +12,7 @@ use crate::given::Given;
 fn retrieval(words: usize, top: usize) -> Given {
     let usual = RetrievalOptions::default();
     let options = RetrievalOptions { ranking: Ranking { words, ..usual.ranking }, top, ..usual };
-    Given::new(Box::new(Echo), Box::new(Retrieval::new(options)))
+    Given::new(Box::new(Echo), Box::new(Retrieval::new(options, Kit::default())))
 }
 
 fn ask(model: &mut Given, input: &Input<'_>) -> Result<Generation, EngineError> {
@@ -53,7 +53,7 @@ fn passages_stand_in_the_order_that_is_asked_for() {
     let ordered = |order| {
         let ranking = Ranking { words: 8, ..RetrievalOptions::default().ranking };
         let options = RetrievalOptions { ranking, top: 3, order };
-        let mut model = Given::new(Box::new(Echo), Box::new(Retrieval::new(options)));
+        let mut model = Given::new(Box::new(Echo), Box::new(Retrieval::new(options, Kit::default())));
         let text = given_again(&mut model, TEXT, "The old stone key, the horse, the gate?");
         let at = |word: &str| text.find(word).unwrap_or_else(|| panic!("{word} in {text}"));
         let mut words = [("key", at("key lay")), ("horse", at("a horse")), ("gate", at("gate was"))];
@@ -73,7 +73,8 @@ fn passages_stand_in_the_order_that_is_asked_for() {
 #[test]
 fn text_and_question_are_read_as_often_as_asked() {
     let given = |typed: &str| {
-        let strategy = crate::registry::strategy(&crate::registry::parse(typed).unwrap()).unwrap();
+        let strategy =
+            crate::registry::strategy(&crate::registry::parse(typed).unwrap(), &Kit::default()).unwrap();
         given_again(&mut Given::new(Box::new(Echo), strategy), "A key lay there. ", "Which key?")
     };
     let one = "A key lay there. Which key?";

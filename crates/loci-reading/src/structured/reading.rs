@@ -1,6 +1,7 @@
 //! `structured` as a reading strategy: the text with a title before each of its parts.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use loci_engine::documents::Document;
 use loci_engine::{Control, EngineError, GenerateOptions, LanguageModel};
@@ -12,10 +13,16 @@ use super::chunks::{ChunkOptions, chunks};
 use super::merge::{Merge, joined_scopes, merge};
 use super::outline::{Outline, parse, prompt};
 use super::rules::{headed, sentences_of};
+use super::segments::{SegmentOptions, outline};
 use super::text::Style;
 use super::{MOST_REPLY_TOKENS, SHORTEST_WORDS};
 use crate::assemble::Assembly;
+use crate::encode::TextEncoder;
+use crate::registry::Kit;
 use crate::strategy::{Asked, Prepared, ReadingStrategy, Span, Work, ask_on_the_way, between, tokens_of};
+
+/// Sentences of a part that is found by meaning, on average (ours).
+const SENTENCES_OF_PART: usize = 8;
 
 /// Its declaration.
 pub const INFO: MethodInfo = MethodInfo {
@@ -31,10 +38,10 @@ pub const INFO: MethodInfo = MethodInfo {
     parameters: &[
         Parameter {
             name: "by",
-            meaning: "where the outline is from: the headings that the text has, or the model",
+            meaning: "where the outline is from: the headings that the text has, the vectors of its sentences, or the model",
             unit: "",
             default: Value::Word("headings"),
-            domain: Domain::Words(&["headings", "model"]),
+            domain: Domain::Words(&["headings", "meaning", "model"]),
         },
         Parameter {
             name: "head",
@@ -78,11 +85,20 @@ pub const INFO: MethodInfo = MethodInfo {
 /// Titles before parts (see [`INFO`]).
 #[derive(Debug)]
 pub struct Structured {
-    by_model: bool,
+    by: By,
+    encoder: Option<Arc<dyn TextEncoder>>,
     style: Style,
     chunk: usize,
     /// Outlines that were made, by their texts.
     kept: Vec<(Document, Option<Parted>)>,
+}
+
+/// Where outlines are from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum By {
+    Headings,
+    Meaning,
+    Model,
 }
 
 /// A text in parts.
@@ -97,13 +113,25 @@ impl Structured {
     /// As the values of a method typed as `structured:…` say.
     ///
     /// # Errors
-    /// [`EngineError::Unsupported`] for a style that is not there.
-    pub fn of(values: &Values) -> Result<Self, EngineError> {
+    /// [`EngineError::Unsupported`] for a style that is not there, and for `by=meaning` without an encoder.
+    pub fn of(values: &Values, kit: &Kit) -> Result<Self, EngineError> {
         let number = |name: &str| u8::try_from(values.size(name)).unwrap_or(u8::MAX);
         let style = Style::new(number("head"), number("body"))
             .map_err(|error| EngineError::Unsupported(error.to_string()))?;
-        let by_model = values.word("by") == "model";
-        Ok(Self { by_model, style, chunk: values.size("chunk"), kept: Vec::new() })
+        let by = match values.word("by") {
+            "model" => By::Model,
+            "meaning" => By::Meaning,
+            _ => By::Headings,
+        };
+        let encoder = kit.encoder.clone();
+        if by == By::Meaning && encoder.is_none() {
+            return Err(EngineError::Unsupported(
+                "structured:by=meaning needs a sentence encoder, and none is given; name one, such as minilm (loci pull \
+                 minilm)"
+                    .to_owned(),
+            ));
+        }
+        Ok(Self { by, encoder, style, chunk: values.size("chunk"), kept: Vec::new() })
     }
 
     /// The parts of a document; nothing where it has none.
@@ -117,14 +145,29 @@ impl Structured {
         if let Some((_, known)) = self.kept.iter().find(|(kept, _)| kept == document) {
             return Ok(known.clone());
         }
-        let parted = match self.by_model {
+        let parted = match self.by {
             _ if document.text.split_whitespace().take(SHORTEST_WORDS).count() < SHORTEST_WORDS => None,
-            true => self.outlined(&document.text, model, work, control)?,
-            false => headed(&document.text)
+            By::Model => self.outlined(&document.text, model, work, control)?,
+            By::Meaning => self.segmented(&document.text)?,
+            By::Headings => headed(&document.text)
                 .map(|found| Parted { outline: found.outline, sentences: found.sentences }),
         };
         self.kept.push((document.clone(), parted.clone()));
         Ok(parted)
+    }
+
+    /// The parts in which neighbouring sentences are most alike; nothing where there is one part.
+    fn segmented(&self, text: &str) -> Result<Option<Parted>, EngineError> {
+        let Some(encoder) = &self.encoder else { return Ok(None) };
+        let sentences = sentences_of(text);
+        let texts: Vec<&str> = sentences.iter().filter_map(|sentence| text.get(sentence.clone())).collect();
+        let ranges = sentences.len().div_ceil(SENTENCES_OF_PART);
+        if ranges < 2 {
+            return Ok(None);
+        }
+        let options = SegmentOptions { ranges, shortest: 2, longest: 4 * SENTENCES_OF_PART };
+        let outline = outline(&texts, &encoder.encode(&texts)?, options);
+        Ok(outline.ok().map(|outline| Parted { outline, sentences }))
     }
 
     /// The parts that the model sees; nothing where an outline is no use.
@@ -236,7 +279,7 @@ mod tests {
         let mut model = Scripted::new(replies);
         let values = crate::registry::parse(typed).unwrap();
         let asked = Asked { documents: &documents, question: "Who lives there?" };
-        let mut strategy = Structured::of(&values).unwrap();
+        let mut strategy = Structured::of(&values, &Kit::default()).unwrap();
         let prepared = strategy.prepare(&asked, &mut model, &mut Control::default()).unwrap();
         // A second question needs no new outline.
         let given = model.given.len();

@@ -8,7 +8,8 @@ use axum::Json;
 use axum::response::{IntoResponse, Response, Sse, sse::KeepAlive};
 use loci_engine::documents::Document;
 use loci_engine::{Control, GenerateOptions};
-use loci_reading::{ReadOptions, Reply, read, registry};
+use loci_reading::registry::Kit;
+use loci_reading::{ReadOptions, Reply, TextEncoder, read, registry};
 use serde_json::{Value, json};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
@@ -170,7 +171,8 @@ fn run(
     let Task { app, client, model, fields, documents, question, system, generate } = task;
     let values = registry::parse(fields.read().unwrap_or(""))
         .map_err(|error| ApiError::invalid("invalid_strategy", error).at("loci.read"))?;
-    let mut strategy = registry::strategy(&values)?;
+    let encoder = app.encoders.first().map(|encoder| Arc::clone(encoder) as Arc<dyn TextEncoder>);
+    let mut strategy = registry::strategy(&values, &Kit { encoder })?;
     let evidence = usize::from(fields.evidence.unwrap_or(EVIDENCE));
     let options = ReadOptions { generate, system, bare: fields.bare, evidence };
     // What is asked on the way is about no reading: the strategy shows what is to be seen of it.

@@ -20,6 +20,8 @@ pub(crate) mod pull;
 pub(crate) mod read;
 pub(crate) mod run;
 pub(crate) mod score;
+#[cfg(feature = "search")]
+pub(crate) mod search;
 #[cfg(feature = "serve")]
 pub(crate) mod serve;
 #[cfg(feature = "serve")]
@@ -38,6 +40,8 @@ pub(crate) fn run(cli: &Cli) -> Result<(), CliError> {
         Command::Run(args) => run::run(args, &ui),
         Command::Ask(args) => ask::run(args, &ui),
         Command::Read(args) => read::run(args, &ui),
+        #[cfg(feature = "search")]
+        Command::Search(args) => search::run(args, &ui),
         Command::Cache(args) => cache::run(args, &ui),
         Command::Chat(args) => chat::run(args, &ui),
         Command::Methods(args) => methods::run(args),

@@ -7,7 +7,7 @@ mod progress;
 use std::io::{IsTerminal, Write};
 
 pub(crate) use interrupt::{stop_flag, while_waiting};
-pub(crate) use output::{print, print_json, stream};
+pub(crate) use output::{one_line, print, print_json, stream};
 pub(crate) use progress::{Download, Reading, Steps};
 
 /// Sets up errors, logs and Ctrl-C. Called once, first.

@@ -21,12 +21,13 @@ use self::saved::ask_reading;
 use self::strategy::StrategyArgs;
 use crate::args::{ContextArgs, ModelArgs, SamplingArgs, Weigh, without_parameters};
 use crate::error::CliError;
-use crate::ui::{Ui, print, print_json, stop_flag, stream};
+use crate::ui::{Ui, one_line, print, print_json, stop_flag, stream};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// Files to read, in this order: text, Markdown, HTML, EPUB, PDF; - is standard input. Or one saved reading, made with
-    /// `loci read`: nothing of its documents is read again.
+    /// `loci read`: nothing of its documents is read again. Or one folder: its best passages are found as `loci search` finds
+    /// them, and read.
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
     /// What to answer.
@@ -118,7 +119,7 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<(), CliError> {
         }
         (_, None) => {}
     }
-    if args.strategy.is_asked() {
+    if args.strategy.is_asked() || args.files.iter().any(|file| file.is_dir()) {
         return strategy::run(args, ui);
     }
     let context = args.context.options()?;
@@ -229,32 +230,5 @@ fn report(ui: &Ui, answer: &Answer) {
     ui.say(&format!("method: {}", answer.method));
     if answer.finish == Finish::Length {
         ui.say("the answer was cut at the limit of tokens; -n sets a higher one");
-    }
-}
-
-/// The passage on one line, cut in the middle when it is long. Control characters are left out: what a file
-/// says must not steer the terminal.
-fn one_line(text: &str) -> String {
-    const SHOWN: usize = 240;
-    let words: Vec<&str> = text.split_whitespace().collect();
-    let line: String = words.join(" ").chars().filter(|symbol| !symbol.is_control()).collect();
-    let count = line.chars().count();
-    if count <= SHOWN {
-        return line;
-    }
-    let head: String = line.chars().take(SHOWN / 2).collect();
-    let tail: String = line.chars().skip(count - SHOWN / 2).collect();
-    format!("{head} … {tail}")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::one_line;
-
-    #[test]
-    fn passages_are_shown_on_one_line_without_control_characters() {
-        assert_eq!(one_line("a\n\tb\u{1b}[31m c"), "a b[31m c");
-        let long = one_line(&"word ".repeat(500));
-        assert!(long.contains(" … ") && long.chars().count() < 250);
     }
 }

@@ -1,17 +1,26 @@
 //! `loci ask --read STRATEGY`: a strategy decides what of the texts the model is given.
 
 use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
 
+use loci_engine::documents::Document;
 use loci_engine::{Control, Finish, LanguageModel, LocalModel};
 use loci_models::method::Values;
+#[cfg(feature = "search")]
+use loci_reading::By;
 use loci_reading::read::FoundBy;
+use loci_reading::registry::Kit;
 use loci_reading::{ReadOptions, Reply, read, registry};
 
 use super::{Args, one_line, read_all};
 use crate::endpoint::EndpointArgs;
 use crate::error::CliError;
+use crate::kit::KitArgs;
 use crate::ui::{Ui, print, print_json, stop_flag, stream};
 
+/// Best passages of a folder whose files a strategy works on.
+#[cfg(feature = "search")]
+const PASSAGES: usize = 20;
 /// What `--read` takes for a context method: the model's prompt is shortened before it is read.
 const CONTEXT_METHOD: &str = "spec-pc";
 
@@ -22,6 +31,8 @@ pub(super) struct StrategyArgs {
     /// texts the model is given [default: all of it, by a context method]. `loci methods` lists them.
     #[arg(long, value_name = "STRATEGY")]
     read: Option<String>,
+    #[command(flatten)]
+    kit: KitArgs,
     #[command(flatten)]
     endpoint: EndpointArgs,
 }
@@ -35,11 +46,17 @@ impl StrategyArgs {
 
 /// Answers by a strategy.
 pub(super) fn run(args: &Args, ui: &Ui) -> Result<(), CliError> {
-    let asked = args.strategy.read.as_deref().unwrap_or("plain");
-    let (values, method) = values(asked, args)?;
-    let mut strategy = registry::strategy(&values)?;
+    let folder = folder(&args.files)?;
+    // Of a folder nobody wants to read everything.
+    let usual = if folder.is_some() { "rag" } else { "plain" };
+    let (values, method) = values(args.strategy.read.as_deref().unwrap_or(usual), args)?;
+    let kit = args.strategy.kit.kit([&values])?;
+    let mut strategy = registry::strategy(&values, &kit)?;
     let mut generate = args.sampling.options(0.0)?;
-    let inputs = read_all(&args.files)?;
+    let inputs = match folder {
+        Some(folder) => found(folder, &args.question, &values, &kit, ui)?,
+        None => read_all(&args.files)?,
+    };
     let mut model: Box<dyn LanguageModel> = match &args.strategy.endpoint.endpoint {
         Some(url) => {
             args.sampling.hold_nothing()?;
@@ -92,6 +109,46 @@ pub(super) fn run(args: &Args, ui: &Ui) -> Result<(), CliError> {
         return Err(CliError::Interrupted("stopped while answering; the answer is incomplete".to_owned()));
     }
     Ok(())
+}
+
+/// The folder that is asked, if one is.
+fn folder(files: &[PathBuf]) -> Result<Option<&Path>, CliError> {
+    match files.iter().find(|file| file.is_dir()) {
+        None => Ok(None),
+        Some(folder) if files.len() == 1 => Ok(Some(folder)),
+        Some(folder) => Err(CliError::usage(format!(
+            "{} is a folder, which is asked alone; name the files in it, or the folder without others",
+            folder.display()
+        ))),
+    }
+}
+
+/// The files of a folder that hold the best passages for a question: what a strategy works on.
+#[cfg(feature = "search")]
+fn found(
+    folder: &Path,
+    question: &str,
+    values: &Values,
+    kit: &Kit,
+    ui: &Ui,
+) -> Result<Vec<Document>, CliError> {
+    let by = if registry::needs_encoder(values) { By::of(values.word("by")) } else { By::Words };
+    crate::commands::search::documents(folder, question, (by, kit.encoder.as_deref()), PASSAGES, ui)
+}
+
+/// Refused: this build has no index.
+#[cfg(not(feature = "search"))]
+fn found(
+    folder: &Path,
+    _question: &str,
+    _values: &Values,
+    _kit: &Kit,
+    _ui: &Ui,
+) -> Result<Vec<Document>, CliError> {
+    Err(CliError::usage(format!(
+        "{} is a folder, and this build cannot search one; build it with the feature search, or name files",
+        folder.display()
+    )))
 }
 
 /// The strategy that `asked` names, and the context method if that is what it is.

@@ -15,6 +15,7 @@ use super::subjects::{Way, local, remote, ways};
 use crate::args::{ContextArgs, ModelArgs, without_parameters};
 use crate::endpoint::EndpointArgs;
 use crate::error::CliError;
+use crate::kit::KitArgs;
 use crate::ui::{Ui, print, print_json, stop_flag};
 
 #[derive(Debug, clap::Args)]
@@ -64,6 +65,8 @@ pub(crate) struct MeasureArgs {
     /// Print the report as one JSON object.
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    kit: KitArgs,
     #[command(flatten)]
     endpoint: EndpointArgs,
     #[command(flatten)]
@@ -117,6 +120,10 @@ pub(crate) fn run(args: &MeasureArgs, ui: &Ui) -> Result<(), CliError> {
         Some(_) => "endpoint".to_owned(),
         None => baseline(args.against.as_deref(), &names)?,
     };
+    let kit = args.kit.kit(ways.iter().filter_map(|(_, way)| match way {
+        Way::Strategy(values) => Some(values),
+        Way::Context(_) => None,
+    }))?;
     let subjects: Vec<Subject> = match &args.endpoint.endpoint {
         // Context methods are what a local model reads by; strategies work with any model.
         Some(url) => std::iter::once(None)
@@ -124,11 +131,11 @@ pub(crate) fn run(args: &MeasureArgs, ui: &Ui) -> Result<(), CliError> {
                 Way::Strategy(values) => Some(Some((typed, values))),
                 Way::Context(_) => None,
             }))
-            .map(|strategy| remote(&args.endpoint, url, strategy))
+            .map(|strategy| remote(&args.endpoint, url, strategy, &kit))
             .collect::<Result<_, _>>()?,
         None => ways
             .into_iter()
-            .map(|(typed, way)| local(&engine, typed, way, &context))
+            .map(|(typed, way)| local(&engine, typed, way, &context, &kit))
             .collect::<Result<_, _>>()?,
     };
     // Distributions are compared with those of the method that scores are compared with; endpoints do not tell theirs.

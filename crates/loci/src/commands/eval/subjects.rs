@@ -8,7 +8,7 @@ use loci_engine::{ContextOptions, Draft, Engine, LocalModel};
 use loci_eval::run::Subject;
 use loci_models::method::Values;
 use loci_reading::Given;
-use loci_reading::registry::{self, STRATEGIES};
+use loci_reading::registry::{self, Kit, STRATEGIES};
 
 use crate::args::{PartArgs, split_methods};
 use crate::endpoint::EndpointArgs;
@@ -19,7 +19,9 @@ pub(crate) fn remote(
     endpoint: &EndpointArgs,
     url: &str,
     strategy: Option<(String, Values)>,
+    kit: &Kit,
 ) -> Result<Subject, CliError> {
+    let kit = kit.clone();
     let open = endpoint.opener(url)?;
     let recipe = format!("{} at {}", endpoint.model(), url.trim_end_matches('/'));
     let model = endpoint.model().to_owned();
@@ -29,7 +31,7 @@ pub(crate) fn remote(
             model,
             method: typed,
             recipe: format!("{values} over {recipe}"),
-            open: Box::new(move || Ok(Box::new(Given::new(open(), registry::strategy(&values)?)))),
+            open: Box::new(move || Ok(Box::new(Given::new(open(), registry::strategy(&values, &kit)?)))),
         },
     })
 }
@@ -64,7 +66,9 @@ pub(crate) fn local(
     typed: String,
     way: Way,
     context: &ContextOptions,
+    kit: &Kit,
 ) -> Result<Subject, CliError> {
+    let kit = kit.clone();
     let (context, strategy) = match way {
         Way::Context(method) => (context.for_method(method), None),
         Way::Strategy(values) => (context.for_method(MethodSpec::parse(full::INFO.id)?), Some(values)),
@@ -92,7 +96,9 @@ pub(crate) fn local(
             None => Box::new(move || Ok(Box::new(model()))),
             Some(values) => {
                 recipe = format!("{values} over {recipe}");
-                Box::new(move || Ok(Box::new(Given::new(Box::new(model()), registry::strategy(&values)?))))
+                Box::new(move || {
+                    Ok(Box::new(Given::new(Box::new(model()), registry::strategy(&values, &kit)?)))
+                })
             }
         },
         recipe,
