@@ -140,6 +140,24 @@ if encoders:
 
     check(alike(0, 1) > alike(0, 2) + 0.2, f"vectors tell what is alike: {alike(0, 1):.2f} {alike(0, 2):.2f}")
 
+ABOUT = {"query": "Who built the mill?", "documents": ["It rains.", "Lars Holm built the mill.", "Gulls cry."]}
+for ranker in [model, *encoders[:1]]:
+    ranked = client.post("/rerank", cast_to=object, body={"model": ranker, **ABOUT})
+    order = [one["index"] for one in ranked["results"]]
+    check(sorted(order) == [0, 1, 2] and ranked["model"] == ranker, f"{ranker} ranks: {order}, {ranked['loci']}")
+    check(ranker not in encoders or order[0] == 1, "an encoder finds what is meant")
+
+documents = [{"name": "village", "text": " ".join(ABOUT["documents"] * 20)}]
+asked = client.chat.completions.create(
+    model=model,
+    messages=[{"role": "user", "content": ABOUT["query"]}],
+    max_tokens=24,
+    extra_body={"loci": {"read": "alr2:quotes=1", "documents": documents}},
+)
+quoted = asked.loci["evidence"]
+check(all(one["text"] in documents[0]["text"] for one in quoted) and quoted, f"a strategy quotes: {quoted}")
+check("Holm" in asked.choices[0].message.content, f"and answers: {asked.choices[0].message.content!r}")
+
 for wrong, kind in [
     ({"temperature": 9}, openai.BadRequestError),
     ({"model": "no such model"}, openai.NotFoundError),

@@ -249,7 +249,9 @@ fn retrieval_is_measured_beside_the_others() {
     assert_eq!(report["tasks"][0]["comparisons"][0]["against"], "full");
     let limits = report["card"]["limits"].to_string();
     assert!(limits.contains("window was not run") && !limits.contains("retrieval was not run"), "{limits}");
-    assert!(place.well(&["eval", "--help"]).contains("[default: full,inf-llm,window,retrieval]"));
+    let help = place.well(&["eval", "--help"]);
+    let help = help.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(help.contains("[default: full,inf-llm,window,retrieval]"), "{help}");
     assert!(place.well(&["methods", "show", "retrieval"]).contains("words=200"));
 }
 
@@ -371,4 +373,9 @@ fn an_endpoint_s_errors_are_counted_and_asked_again_by_the_next_run() {
     assert_eq!(answers_of(&place, "eval/answers.jsonl").len(), 4, "only the one that failed was asked again");
     let table = place.well(&["eval", "report", "eval/answers.jsonl", "--against", "endpoint"]);
     assert!(!table.contains("without an answer"), "{table}");
+    // A strategy works over an endpoint too.
+    let table = place.well(&[&arguments[..], &["--methods", "rag:top=1,words=20"]].concat());
+    assert!(table.contains("rag:top=1,words=20") && table.contains("endpoint"), "{table}");
+    let answers = answers_of(&place, "eval/answers.jsonl");
+    assert_eq!(answers.iter().filter(|answer| answer["method"] == "rag:top=1,words=20").count(), 3);
 }

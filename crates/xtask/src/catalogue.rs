@@ -1,4 +1,4 @@
-//! The catalogue in `docs/methods`, made from the declared methods.
+//! The catalogues in `docs/methods` and `docs/reading`, made from the declared methods.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -10,30 +10,41 @@ use loci_reading::STRATEGIES;
 
 use crate::{Problems, page};
 
-const FOLDER: &str = "docs/methods";
 const INDEX: &str = "README.md";
 
-/// Every declared method, by family, in the order of the catalogue.
-fn families() -> Vec<(&'static str, &'static [&'static MethodInfo])> {
-    vec![("context", METHODS), ("reading", STRATEGIES), ("rope", SCHEDULES)]
+/// Declared methods with the names of their families.
+type Families = Vec<(&'static str, &'static [&'static MethodInfo])>;
+
+/// Every declared method, by family, in the order of the catalogues, and the folder of each catalogue.
+fn catalogues() -> Vec<(&'static str, Families)> {
+    vec![
+        ("docs/methods", vec![("context", METHODS), ("rope", SCHEDULES)]),
+        ("docs/reading", vec![("reading", STRATEGIES)]),
+    ]
 }
 
 /// Writes the pages; what was written by hand below the generated part stays.
 pub(crate) fn generate(root: &Path) -> Problems {
-    let folder = root.join(FOLDER);
-    if let Err(error) = std::fs::create_dir_all(&folder) {
-        return vec![format!("{FOLDER} cannot be made: {error}")];
-    }
-    let (pages, mut problems) = pages(&folder, &families());
-    for (name, text) in pages {
-        let path = folder.join(&name);
-        if std::fs::read_to_string(&path).is_ok_and(|old| old == text) {
+    let mut problems = Vec::new();
+    for (name, families) in catalogues() {
+        let folder = root.join(name);
+        if let Err(error) = std::fs::create_dir_all(&folder) {
+            problems.push(format!("{name} cannot be made: {error}"));
             continue;
         }
-        // Beside it first, so that a full disk does not cost the hand-written part.
-        let partial = folder.join(format!("{name}.part"));
-        if let Err(error) = std::fs::write(&partial, text).and_then(|()| std::fs::rename(&partial, &path)) {
-            problems.push(format!("{FOLDER}/{name} cannot be written: {error}"));
+        let (pages, wrong) = pages(&folder, &families);
+        problems.extend(wrong);
+        for (file, text) in pages {
+            let path = folder.join(&file);
+            if std::fs::read_to_string(&path).is_ok_and(|old| old == text) {
+                continue;
+            }
+            // Beside it first, so that a full disk does not cost the hand-written part.
+            let partial = folder.join(format!("{file}.part"));
+            if let Err(error) = std::fs::write(&partial, text).and_then(|()| std::fs::rename(&partial, &path))
+            {
+                problems.push(format!("{name}/{file} cannot be written: {error}"));
+            }
         }
     }
     problems
@@ -41,19 +52,26 @@ pub(crate) fn generate(root: &Path) -> Problems {
 
 /// Names every page that `generate` would change, and every page without a method.
 pub(crate) fn stale(root: &Path) -> Problems {
-    let folder = root.join(FOLDER);
-    let (pages, mut problems) = pages(&folder, &families());
-    for (name, text) in &pages {
-        if !std::fs::read_to_string(folder.join(name)).is_ok_and(|old| old == *text) {
-            problems.push(format!(
-                "{FOLDER}/{name} is not what the declarations say; run `cargo xtask generate`"
-            ));
+    let mut problems = Vec::new();
+    for (name, families) in catalogues() {
+        let folder = root.join(name);
+        let (pages, wrong) = pages(&folder, &families);
+        problems.extend(wrong);
+        for (file, text) in &pages {
+            if !std::fs::read_to_string(folder.join(file)).is_ok_and(|old| old == *text) {
+                problems.push(format!(
+                    "{name}/{file} is not what the declarations say; run `cargo xtask generate`"
+                ));
+            }
         }
-    }
-    for entry in std::fs::read_dir(&folder).into_iter().flatten().flatten() {
-        let name = entry.file_name().to_string_lossy().into_owned();
-        if name.ends_with(".md") && !pages.contains_key(&name) {
-            problems.push(format!("{FOLDER}/{name} belongs to no declared method; remove it"));
+        for entry in std::fs::read_dir(&folder).into_iter().flatten().flatten() {
+            let file = entry.file_name().to_string_lossy().into_owned();
+            // What was never generated was written by hand, about several methods.
+            let generated =
+                || std::fs::read_to_string(entry.path()).is_ok_and(|text| text.starts_with(page::BEGIN));
+            if file.ends_with(".md") && !pages.contains_key(&file) && generated() {
+                problems.push(format!("{name}/{file} belongs to no declared method; remove it"));
+            }
         }
     }
     problems

@@ -18,7 +18,8 @@ mod words;
 /// What is wrong, one line each.
 type Problems = Vec<String>;
 
-const USAGE: &str = "usage: cargo xtask generate   write docs/methods from the declared methods
+const USAGE: &str =
+    "usage: cargo xtask generate   write docs/methods and docs/reading from the declared methods
        cargo xtask check      generated files fresh, file sizes, crate arrows, leftover words";
 
 fn main() -> ExitCode {

@@ -50,7 +50,9 @@ pub(crate) fn of_catalogue(families: &[(&str, &[&MethodInfo])], old: Option<&str
 fn heading(family: &str) -> &str {
     match family {
         "context" => "Contextual memory (`--method`)",
-        "reading" => "Reading strategies (`loci eval --methods`)",
+        "reading" => {
+            "Reading strategies (`loci ask --read`, `loci eval --methods`, `loci.read` of the server)"
+        }
         "rope" => "RoPE schedules (`--rope`)",
         other => other,
     }
@@ -59,7 +61,7 @@ fn heading(family: &str) -> &str {
 fn generated(info: &MethodInfo) -> String {
     let option = match info.family {
         "context" => "--method",
-        "reading" => "loci eval --methods",
+        "reading" => "--read",
         _ => "--rope",
     };
     let title = sentence(info.title.trim_end_matches('.'));

@@ -74,6 +74,9 @@ struct RankFields {
     step: Option<u16>,
     /// Most words of a document that the model is shown; 100 when left out.
     words: Option<u16>,
+    /// Most tokens of a prompt with its reply, 0 for no bound: documents are cut until it fits. The window that the model was
+    /// trained with when left out.
+    room: Option<u32>,
 }
 
 /// Puts documents in order.
@@ -212,7 +215,7 @@ fn by_model(
     fields: RankFields,
     stop: &AtomicBool,
 ) -> Result<Ordered, ApiError> {
-    let room = through.window();
+    let room = fields.room.map_or_else(|| through.window(), |tokens| tokens as usize);
     let options = RankOptions {
         window: fields.window.map_or(0, usize::from),
         step: fields.step.map_or(STEP, usize::from),

@@ -13,6 +13,7 @@ use loci_reading::registry::Kit;
 use loci_reading::{ReadOptions, Reply, read, registry};
 
 use super::{Args, one_line, read_all};
+use crate::args::Weigh;
 use crate::endpoint::EndpointArgs;
 use crate::error::CliError;
 use crate::kit::KitArgs;
@@ -46,6 +47,7 @@ impl StrategyArgs {
 
 /// Answers by a strategy.
 pub(super) fn run(args: &Args, ui: &Ui) -> Result<(), CliError> {
+    refuse_unheard(args)?;
     let folder = folder(&args.files)?;
     // Of a folder nobody wants to read everything.
     let usual = if folder.is_some() { "rag" } else { "plain" };
@@ -109,6 +111,38 @@ pub(super) fn run(args: &Args, ui: &Ui) -> Result<(), CliError> {
         return Err(CliError::Interrupted("stopped while answering; the answer is incomplete".to_owned()));
     }
     Ok(())
+}
+
+/// Refuses flags that a strategy, or an endpoint, would not hear.
+fn refuse_unheard(args: &Args) -> Result<(), CliError> {
+    let of_strategy = [
+        ("--headings", args.before.headings.is_some()),
+        ("--chunk", args.chunk.is_some()),
+        ("--cache-size", args.cache_size.is_some()),
+        ("--weigh", args.weigh != Weigh::Retrieval),
+    ];
+    if let Some((flag, _)) = of_strategy.iter().find(|(_, given)| *given) {
+        return Err(CliError::usage(format!(
+            "{flag} is for documents that are read whole by a local model; leave it out, or leave out --read, --endpoint and \
+             folders"
+        )));
+    }
+    let context = &args.context;
+    let of_model = [
+        ("--method", context.method.is_some()),
+        ("--method-file", context.method_file.is_some()),
+        ("--rope", context.rope.is_some()),
+        ("--budget", context.budget.is_some()),
+        ("--kv", context.kv.is_some()),
+        ("--heads", context.heads.is_some()),
+        ("--draft", context.draft.is_some()),
+    ];
+    match of_model.iter().find(|(_, given)| *given) {
+        Some((flag, _)) if args.strategy.endpoint.endpoint.is_some() => Err(CliError::usage(format!(
+            "{flag} says how a local model holds its context, and an endpoint answers; leave one of the two out"
+        ))),
+        _ => Ok(()),
+    }
 }
 
 /// The folder that is asked, if one is.

@@ -18,6 +18,9 @@ use crate::error::CliError;
 use crate::kit::KitArgs;
 use crate::ui::{Ui, print, print_json, stop_flag};
 
+/// What is compared unless something else is asked for.
+const METHODS: &str = "full,inf-llm,window,retrieval";
+
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Every answer is written to FOLDER/answers.jsonl before the next question is asked; the same command \
@@ -28,10 +31,12 @@ pub(crate) struct MeasureArgs {
     /// Tasks, with parameters if wanted: passkey, key-value:kind=words (see `loci eval tasks`).
     #[arg(required = true, value_name = "TASK")]
     tasks: Vec<String>,
-    /// Methods that are compared, with parameters if wanted; all is every one. retrieval:words=200,top=5 gives the model the
-    /// passages of a text that share most words with the question, to be read with full: a control.
-    #[arg(long, default_value = "full,inf-llm,window,retrieval", value_name = "METHOD,METHOD,…")]
-    methods: String,
+    /// Context methods and reading strategies that are compared, with parameters if wanted; all is every one.
+    /// retrieval:words=200,top=5 gives the model the passages of a text that share most words with the question, to be read
+    /// with full: a control. An endpoint is asked plainly, and by the strategies that are named here
+    /// [default: full,inf-llm,window,retrieval].
+    #[arg(long, value_name = "METHOD,METHOD,…")]
+    methods: Option<String>,
     /// Sizes of prompts with their longest answers, in tokens of the model: 2000 or 2k.
     #[arg(long, value_delimiter = ',', value_name = "N,N,…", value_parser = tokens, default_value = "2k")]
     lengths: Vec<usize>,
@@ -103,7 +108,9 @@ struct Measured {
 
 pub(crate) fn run(args: &MeasureArgs, ui: &Ui) -> Result<(), CliError> {
     let painter = args.png.then(Painter::new).transpose()?;
-    let (context, ways) = (args.context.compared()?, ways(&args.methods, &args.context.parts)?);
+    let usual = if args.endpoint.endpoint.is_some() { "" } else { METHODS };
+    let methods = args.methods.as_deref().unwrap_or(usual);
+    let (context, ways) = (args.context.compared()?, ways(methods, &args.context.parts)?);
     let tasks =
         args.tasks.iter().map(|text| Ok(registry::parse(text)?)).collect::<Result<Vec<_>, CliError>>()?;
     let haystack = args.haystack.as_ref().map(|path| documents::read(path)).transpose()?;
