@@ -3,6 +3,7 @@
 # docs/results/reading-*.jsonl, and a run goes on where it was stopped. Usage: scripts/reading.sh [LOCI]
 set -euo pipefail
 cd "$(dirname "$0")/.."
+encoder=$(scripts/fetch-encoder.sh)
 loci=${1:-target/release/loci}
 few="words=40,top=3"
 strategies="full,retrieval:$few,retrieval:words=40,top=8,retrieval:words=40,top=8,order=two-sided"
@@ -18,7 +19,7 @@ run() {
     local kept=docs/results/reading-$name.jsonl
     [ ! -f "$kept" ] || cp "$kept" "$folder/answers.jsonl"
     local status=0
-    "$loci" eval "$@" --against full -o "$folder" || status=$?
+    "$loci" eval "$@" --encoder "$encoder" --against full -o "$folder" || status=$?
     [ ! -f "$folder/answers.jsonl" ] || cp "$folder/answers.jsonl" "$kept"
     rm -r "$folder"
     return $status

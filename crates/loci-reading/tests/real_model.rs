@@ -1,4 +1,5 @@
 //! Strategies with the real model.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::expect_used)] // a test fails by panicking
 
 use std::ops::ControlFlow;
 use std::sync::Arc;

@@ -102,10 +102,8 @@ impl Through {
             };
             let gave_up = || ApiError::internal("the worker gave a request up without a word");
             match told.hear(event.ok_or_else(gave_up)?)? {
-                Some(News::Text(_, text)) => {
-                    if on_text(&text) == ControlFlow::Break(()) {
-                        return Err(EngineError::Interrupted { done: 0, total: asked.prompt_tokens }.into());
-                    }
+                Some(News::Text(_, text)) if on_text(&text) == ControlFlow::Break(()) => {
+                    return Err(EngineError::Interrupted { done: 0, total: asked.prompt_tokens }.into());
                 }
                 Some(News::Answer(_, generation)) => {
                     let report = told.report(&asked);
