@@ -106,7 +106,7 @@ fn bad_files_are_named_with_the_way_out() {
         (&binary, &["binary.bin", "byte 2", "zero"]),
         (&latin, &["latin.txt", "byte 3", "0xe9", "UTF-8", "iconv"]),
         (&damaged, &["damaged.pdf", "PDF"]),
-        (&folder, &["folder", "*.md"]),
+        (&folder, &["folder", "no passage"]),
         (&missing, &["missing.txt", "could not be read"]),
     ] {
         let said = home.fails(&["ask", text(file), "-q", "Who?"], 1);
