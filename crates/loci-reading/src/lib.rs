@@ -5,10 +5,11 @@
 //! is a model itself, so whatever asks models can ask it. [`registry`] lists them.
 //!
 //! What several share is one part: [`passages()`] and [`sentences`] cut texts, a [`Ranker`] ranks them by words, by meaning
-//! (the vectors of a [`TextEncoder`]) or by both, [`candidates`] ranks passages of documents, [`assemble`] puts together what
-//! is read and knows where it is from, [`ids`] makes an order of any reply, [`quotes`] finds quotes, and [`Order`] says how
-//! passages stand. [`sculptor`] holds a conversation whose text a model hides, shortens and finds again with tools;
-//! [`structured`] reads and writes outlines of a text; `search` finds passages in a folder of files, with an index on disk.
+//! (the vectors of a [`TextEncoder`]) or by both, [`mod@expand`] adds to what a text is found by, [`candidates`] ranks passages
+//! of documents, [`assemble`] puts together what is read and knows where it is from, [`ids`] makes an order of any reply,
+//! [`quotes`] finds quotes, and [`Order`] says how passages stand. [`sculptor`] holds a conversation whose text a model hides,
+//! shortens and finds again with tools; [`structured`] reads and writes outlines of a text; `search` finds passages in a
+//! folder of files, with an index on disk.
 
 pub mod alr2;
 pub mod assemble;
@@ -19,6 +20,7 @@ pub mod co_lor;
 pub mod dates;
 pub mod dense;
 pub mod encode;
+pub mod expand;
 #[cfg(test)]
 mod fakes;
 pub mod full_ranking;

@@ -1,10 +1,12 @@
 //! What reading strategies need besides a model.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use loci_engine::Embedder;
 use loci_engine::model_store::{DEFAULT_ENCODER, resolve};
 use loci_models::method::Values;
+use loci_reading::TextEncoder;
 use loci_reading::registry::{Kit, needs_encoder};
 
 use crate::args::pool;
@@ -22,10 +24,19 @@ pub(crate) struct KitArgs {
 impl KitArgs {
     /// What the `strategies` need.
     pub(crate) fn kit<'v>(&self, strategies: impl IntoIterator<Item = &'v Values>) -> Result<Kit, CliError> {
-        if !strategies.into_iter().any(needs_encoder) {
-            return Ok(Kit::default());
+        Ok(Kit { encoder: self.encoder(strategies.into_iter().any(needs_encoder))? })
+    }
+
+    /// The encoder, where it is `needed`.
+    pub(crate) fn encoder(&self, needed: bool) -> Result<Option<Arc<dyn TextEncoder>>, CliError> {
+        if !needed {
+            return Ok(None);
         }
-        let encoder = Embedder::open(&resolve(&self.encoder)?, &self.encoder, pool(None)?)?;
-        Ok(Kit { encoder: Some(Arc::new(encoder)) })
+        let path = resolve(&self.encoder)?;
+        // Reports say which encoder it was, not where it lies on this machine.
+        let name = if Path::new(&self.encoder) == path { path.file_name() } else { None };
+        let name = name.map_or_else(|| self.encoder.clone(), |name| name.to_string_lossy().into_owned());
+        let encoder = Embedder::open(&path, &name, pool(None)?)?;
+        Ok(Some(Arc::new(encoder)))
     }
 }

@@ -202,6 +202,9 @@ fn what_is_wrong_is_said_before_anything_is_read() {
         (vec!["eval", "retrieval", "long-mem-eval"], "--data"),
         (vec!["eval", "retrieval", "long-mem-eval", "--data", "nowhere"], "longmemeval_s_cleaned.json"),
         (vec!["eval", "retrieval", "long-mem-eval", "--data", ".", "--top", "0"], "0"),
+        (vec!["eval", "retrieval", "long-mem-eval", "--data", ".", "--parts", "musique"], "--subset"),
+        (vec!["eval", "retrieval", "long-bench", "--data", ".", "--granularity", "round"], "--parts"),
+        (vec!["eval", "retrieval", "long-bench", "--data", ".", "--expand", "facts"], "keyphrases, title"),
         (vec!["eval", "tasks", "nonsense"], "nonsense"),
         (vec!["eval"], "TASK"),
         (vec!["data", "list", "--data", "nowhere"], "nowhere"),
@@ -284,6 +287,40 @@ fn evidence_of_long_mem_eval_is_searched() {
     std::fs::write(&path, "[\n{\"question_id\": \"q\"}]").unwrap();
     let (code, error) = refused(&place, &arguments);
     assert!(code == 1 && error.contains("line 2"), "{error}");
+}
+
+#[test]
+fn passages_of_long_bench_are_searched() {
+    let place = Place::new();
+    std::fs::create_dir_all(place.path("sets/long-bench")).unwrap();
+    let context = "Passage 1:\nBoats\nThey float.\nPassage 2:\nCats\nOne sleeps on the sofa.\nPassage 3:\nDogs\nThey bark.";
+    let record =
+        serde_json::json!({"context": context, "input": "Where does the kitten rest?", "answers": ["sofa"]});
+    place.write("sets/long-bench/musique.jsonl", record.to_string());
+    place.write(
+        "mine.jsonl",
+        r#"{"key": "Cats\nOne sleeps on the sofa.", "expansion": ["the kitten's", "rest"]}"#,
+    );
+    let arguments =
+        ["eval", "retrieval", "long-bench", "--data", "sets", "--top", "1", "--expansions", "mine.jsonl"];
+    let table = place.well(&arguments);
+    for said in
+        ["given: expansions of mine.jsonl", "2 of 3 keys have none", "all of blocks", "by string match"]
+    {
+        assert!(table.contains(said), "{said} in {table}");
+    }
+    let report = place.json(&[arguments.as_slice(), &["--json"]].concat());
+    let given =
+        report["places"].as_array().unwrap().iter().find(|one| one["expansion"] == "given, merge").unwrap();
+    assert_eq!(given["places"][0], 1);
+    let Some(encoder) = loci_testing::real_encoder() else { return };
+    let by = ["--by", "meaning,fused-words", "--encoder", encoder.to_str().unwrap(), "--json"];
+    let report = place.json(&[arguments.as_slice(), &by].concat());
+    let meaning = &report["places"][0];
+    assert_eq!(
+        (&meaning["by"], &meaning["expansion"], &meaning["places"][0]),
+        (&"meaning".into(), &"none".into(), &1.into())
+    );
 }
 
 #[test]

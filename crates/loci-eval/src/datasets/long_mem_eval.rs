@@ -213,7 +213,7 @@ fn declines(answer: &str) -> bool {
 }
 
 /// The answers that a gold answer says are right: `29 days. 30 days (…) is also acceptable.`
-fn acceptable(gold: &str) -> Vec<String> {
+pub(super) fn acceptable(gold: &str) -> Vec<String> {
     let mut all = vec![gold.to_owned()];
     if gold.contains("acceptable") {
         for sentence in gold.split(". ") {

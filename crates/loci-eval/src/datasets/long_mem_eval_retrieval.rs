@@ -4,25 +4,28 @@
 //! The figures are those of the published scorer. Items are indexed by what the user says in them; a session counts as
 //! evidence if its id holds `answer` and a message of the user in it is marked, a round if its own message is. Questions that
 //! cannot be answered (`_abs`) are left out, and those whose evidence only the assistant gave. What the scorer leaves to
-//! chance is fixed here: of equal scores the newer item stands first.
+//! chance is fixed here: of equal scores the newer item stands first. Beside its BM25, other retrievers and expansions of keys
+//! can be compared; of an item that has several entries the best place counts, while the published code keeps them all in its
+//! ranking.
+//!
+//! Files of the sample form, which tell neither sessions nor evidence, are measured by a protocol of our own: see `pooled`.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+mod figures;
+mod pooled;
 
-use loci_reading::Bm25;
-use loci_reading::bm25::Weights;
-use loci_reading::tokens::between_spaces;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
 use serde::Serialize;
+
+use figures::Figures;
 
 use super::files::{Record, records};
 use super::long_mem_eval::{NAMES, SET};
 use super::long_mem_eval_sessions::{Session, sessions};
+use super::retrieval::{FoundReport, Search, Searcher, Setting, found_table};
 use crate::error::EvalError;
-use crate::metrics::ranking::{Discount, ndcg_at, recall_all, recall_any, until_different};
-use crate::report::{Estimate, aligned, estimate_of};
-
-/// The published scorer takes the defaults of the package `rank_bm25`.
-const WEIGHTS: Weights = Weights { k1: 1.5, b: 0.75 };
+use crate::report::{Estimate, aligned};
 
 /// What is searched, and handed to a reader, as one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -65,11 +68,15 @@ pub struct RetrievalReport {
     pub rows: Vec<RetrievalRow>,
 }
 
-/// The figures of some questions at one k.
+/// The figures of some questions by one retriever at one k.
 #[derive(Clone, Debug, Serialize)]
 pub struct RetrievalRow {
     /// `question_type` of the data; `all` of all.
     pub question_type: String,
+    /// What ranked.
+    pub by: &'static str,
+    /// What keys were expanded by, and how the expansion was joined.
+    pub expansion: String,
     /// What counts as found: rounds, or the sessions that rounds lead to.
     pub found: Granularity,
     /// How many different items of the ranking count.
@@ -82,52 +89,110 @@ pub struct RetrievalRow {
     pub ndcg_any: Estimate,
 }
 
-/// What `subset` may be.
-pub const SUBSETS: &[&str] = &["oracle", "s", "m"];
+/// What was measured.
+#[derive(Clone, Debug, Serialize)]
+#[serde(untagged)]
+pub enum Measured {
+    /// Files of the published form.
+    Published(RetrievalReport),
+    /// Files of the sample form.
+    Pooled(FoundReport),
+}
 
-/// Ranks the sessions or rounds of every question by BM25 over the pieces between spaces (k1 1.5, b 0.75), and says how well
-/// the evidence is found among the first k, for each of `top`.
+/// What `subset` may be; `all` is for files of the sample form, which are pooled.
+pub const SUBSETS: &[&str] = &["oracle", "s", "m", "all"];
+
+/// Expansions that chats have.
+const SOURCES: &[&str] = &["none", "facts", "keyphrases", "given"];
+
+/// Ranks the sessions or rounds of every question as `search` says, and says how well the evidence is found among the first k,
+/// for each of `top`.
 ///
 /// `root` is the folder of all data sets, `subset` one of [`SUBSETS`]. Where rounds are ranked, the figures for rounds and for
 /// the sessions they lead to are given; for sessions k grows until so many different ones are among the rounds.
 ///
 /// # Errors
-/// [`EvalError::Nothing`] for an unknown subset, a file that is not there, without a k of at least 1, or where no question
-/// counts; [`EvalError::Line`] for what is not of the published form, which tells sessions and evidence apart.
+/// [`EvalError::Nothing`] for an unknown subset, a file that is not there, without a k of at least 1, for a search that lacks
+/// something, or where no question counts; [`EvalError::Line`] for what is neither of the published form, which tells sessions
+/// and evidence apart, nor of the sample form; and what the encoder fails with.
 pub fn measure(
     root: &Path,
     subset: &str,
     granularity: Granularity,
     top: &[usize],
-) -> Result<RetrievalReport, EvalError> {
+    search: &Search,
+) -> Result<Measured, EvalError> {
     let top: BTreeSet<usize> = top.iter().copied().collect();
     if top.first().is_none_or(|k| *k == 0) {
         return Err(EvalError::Nothing(
             "nothing is found among the first 0; give each k as at least 1".to_owned(),
         ));
     }
-    let parts = NAMES.iter().skip(1).zip(SET.files);
-    let Some((_, file)) = parts.into_iter().find(|(name, _)| **name == subset) else {
-        return Err(EvalError::Nothing(format!(
+    let settings = search.settings(SET.id, SOURCES)?;
+    let files = files(root, subset)?;
+    let sample =
+        files.iter().any(|(_, records)| records.first().is_some_and(|first| first.has("conversation")));
+    if sample {
+        return pooled::measure(&files, granularity, &top, search, &settings).map(Measured::Pooled);
+    }
+    match files.as_slice() {
+        [(path, records)] if subset != "all" => {
+            published_report(path, records, granularity, &top, search, &settings).map(Measured::Published)
+        }
+        _ => Err(EvalError::Nothing(format!(
+            "the files are of the published form, whose parts are measured one at a time; name one of {}",
+            NAMES.get(1..).unwrap_or(&[]).join(", ")
+        ))),
+    }
+}
+
+/// The files of a subset with their records.
+fn files(root: &Path, subset: &str) -> Result<Vec<(PathBuf, Vec<Record>)>, EvalError> {
+    let parts =
+        || NAMES.iter().skip(1).zip(SET.files).filter(|(name, _)| subset == "all" || **name == subset);
+    let mut found = Vec::new();
+    for (_, file) in parts() {
+        match SET.file(root, file.names) {
+            Some(path) => found.push((path.clone(), records(&path)?)),
+            None if subset == "all" => {}
+            None => return Err(SET.missing(root, &file.names.join(" or "))),
+        }
+    }
+    match (found.is_empty(), parts().next().is_some()) {
+        (false, _) => Ok(found),
+        (true, true) => {
+            let names: Vec<&str> = parts().flat_map(|(_, file)| file.names).copied().collect();
+            Err(SET.missing(root, &names.join(" or ")))
+        }
+        (true, false) => Err(EvalError::Nothing(format!(
             "there is no part {subset:?}; name one of {}",
             SUBSETS.join(", ")
-        )));
-    };
-    let path = SET.path(root, file.names)?;
-    let records = records(&path)?;
+        ))),
+    }
+}
+
+fn published_report(
+    path: &Path,
+    records: &[Record],
+    granularity: Granularity,
+    top: &BTreeSet<usize>,
+    search: &Search,
+    settings: &[Setting],
+) -> Result<RetrievalReport, EvalError> {
     let mut report = RetrievalReport {
         data_set: SET.id,
         file: path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
-        retriever: format!("BM25 (k1 {}, b {}) over pieces between spaces", WEIGHTS.k1, WEIGHTS.b),
+        retriever: search.described(settings, &[], 0).join("; "),
         granularity,
         questions: 0,
         unanswerable: 0,
         without_evidence: 0,
         rows: Vec::new(),
     };
+    let searcher = Searcher::new(search);
     let mut figures = Figures::default();
     let mut marks = 0;
-    for record in &records {
+    for record in records {
         let sessions = published(record)?;
         marks += sessions.iter().flat_map(|session| &session.turns).filter(|said| said.has_answer).count();
         if record.text("question_id")?.ends_with("_abs") {
@@ -140,12 +205,14 @@ pub fn measure(
             continue;
         }
         report.questions += 1;
-        figures.add(
-            record.text("question_type")?,
-            &ranked(&items, record.text("question")?),
-            granularity,
-            &top,
-        );
+        let (question_type, question) = (record.text("question_type")?, record.text("question")?);
+        for (number, setting) in settings.iter().enumerate() {
+            let ranked = ranked(&searcher, setting, &items, question)?;
+            // Only where items were dropped for want of an expansion can evidence be missing.
+            if ranked.iter().any(|id| is_evidence(id)) {
+                figures.add(question_type, number, &ranked, granularity, top);
+            }
+        }
     }
     if let Some(first) = records.first().filter(|_| marks == 0) {
         return Err(first.error(format!(
@@ -161,7 +228,7 @@ pub fn measure(
             report.without_evidence
         )));
     }
-    report.rows = figures.rows();
+    report.rows = figures.rows(settings);
     Ok(report)
 }
 
@@ -220,11 +287,16 @@ fn items(sessions: &[Session], granularity: Granularity) -> Vec<Item> {
     items
 }
 
-/// Ids of all items, best first.
-fn ranked<'a>(items: &'a [Item], question: &str) -> Vec<&'a str> {
-    let index = Bm25::new(items.iter().map(|item| between_spaces(&item.key)), WEIGHTS);
-    let ranking = index.rank(between_spaces(question)).into_iter();
-    ranking.filter_map(|(place, _)| items.get(place)).map(|item| item.id.as_str()).collect()
+/// Ids of all items that can be found, best first.
+fn ranked<'a>(
+    searcher: &Searcher,
+    setting: &Setting,
+    items: &'a [Item],
+    question: &str,
+) -> Result<Vec<&'a str>, EvalError> {
+    let keys: Vec<&str> = items.iter().map(|item| item.key.as_str()).collect();
+    let ranking = searcher.index(setting, &keys, &[])?.rank(question)?.into_iter();
+    Ok(ranking.filter_map(|place| items.get(place)).map(|item| item.id.as_str()).collect())
 }
 
 /// The session of a round's id, with what its label says of evidence.
@@ -232,87 +304,29 @@ fn session_of(id: &str) -> &str {
     id.rsplit_once('_').map_or(id, |(session, _)| session)
 }
 
-/// recall_all, recall_any and nDCG of one question each.
-type Scores = [Vec<f64>; 3];
-
-/// Scores by k, by what is found (rounds before sessions), by type.
-#[derive(Default)]
-struct Figures {
-    by_type: BTreeMap<String, BTreeMap<(bool, usize), Scores>>,
-}
-
-impl Figures {
-    fn add(&mut self, question_type: &str, ranked: &[&str], granularity: Granularity, top: &BTreeSet<usize>) {
-        let sessions: Vec<&str> = ranked.iter().map(|id| session_of(id)).collect();
-        for k in top {
-            let mut add = |of_sessions: bool, scores: [f64; 3]| {
-                let cells = self.by_type.entry(question_type.to_owned()).or_default();
-                let cell = cells.entry((of_sessions, *k)).or_default();
-                cell.iter_mut().zip(scores).for_each(|(column, score)| column.push(score));
-            };
-            match granularity {
-                Granularity::Session => add(true, scores(ranked, *k)),
-                Granularity::Round => {
-                    add(false, scores(ranked, *k));
-                    add(true, scores(&sessions, until_different(&sessions, *k)));
-                }
-            }
-        }
-    }
-
-    fn rows(self) -> Vec<RetrievalRow> {
-        let mut all: BTreeMap<(bool, usize), Scores> = BTreeMap::new();
-        for (cell, scores) in self.by_type.values().flatten() {
-            let sum = all.entry(*cell).or_default();
-            sum.iter_mut().zip(scores).for_each(|(sum, scores)| sum.extend(scores));
-        }
-        let groups = self.by_type.into_iter().chain([("all".to_owned(), all)]);
-        let mut rows = Vec::new();
-        for (question_type, cells) in groups {
-            for ((of_sessions, k), [recall_all, recall_any, ndcg_any]) in cells {
-                let estimates = (estimate_of(&recall_all), estimate_of(&recall_any), estimate_of(&ndcg_any));
-                let (Some(recall_all), Some(recall_any), Some(ndcg_any)) = estimates else { continue };
-                rows.push(RetrievalRow {
-                    question_type: question_type.clone(),
-                    found: if of_sessions { Granularity::Session } else { Granularity::Round },
-                    k,
-                    recall_all,
-                    recall_any,
-                    ndcg_any,
-                });
-            }
-        }
-        rows
+/// What was measured, as plain text.
+pub fn table(measured: &Measured) -> String {
+    match measured {
+        Measured::Published(report) => published_table(report),
+        Measured::Pooled(report) => found_table(report),
     }
 }
 
-/// recall_all, recall_any and nDCG of the first `k` of a ranking of ids.
-fn scores(ranked: &[&str], k: usize) -> [f64; 3] {
-    let gains: Vec<f64> = ranked.iter().map(|id| f64::from(u8::from(is_evidence(id)))).collect();
-    let sought: BTreeSet<&str> = ranked.iter().copied().filter(|id| is_evidence(id)).collect();
-    let sought: Vec<&str> = sought.into_iter().collect();
-    let share = |right: bool| f64::from(u8::from(right));
-    [
-        share(recall_all(ranked, &sought, k)),
-        share(recall_any(ranked, &sought, k)),
-        ndcg_at(&gains, k, Discount::FirstTwoAlike),
-    ]
-}
-
-/// The report as plain text.
-pub fn table(report: &RetrievalReport) -> String {
-    let mut rows = vec![
-        ["type", "found", "k", "n", "recall_all", "95 %", "recall_any", "95 %", "nDCG", "95 %"]
-            .map(str::to_owned)
-            .to_vec(),
-    ];
+fn published_table(report: &RetrievalReport) -> String {
+    let several = report
+        .rows
+        .iter()
+        .any(|row| report.rows.iter().any(|other| (other.by, &other.expansion) != (row.by, &row.expansion)));
+    let mut header = vec!["type"];
+    header.extend(several.then_some(["by", "expansion"]).into_iter().flatten());
+    header.extend(["found", "k", "n", "recall_all", "95 %", "recall_any", "95 %", "nDCG", "95 %"]);
+    let mut rows = vec![header.into_iter().map(str::to_owned).collect::<Vec<_>>()];
     for row in &report.rows {
-        let mut cells = vec![
-            row.question_type.clone(),
-            row.found.name().to_owned(),
-            row.k.to_string(),
-            row.recall_all.n.to_string(),
-        ];
+        let mut cells = vec![row.question_type.clone()];
+        if several {
+            cells.extend([row.by.to_owned(), row.expansion.clone()]);
+        }
+        cells.extend([row.found.name().to_owned(), row.k.to_string(), row.recall_all.n.to_string()]);
         for estimate in [row.recall_all, row.recall_any, row.ndcg_any] {
             cells.push(format!("{:.3}", estimate.mean));
             cells.push(format!("{:.2} to {:.2}", estimate.low, estimate.high));
@@ -320,13 +334,13 @@ pub fn table(report: &RetrievalReport) -> String {
         rows.push(cells);
     }
     format!(
-        "{}, {}: {}, one item a {}\n{}{} questions; left out: {} that cannot be answered, {} whose evidence the user did not \
+        "{}, {}: {}; one item a {}\n{}{} questions; left out: {} that cannot be answered, {} whose evidence the user did not \
          say\n",
         report.data_set,
         report.file,
         report.retriever,
         report.granularity.name(),
-        aligned(&rows, 1),
+        aligned(&rows, if several { 3 } else { 1 }),
         report.questions,
         report.unanswerable,
         report.without_evidence

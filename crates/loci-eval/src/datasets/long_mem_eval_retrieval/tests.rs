@@ -1,6 +1,10 @@
 use serde_json::{Value, json};
 
+use loci_reading::expand::{Join, WhenEmpty};
+
 use super::super::common::tests::folder;
+use super::super::retrieval::tests::with_meanings;
+use super::super::retrieval::{Retriever, Source};
 use super::*;
 
 /// A message of the user, a reply, and whether the message, or the reply, is evidence.
@@ -30,7 +34,14 @@ fn fillers(count: usize) -> Vec<(String, [[Value; 2]; 1])> {
 fn of(questions: &[Value], granularity: Granularity, top: &[usize]) -> Result<RetrievalReport, EvalError> {
     let file: String = questions.iter().map(|question| format!("{question}\n")).collect();
     let folder = folder(&[("long-mem-eval/longmemeval_s.json", &file)]);
-    measure(folder.path(), "s", granularity, top)
+    published_of(measure(folder.path(), "s", granularity, top, &Search::default())?)
+}
+
+fn published_of(measured: Measured) -> Result<RetrievalReport, EvalError> {
+    match measured {
+        Measured::Published(report) => Ok(report),
+        Measured::Pooled(_) => panic!("taken for the sample form"),
+    }
 }
 
 fn row<'a>(report: &'a RetrievalReport, kind: &str, found: Granularity, k: usize) -> &'a RetrievalRow {
@@ -90,12 +101,56 @@ fn labels_and_order_are_the_published_ones_and_ours() {
     let ids = |granularity| -> Vec<String> {
         let items = items(&sessions, granularity);
         // No word is shared, so the ranking is the order in which equal scores stand.
-        ranked(&items, "nothing").into_iter().map(str::to_owned).collect()
+        let search = Search::default();
+        let setting = &search.settings(SET.id, SOURCES).unwrap()[0];
+        let ranked = ranked(&Searcher::new(&search), setting, &items, "nothing").unwrap();
+        ranked.into_iter().map(str::to_owned).collect()
     };
     assert_eq!(ids(Granularity::Session), ["c", "noans_b", "answer_a"], "newest first");
     assert_eq!(ids(Granularity::Round), ["c_1", "noans_b_1", "noans_a_3", "answer_a_1"]);
     assert_eq!(items(&sessions, Granularity::Session)[2].key, "one two");
     assert_eq!((session_of("answer_a_1"), session_of("noans_x_y_12")), ("answer_a", "noans_x_y"));
+}
+
+#[test]
+fn retrievers_and_expansions_stand_side_by_side() {
+    let rounds = [round("I have an azure vessel of 3 tons", true, false), round("azure azure", false, false)];
+    let mut sessions: Vec<(&str, &[[Value; 2]])> = vec![("answer_1", &rounds)];
+    let fillers = fillers(4);
+    sessions.extend(fillers.iter().map(|(id, rounds)| (id.as_str(), rounds.as_slice())));
+    let asked = question("q", "multi-session", "the blue boat", &sessions);
+    let folder = folder(&[("long-mem-eval/longmemeval_s.json", &asked.to_string())]);
+    let of = |search: &Search| {
+        published_of(measure(folder.path(), "s", Granularity::Round, &[1], search).unwrap()).unwrap()
+    };
+    let search = with_meanings(
+        &[Retriever::Bm25, Retriever::Meaning],
+        &[Source::None, Source::Facts],
+        &[Join::Merge, Join::Replace],
+    );
+    let report = of(&search);
+    let rounds =
+        report.rows.iter().filter(|row| row.question_type == "all" && row.found == Granularity::Round);
+    let found: Vec<_> =
+        rounds.map(|row| (row.by, row.expansion.as_str(), row.recall_any.mean, row.recall_any.n)).collect();
+    // No word is shared, so by words the oldest session comes last; by meaning the evidence is first.
+    assert_eq!(
+        found,
+        [
+            ("bm25", "none", 0.0, 1),
+            ("bm25", "facts, merge", 0.0, 1),
+            ("bm25", "facts, replace", 0.0, 1),
+            ("meaning", "none", 1.0, 1),
+            ("meaning", "facts, merge", 1.0, 1),
+            ("meaning", "facts, replace", 1.0, 1),
+        ]
+    );
+    let shown = table(&Measured::Published(report));
+    assert!(shown.contains("facts, replace") && shown.contains("by rule, not by a model"), "{shown}");
+    // Rounds without facts are no longer in the way.
+    let dropped = of(&Search { when_empty: WhenEmpty::Drop, ..search });
+    let first = dropped.rows.iter().find(|row| row.expansion == "facts, merge" && row.by == "bm25").unwrap();
+    assert_eq!(first.recall_any.mean, 1.0);
 }
 
 #[test]
@@ -117,7 +172,7 @@ fn what_has_no_evidence_of_the_user_is_left_out_and_counted() {
         ["knowledge-update", "knowledge-update", "single-session-user", "single-session-user", "all", "all"]
     );
     assert_eq!(row(&report, "all", Granularity::Session, 1).recall_all.n, 2);
-    let table = table(&report);
+    let table = table(&Measured::Published(report.clone()));
     assert!(
         table.contains("2 questions; left out: 1 that cannot") && table.contains("recall_all"),
         "{table}"
@@ -156,8 +211,10 @@ fn what_is_missing_is_named_with_file_and_line() {
         ("x", vec![5], "oracle, s, m"),
         ("s", vec![0], "at least 1"),
     ] {
-        let error = measure(folder.path(), subset, Granularity::Round, &top).unwrap_err().to_string();
+        let error = measure(folder.path(), subset, Granularity::Round, &top, &Search::default())
+            .unwrap_err()
+            .to_string();
         assert!(error.contains(said), "{error}");
     }
-    assert!(measure(folder.path(), "s", Granularity::Round, &[]).is_err());
+    assert!(measure(folder.path(), "s", Granularity::Round, &[], &Search::default()).is_err());
 }
