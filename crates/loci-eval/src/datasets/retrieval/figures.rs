@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::Setting;
 use crate::metrics::ranking::{Discount, ndcg_at};
 use crate::report::{Estimate, estimate_of, in_order};
-use crate::statistics::{bootstrap_mean, holm, mean, paired_permutation};
+use crate::statistics::{Interval, bootstrap_mean, holm, mean, paired_permutation};
 
 /// Samples of a bootstrap, and draws of signs.
 const RESAMPLES: usize = 10_000;
@@ -218,7 +218,11 @@ impl Tally {
                 });
                 let differences: Vec<f64> = pairs.collect();
                 let random = || Random::new(differences.len() as u64);
-                let interval = bootstrap_mean(&differences, RESAMPLES, &mut random());
+                // One question says nothing of others.
+                let interval = match differences.len() {
+                    1 => Some(Interval { low: -1.0, high: 1.0 }),
+                    _ => bootstrap_mean(&differences, RESAMPLES, &mut random()),
+                };
                 let p = paired_permutation(&differences, RESAMPLES, &mut random());
                 let (Some(difference), Some(interval), Some(p)) = (mean(&differences), interval, p) else {
                     continue;
