@@ -67,13 +67,7 @@ pub const INFO: MethodInfo = MethodInfo {
             default: Value::Integer(3),
             domain: Domain::Integers(1, 1000),
         },
-        Parameter {
-            name: "order",
-            meaning: "in which order they stand: as in the text, the best first, the best last, the best at both ends, or by the dates in the text",
-            unit: "",
-            default: Value::Word("source"),
-            domain: Domain::Words(Order::WORDS),
-        },
+        Order::PARAMETER,
     ],
     cost: "reading the short forms of everything, again for each question unless its beginning is kept; short=model also \
            reads and rewrites every passage once",

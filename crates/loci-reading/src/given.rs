@@ -164,5 +164,6 @@ impl Ready {
     fn add_to(&self, account: &mut Account) {
         account.read_tokens += self.prepared.work.read_tokens;
         account.answer_tokens += self.prepared.work.written_tokens;
+        account.counted.extend(self.prepared.work.counted());
     }
 }

@@ -5,6 +5,7 @@
 //! no order may beat another. Two-sided: Jin et al., Long-Context LLMs Meet RAG, 2024, algorithm A.
 
 use loci_engine::documents::Document;
+use loci_models::method::{Domain, Parameter, Value};
 
 use crate::dates::{Date, last_date};
 use crate::strategy::Span;
@@ -28,6 +29,16 @@ pub enum Order {
 impl Order {
     /// Their words as typed, for a parameter's domain.
     pub const WORDS: &'static [&'static str] = &["source", "rank", "reverse", "two-sided", "date"];
+
+    /// The parameter of strategies that leave the order to their user.
+    pub(crate) const PARAMETER: Parameter = Parameter {
+        name: "order",
+        meaning: "in which order they stand: as in the text, the best first, the best last, the best at both ends, or by the \
+                  dates in the text",
+        unit: "",
+        default: Value::Word("source"),
+        domain: Domain::Words(Self::WORDS),
+    };
 
     /// The order that `word`, one of [`Order::WORDS`], names; [`Order::Source`] for any other.
     pub fn of(word: &str) -> Self {

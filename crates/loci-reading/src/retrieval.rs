@@ -48,13 +48,7 @@ pub const INFO: MethodInfo = MethodInfo {
             default: Value::Word("words"),
             domain: Domain::Words(By::WORDS),
         },
-        Parameter {
-            name: "order",
-            meaning: "in which order they stand: as in the text, the best first, the best last, the best at both ends, or by the dates in the text",
-            unit: "",
-            default: Value::Word("source"),
-            domain: Domain::Words(Order::WORDS),
-        },
+        Order::PARAMETER,
         Parameter {
             name: "k1",
             meaning: "how soon further occurrences of a word stop to matter; 0: at once",

@@ -119,6 +119,16 @@ impl Work {
         self.figures.insert(name, count as f64);
     }
 
+    /// Calls of a model, figures and failures, by name.
+    pub(crate) fn counted(&self) -> BTreeMap<&'static str, f64> {
+        #[allow(clippy::cast_precision_loss)] // counts
+        let failures = self.failures.iter().map(|(what, times)| (*what, *times as f64));
+        let figures = self.figures.iter().map(|(name, figure)| (*name, *figure));
+        #[allow(clippy::cast_precision_loss)] // a count
+        let calls = (self.calls > 0).then_some(("calls on the way", self.calls as f64));
+        calls.into_iter().chain(figures).chain(failures).collect()
+    }
+
     /// Adds what further work took.
     pub fn add(&mut self, other: Self) {
         self.calls += other.calls;

@@ -10,6 +10,7 @@ mod commands;
 mod endpoint;
 mod error;
 mod kit;
+mod sampling;
 mod ui;
 
 use std::process::ExitCode;

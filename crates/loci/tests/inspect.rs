@@ -112,7 +112,10 @@ fn attention_of_each_layer_is_at_most_one_and_the_mark_is_found() {
             let sum: f64 = layer.as_array().unwrap().iter().map(|share| share.as_f64().unwrap()).sum();
             assert!((0.5..1.0 + 1e-3).contains(&sum), "{sum}");
         }
-        assert_eq!(found["marks"].as_array().unwrap().len(), 2, "the key stands there twice");
+        let marks = found["marks"].as_array().unwrap();
+        assert_eq!(marks.len(), 2, "the key stands there twice");
+        let seen = marks.iter().all(|mark| mark["mass"].as_f64().unwrap() > 0.0);
+        assert!(seen || method != "full", "what is recalled may not be what was marked: {marks:?}");
         assert!(!found["blocks"].as_array().unwrap().is_empty());
         assert_eq!(found["answer"]["weighed_by"], "all heads");
         assert_is_figure(

@@ -216,3 +216,24 @@ fn the_real_encoder_finds_what_shares_no_word() {
         texts.json(&["-q", "When did the boat arrive in harbour?", "--by", "meaning", "--encoder", encoder]);
     assert_eq!(files(&ship)[0], "ship.txt");
 }
+
+#[test]
+fn the_cache_lists_and_clears_indexes() {
+    let texts = Texts::new(FILES);
+    assert!(texts.run(&["-q", "harbour"]).status.success());
+    let cache = |arguments: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_loci"));
+        command.arg("cache").args(arguments).env("LOCI_CACHE", texts.0.path().join("cache")).output().unwrap()
+    };
+    let listed =
+        || serde_json::from_slice::<Value>(&cache(&["list", "--json"]).stdout).unwrap()["indexes"].clone();
+    let one = listed()[0].clone();
+    assert!(one["of"].as_str().unwrap().ends_with("texts") && one["bytes"].as_u64().unwrap() > 0, "{one}");
+    assert!(String::from_utf8_lossy(&cache(&["list"]).stdout).contains("index of"));
+    let id = &one["id"].as_str().unwrap()[..8];
+    let pinned = cache(&["pin", id]);
+    assert!(pinned.status.code() == Some(2) && said(&pinned).contains("need not be pinned"));
+    assert!(cache(&["clear", id]).status.success());
+    assert_eq!(listed(), serde_json::json!([]));
+    assert!(!texts.json(&["-q", "harbour"])["hits"].as_array().unwrap().is_empty());
+}

@@ -22,8 +22,12 @@ pub(crate) fn of_method(info: &MethodInfo, old: Option<&str>) -> String {
 
 /// The list of all methods, one table a family, with the hand-written part of `old` kept.
 pub(crate) fn of_catalogue(families: &[(&str, &[&MethodInfo])], old: Option<&str>) -> String {
+    let title = match families {
+        [("reading", _)] => "Reading strategies",
+        _ => "Methods",
+    };
     let mut text = format!(
-        "{BEGIN}\n# Methods\n\nEvery method declares itself once; this list, its page, `loci methods` and the checks are \
+        "{BEGIN}\n# {title}\n\nEvery method declares itself once; this list, its page, `loci methods` and the checks are \
          made from the declaration.\n"
     );
     for (family, infos) in families {

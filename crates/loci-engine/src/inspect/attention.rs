@@ -33,6 +33,8 @@ pub struct Marked {
     pub text: String,
     /// Where it stands in the prompt, in tokens.
     pub tokens: Range<usize>,
+    /// Its share of the attention, averaged over the layers that count.
+    pub mass: f32,
 }
 
 /// What was found.
@@ -77,7 +79,7 @@ pub fn look(
     let tokens = looked.prompt.len();
     let bucket = tokens.div_ceil(COLUMNS).next_multiple_of(4).max(4);
     let layers = looked.layers.iter().map(|row| columns(row, tokens, bucket)).collect();
-    let marks = mark.map(|mark| places(mark, request, &looked.prompt)).unwrap_or_default();
+    let marks = mark.map(|mark| places(mark, request, &looked.prompt, &looked.layers)).unwrap_or_default();
     let blocks = if looked.blocks.is_empty() {
         (0..tokens).step_by(16).map(|start| start..(start + 16).min(tokens)).collect()
     } else {
@@ -104,26 +106,27 @@ fn columns(row: &[f32], tokens: usize, bucket: usize) -> Vec<f64> {
     columns
 }
 
+/// The share of the attention that `tokens` got, averaged over the layers; layers none of whose heads have weight say nothing.
+fn mass(layers: &[Vec<f32>], tokens: &Range<usize>) -> f32 {
+    let counted = layers.iter().filter(|row| row.iter().any(|share| *share > 0.0)).count().max(1);
+    let of = |row: &Vec<f32>| {
+        row.get(tokens.start.min(row.len())..tokens.end.min(row.len())).unwrap_or(&[]).iter().sum::<f32>()
+    };
+    layers.iter().map(of).sum::<f32>() / counted as f32
+}
+
 /// The blocks with the most mass, heaviest first.
 fn read_most(layers: &[Vec<f32>], blocks: Vec<Range<usize>>) -> Vec<BlockRead> {
-    // Layers none of whose heads have weight say nothing.
-    let counted = layers.iter().filter(|row| row.iter().any(|share| *share > 0.0)).count().max(1);
-    let mass = |tokens: &Range<usize>| {
-        let of = |row: &Vec<f32>| {
-            row.get(tokens.start.min(row.len())..tokens.end.min(row.len())).unwrap_or(&[]).iter().sum::<f32>()
-        };
-        layers.iter().map(of).sum::<f32>() / counted as f32
-    };
     let mut read: Vec<BlockRead> =
-        blocks.into_iter().map(|tokens| BlockRead { mass: mass(&tokens), tokens }).collect();
+        blocks.into_iter().map(|tokens| BlockRead { mass: mass(layers, &tokens), tokens }).collect();
     read.retain(|block| block.mass > 0.0);
     read.sort_by(|a, b| b.mass.total_cmp(&a.mass));
     read.truncate(NAMED);
     read
 }
 
-/// Where `mark` stands in the prompt.
-fn places(mark: &str, request: &AskRequest<'_>, prompt: &Prompt) -> Vec<Marked> {
+/// Where `mark` stands in the prompt, and what it got of the attention.
+fn places(mark: &str, request: &AskRequest<'_>, prompt: &Prompt, layers: &[Vec<f32>]) -> Vec<Marked> {
     let mut places = Vec::new();
     for (index, document) in request.documents.iter().enumerate() {
         for (start, text) in document.text.match_indices(mark) {
@@ -137,7 +140,8 @@ fn places(mark: &str, request: &AskRequest<'_>, prompt: &Prompt) -> Vec<Marked> 
             let first = prompt.sources.iter().position(inside);
             let last = prompt.sources.iter().rposition(inside);
             if let Some((first, last)) = first.zip(last) {
-                places.push(Marked { text: text.to_owned(), tokens: first..last + 1 });
+                let tokens = first..last + 1;
+                places.push(Marked { text: text.to_owned(), mass: mass(layers, &tokens), tokens });
             }
         }
     }

@@ -198,6 +198,7 @@ impl LanguageModel for LocalModel {
             answer_tokens: generation.tokens.len(),
             memory_bytes,
             context: self.report(),
+            ..Account::default()
         };
         Ok(generation)
     }
@@ -244,7 +245,7 @@ impl LanguageModel for LocalModel {
         let context = self.report();
         Ok((
             ratings,
-            Account { prompt_tokens, read_tokens, prefill, answer_tokens: 0, memory_bytes, context },
+            Account { prompt_tokens, read_tokens, prefill, memory_bytes, context, ..Account::default() },
         ))
     }
 

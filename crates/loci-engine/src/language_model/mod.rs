@@ -8,6 +8,7 @@ pub use local::LocalModel;
 #[cfg(feature = "remote")]
 pub use remote::{RemoteModel, RemoteOptions};
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use loci_models::memory::ContextReport;
@@ -71,6 +72,8 @@ pub struct Account {
     pub memory_bytes: usize,
     /// What became of the prompt's tokens, where that is known.
     pub context: Option<ContextReport>,
+    /// What a reading strategy counted on the way: its figures, and what was wrong with replies and was handled.
+    pub counted: BTreeMap<&'static str, f64>,
 }
 
 /// How likely a model finds an answer.

@@ -32,6 +32,10 @@ fn cell(method: &str, length: usize, records: &[&Record]) -> Cell {
     for (name, value) in scored.iter().flat_map(|record| &record.also) {
         also.entry(name.clone()).or_default().push(*value);
     }
+    let mut counted: BTreeMap<String, f64> = BTreeMap::new();
+    for (name, count) in scored.iter().flat_map(|record| &record.counted) {
+        *counted.entry(name.clone()).or_default() += count / scored.len() as f64;
+    }
     let mut by_label: BTreeMap<String, BTreeMap<String, Vec<&Record>>> = BTreeMap::new();
     for record in &scored {
         for (name, value) in &record.labels {
@@ -47,6 +51,7 @@ fn cell(method: &str, length: usize, records: &[&Record]) -> Cell {
         failed: records.len() - scored.len(),
         error: records.iter().find_map(|record| record.error.clone()),
         also: also.into_iter().filter_map(|(name, values)| Some((name, mean(&values)?))).collect(),
+        counted,
         by_depth: by_depth(&scored),
         by_label: by_label
             .into_iter()
@@ -136,6 +141,14 @@ mod tests {
         let cells = cells(&records.iter().collect::<Vec<_>>());
         assert_eq!(cells[0].score.unwrap().mean, 1.0);
         assert_eq!((cells[0].failed, cells[0].error.as_deref()), (1, Some("timed out")));
+    }
+
+    #[test]
+    fn what_was_counted_now_and_then_is_a_mean_over_all_questions() {
+        let once = Record { counted: [("invented".to_owned(), 3.0)].into(), ..record("full", "b", 0.1, 0.0) };
+        let records = [record("full", "a", 0.1, 1.0), once];
+        let cells = cells(&records.iter().collect::<Vec<_>>());
+        assert_eq!(cells[0].counted["invented"], 1.5);
     }
 
     #[test]

@@ -117,6 +117,9 @@ pub struct Cell {
     /// Means of further figures.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub also: BTreeMap<String, f64>,
+    /// What reading strategies counted on the way, a question: figures, and what was wrong with replies.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub counted: BTreeMap<String, f64>,
     /// By depth, shallow first; of drawn depths, tenths of the text.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub by_depth: Vec<(f64, Estimate)>,

@@ -286,6 +286,7 @@ fn charge(record: &mut Record, account: &Account) {
     record.prefill_s = account.prefill.as_secs_f64();
     record.answer_tokens = account.answer_tokens;
     record.memory_bytes = account.memory_bytes;
+    record.counted = account.counted.iter().map(|(name, count)| ((*name).to_owned(), *count)).collect();
     record.dropped_tokens = account.context.as_ref().map_or(0, |report| report.dropped + report.skipped);
 }
 

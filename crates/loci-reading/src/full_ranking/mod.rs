@@ -78,13 +78,7 @@ pub const INFO: MethodInfo = MethodInfo {
             default: Value::Integer(5),
             domain: Domain::Integers(1, 1000),
         },
-        Parameter {
-            name: "order",
-            meaning: "in which order they stand: as in the text, the best first, the best last, the best at both ends, or by the dates in the text",
-            unit: "",
-            default: Value::Word("source"),
-            domain: Domain::Words(Order::WORDS),
-        },
+        Order::PARAMETER,
     ],
     cost: "one prompt of candidates x words words and about five tokens back for each; sliding windows: (candidates - window) / \
            step + 1 prompts of window passages, one after the other; then the answer",

@@ -11,6 +11,7 @@
 
 mod cut;
 mod error;
+mod kept;
 mod manifest;
 mod place;
 mod ranking;
@@ -28,6 +29,7 @@ use loci_engine::documents::{self, Document};
 use serde::Serialize;
 
 pub use error::SearchError;
+pub use kept::{Kept, kept};
 use manifest::Manifest;
 pub use manifest::{LeftOut, Reason};
 use place::Place;

@@ -14,7 +14,7 @@ use super::error::SearchError;
 /// Says that a folder is an index, and of which folder.
 const MARK: &str = "loci-search.json";
 const LOCK: &str = "lock";
-const WORDS: &str = "words";
+pub(super) const WORDS: &str = "words";
 const MANIFEST: &str = "manifest-";
 const VECTORS: &str = "vectors-";
 
@@ -50,7 +50,18 @@ pub fn standard_place(folder: &Path) -> Result<Option<PathBuf>, SearchError> {
     let folder = canonical(folder)?;
     let name = hash_of_path(&folder);
     let name = name.get(..32).unwrap_or(&name);
-    Ok(model_folder().and_then(|models| Some(models.parent()?.join("search").join(name))))
+    Ok(all().map(|all| all.join(name)))
+}
+
+/// Where indexes lie that have no other place.
+pub(super) fn all() -> Option<PathBuf> {
+    model_folder().and_then(|models| Some(models.parent()?.join("search")))
+}
+
+/// The folder whose index lies in `at`, for people; `None` where there is none.
+pub(super) fn folder_of(at: &Path) -> Option<String> {
+    let mark = std::fs::read(at.join(MARK)).ok()?;
+    Some(serde_json::from_slice::<Mark>(&mark).ok()?.folder)
 }
 
 /// The one path of `folder`.
@@ -102,6 +113,11 @@ impl Place {
             }
         }
         Ok(place)
+    }
+
+    /// The index that was found in `at`.
+    pub(super) fn found(at: &Path, patience: Duration) -> Self {
+        Self { at: at.to_owned(), patience }
     }
 
     fn check_empty(&self) -> Result<(), SearchError> {
@@ -183,6 +199,16 @@ impl Place {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(SearchError::place(&words)(error)),
             _ => self.tidy(None, held),
         }
+    }
+
+    /// Removes everything but mark and lock.
+    pub(super) fn empty(&self, held: &Lock) -> Result<(), SearchError> {
+        self.clear(held)?;
+        for name in self.names()?.iter().filter(|name| name.starts_with(VECTORS)) {
+            let path = self.at.join(name);
+            std::fs::remove_file(&path).map_err(SearchError::place(&path))?;
+        }
+        Ok(())
     }
 
     /// Removes all manifests but the one called `keep`, and what processes that ended half way have left.

@@ -112,8 +112,8 @@ impl Through {
                         read_tokens: report.timing.prefill_tokens,
                         prefill: Duration::from_secs_f64(report.timing.prefill_s),
                         answer_tokens: generation.tokens.len(),
-                        memory_bytes: 0,
                         context: Some(report.context),
+                        ..Account::default()
                     };
                     return Ok(Generation { account, ..*generation });
                 }

@@ -1,4 +1,4 @@
-//! `loci cache list|clear|pin`: what `loci ask` keeps of long inputs.
+//! `loci cache list|clear|pin`: what `loci ask` keeps of long inputs, and the indexes of `loci search`.
 
 use clap::Subcommand;
 use loci_engine::Reading;
@@ -51,11 +51,45 @@ struct Listed {
     pinned: bool,
 }
 
+/// An index of `loci search`.
+#[derive(Serialize)]
+struct Indexed {
+    id: String,
+    bytes: u64,
+    of: String,
+    #[cfg(feature = "search")]
+    #[serde(skip)]
+    kept: loci_reading::search::Kept,
+}
+
+/// All indexes in the user's folder for caches.
+fn indexes() -> Vec<Indexed> {
+    #[cfg(feature = "search")]
+    let all = loci_reading::search::kept().into_iter().map(|kept| Indexed {
+        id: kept.id.clone(),
+        bytes: kept.bytes,
+        of: kept.folder.clone(),
+        kept,
+    });
+    #[cfg(not(feature = "search"))]
+    let all = std::iter::empty();
+    all.collect()
+}
+
+impl Indexed {
+    fn remove(&self) -> Result<(), CliError> {
+        #[cfg(feature = "search")]
+        self.kept.remove()?;
+        Ok(())
+    }
+}
+
 #[derive(Serialize)]
 struct Listing {
     folder: String,
     bytes: u64,
     entries: Vec<Listed>,
+    indexes: Vec<Indexed>,
 }
 
 /// The user's cache.
@@ -70,17 +104,28 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<(), CliError> {
     match &args.command {
         What::List { json } => list(&cache, *json),
         What::Clear { ids } => {
-            let entries = match ids.is_empty() {
-                true => cache.entries().into_iter().filter(|entry| !entry.pinned).collect(),
+            let (entries, indexes) = match ids.is_empty() {
+                true => (cache.entries().into_iter().filter(|entry| !entry.pinned).collect(), indexes()),
                 false => named(&cache, ids)?,
             };
-            let bytes = entries.iter().map(|entry| entry.bytes).sum();
+            let mut bytes: u64 = entries.iter().map(|entry| entry.bytes).sum();
             entries.iter().for_each(|entry| cache.remove(entry));
-            ui.say(&format!("removed {} ({})", count(entries.len()), show_bytes(bytes)));
+            for index in &indexes {
+                index.remove()?;
+                bytes += index.bytes;
+            }
+            ui.say(&format!("removed {} ({})", count(entries.len() + indexes.len()), show_bytes(bytes)));
             Ok(())
         }
         What::Pin { ids, undo } => {
-            for entry in named(&cache, ids)? {
+            let (entries, indexes) = named(&cache, ids)?;
+            if let Some(index) = indexes.first() {
+                return Err(CliError::usage(format!(
+                    "{} is the index of {}: indexes stay until they are cleared, so they need not be pinned",
+                    index.id, index.of
+                )));
+            }
+            for entry in entries {
                 cache.pin(&entry, !undo)?;
                 ui.say(&format!("{} {}", if *undo { "no longer pinned:" } else { "pinned:" }, entry.id));
             }
@@ -93,26 +138,40 @@ fn count(entries: usize) -> String {
     if entries == 1 { "1 entry".to_owned() } else { format!("{entries} entries") }
 }
 
-/// The entries that `ids` name, each exactly one.
-fn named(cache: &PrefixCache, ids: &[String]) -> Result<Vec<CacheEntry>, CliError> {
-    let one = |id: &String| {
-        let found = cache.named(id);
-        match found.len() {
-            1 if !id.is_empty() => Ok(found),
-            0 => Err(CliError::usage(format!("the cache has no entry {id:?}; see: loci cache list"))),
-            several => Err(CliError::usage(format!(
-                "{several} entries of the cache begin with {id:?}; write more of the one that is meant"
-            ))),
+/// The entries and indexes that `ids` name, each exactly one.
+fn named(cache: &PrefixCache, ids: &[String]) -> Result<(Vec<CacheEntry>, Vec<Indexed>), CliError> {
+    let (mut entries, mut indexed) = (Vec::new(), Vec::new());
+    for id in ids {
+        let mut of_readings = cache.named(id);
+        let mut of_indexes: Vec<Indexed> =
+            indexes().into_iter().filter(|index| index.id.starts_with(id)).collect();
+        match of_readings.len() + of_indexes.len() {
+            1 if !id.is_empty() => {
+                entries.append(&mut of_readings);
+                indexed.append(&mut of_indexes);
+            }
+            0 => return Err(CliError::usage(format!("the cache has no entry {id:?}; see: loci cache list"))),
+            several => {
+                return Err(CliError::usage(format!(
+                    "{several} entries of the cache begin with {id:?}; write more of the one that is meant"
+                )));
+            }
         }
-    };
-    Ok(ids.iter().map(one).collect::<Result<Vec<_>, _>>()?.concat())
+    }
+    Ok((entries, indexed))
 }
 
 fn list(cache: &PrefixCache, json: bool) -> Result<(), CliError> {
     let entries: Vec<Listed> = cache.entries().into_iter().map(listed).collect();
-    let bytes = entries.iter().map(|entry| entry.bytes).sum();
+    let indexes = indexes();
+    let bytes = entries.iter().map(|entry| entry.bytes).chain(indexes.iter().map(|index| index.bytes)).sum();
     if json {
-        return print_json(&Listing { folder: cache.folder().display().to_string(), bytes, entries });
+        return print_json(&Listing {
+            folder: cache.folder().display().to_string(),
+            bytes,
+            entries,
+            indexes,
+        });
     }
     for entry in &entries {
         let unknown = || "?".to_owned();
@@ -126,7 +185,16 @@ fn list(cache: &PrefixCache, json: bool) -> Result<(), CliError> {
             if entry.pinned { "  pinned" } else { "" }
         ))?;
     }
-    print(&format!("{}, {} in {}\n", count(entries.len()), show_bytes(bytes), cache.folder().display()))
+    for index in &indexes {
+        let id = index.id.get(..12).unwrap_or(&index.id);
+        print(&format!("{id}  {:>10}  index of {}\n", show_bytes(index.bytes), index.of))?;
+    }
+    print(&format!(
+        "{}, {} in {}\n",
+        count(entries.len() + indexes.len()),
+        show_bytes(bytes),
+        cache.folder().display()
+    ))
 }
 
 fn listed(entry: CacheEntry) -> Listed {

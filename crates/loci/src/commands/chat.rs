@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use loci_engine::{Control, Conversation, Finish, LanguageModel, LocalModel};
 
-use crate::args::{ContextArgs, ModelArgs, SamplingArgs};
+use crate::args::{ContextArgs, ModelArgs};
 use crate::error::CliError;
+use crate::sampling::SamplingArgs;
 use crate::ui::{Ui, print, stop_flag, stream, while_waiting};
 
 /// How varied answers are unless told otherwise: a little, as the authors of small models advise for talking.

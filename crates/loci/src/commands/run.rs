@@ -6,8 +6,9 @@ use loci_engine::{Control, EngineError, LanguageModel, LocalModel};
 use loci_models::template::Message;
 use serde::Serialize;
 
-use crate::args::{ContextArgs, ModelArgs, SamplingArgs};
+use crate::args::{ContextArgs, ModelArgs};
 use crate::error::CliError;
+use crate::sampling::SamplingArgs;
 use crate::ui::{Ui, print, print_json, stop_flag, stream};
 
 #[derive(Debug, clap::Args)]

@@ -11,7 +11,7 @@ use super::numbers::{dash, length, p};
 use super::{Comparison, Report, TaskReport};
 use groups::{averages, by_label, labels, quadrants, results};
 use lengths::over_lengths;
-use scores::{further, main};
+use scores::{counted, further, main};
 
 /// A table: its first row is the heading.
 #[derive(Debug, Default)]
@@ -56,7 +56,7 @@ pub(super) fn of_task(task: &TaskReport) -> Vec<Table> {
         ..Table::default()
     };
     let mut tables = vec![main(task), further(task), over_lengths("Over lengths", &task.over_lengths)];
-    tables.extend([all_compared, each_compared, averages(task)]);
+    tables.extend([all_compared, each_compared, averages(task), counted(task)]);
     tables.extend(labels(task).into_iter().map(|label| by_label(task, label)));
     tables.retain(|table| table.rows.len() > 1);
     tables

@@ -107,6 +107,23 @@ pub(super) fn further(task: &TaskReport) -> Table {
     Table { caption: "Further figures, means over questions".to_owned(), rows, words: 1, ..Table::default() }
 }
 
+/// What reading strategies counted on the way to their answers.
+pub(super) fn counted(task: &TaskReport) -> Table {
+    let mut rows = vec![heading(&["method", "counted", "tokens", "a question"])];
+    for cell in &task.cells {
+        rows.extend(cell.counted.iter().map(|(name, mean)| {
+            vec![cell.method.clone(), name.clone(), length(cell.length), format!("{mean:.2}")]
+        }));
+    }
+    Table {
+        caption: "Counted on the way, means over questions".to_owned(),
+        rows,
+        words: 2,
+        long: true,
+        ..Table::default()
+    }
+}
+
 /// Depths that any method was asked at.
 pub(in crate::report) fn depths(task: &TaskReport) -> Vec<f64> {
     let mut depths: Vec<f64> =

@@ -1,6 +1,7 @@
 //! Needles that say what the value of a key is, in noise, prose, or needles of the same kind.
 
 use loci_context::random::Random;
+use loci_models::method::{Parameter, Values};
 
 use super::super::draw::{Form, Fresh, places};
 use super::super::hay::{Haystack, insert, shares};
@@ -8,6 +9,7 @@ use super::super::make::{ANY, Declared, ask, example, fill, listed};
 use super::super::pairs::index_at;
 use super::super::scores::holds_whole;
 use super::{NOISE, PAPER, all_contained};
+use crate::declare::counted;
 use crate::error::EvalError;
 use crate::example::{Example, Turn};
 use crate::task::{Level, Request, Score, Task, TaskInfo};
@@ -35,12 +37,18 @@ pub struct Niah {
     asked: usize,
 }
 
-const fn declared(id: &'static str, title: &'static str, diffusion: Level, scope: Level) -> TaskInfo {
+const fn declared(
+    id: &'static str,
+    title: &'static str,
+    parameters: &'static [Parameter],
+    diffusion: Level,
+    scope: Level,
+) -> TaskInfo {
     Declared {
         id,
         title,
         paper: PAPER,
-        parameters: &[],
+        parameters,
         invariants: &["A program that reads the text names the values", "No key or value occurs twice"],
         description: "Lines say what the special magic number (or UUID) for a key is; the question names \
                       one key or more. The score is the share of values that the answer contains; `whole` \
@@ -53,29 +61,57 @@ const fn declared(id: &'static str, title: &'static str, diffusion: Level, scope
     .info()
 }
 
-const SINGLE_1: TaskInfo =
-    declared("niah-single-1", "One key's number, in one line said again and again.", Level::Low, Level::Low);
-const SINGLE_2: TaskInfo = declared("niah-single-2", "One key's number, in prose.", Level::Low, Level::Low);
-const SINGLE_3: TaskInfo = declared("niah-single-3", "One key's UUID, in prose.", Level::Low, Level::Low);
-const MULTIKEY_1: TaskInfo =
-    declared("niah-multikey-1", "One of four keys' numbers, in prose.", Level::LowMedium, Level::Low);
+const KEYS: &[Parameter] = &[counted(
+    "keys",
+    "keys in the text, the one asked for among them: the others are distractors that look like it; RULER has four",
+    "keys",
+    4,
+    (1, 200),
+)];
+
+const SINGLE_1: TaskInfo = declared(
+    "niah-single-1",
+    "One key's number, in one line said again and again.",
+    &[],
+    Level::Low,
+    Level::Low,
+);
+const SINGLE_2: TaskInfo =
+    declared("niah-single-2", "One key's number, in prose.", &[], Level::Low, Level::Low);
+const SINGLE_3: TaskInfo =
+    declared("niah-single-3", "One key's UUID, in prose.", &[], Level::Low, Level::Low);
+const MULTIKEY_1: TaskInfo = declared(
+    "niah-multikey-1",
+    "One of several keys' numbers, in prose.",
+    KEYS,
+    Level::LowMedium,
+    Level::Low,
+);
 const MULTIKEY_2: TaskInfo = declared(
     "niah-multikey-2",
     "One key's number among nothing but other keys.",
+    &[],
     Level::LowMedium,
     Level::Low,
 );
 const MULTIKEY_3: TaskInfo = declared(
     "niah-multikey-3",
     "One UUID's UUID among nothing but other UUIDs.",
+    &[],
     Level::LowMedium,
     Level::Low,
 );
-const MULTIVALUE: TaskInfo =
-    declared("niah-multivalue", "All four numbers of one key, in prose.", Level::LowMedium, Level::Medium);
+const MULTIVALUE: TaskInfo = declared(
+    "niah-multivalue",
+    "All four numbers of one key, in prose.",
+    &[],
+    Level::LowMedium,
+    Level::Medium,
+);
 const MULTIQUERY: TaskInfo = declared(
     "niah-multiquery",
     "The numbers of four keys at once, in prose.",
+    &[],
     Level::LowMedium,
     Level::Medium,
 );
@@ -119,6 +155,14 @@ impl Niah {
         format!("One of the special magic {}s for {key} is: {value}.", self.kind())
     }
 
+    /// With the parameters that were typed.
+    fn with(mut self, values: &Values) -> Self {
+        if !self.info.method.parameters.is_empty() {
+            self.keys = values.size("keys");
+        }
+        self
+    }
+
     fn turn(&self, entries: &[Entry], share: Option<f64>) -> Turn {
         let asked: Vec<&Entry> = entries.iter().take(self.asked).collect();
         let keys = listed(&asked.iter().map(|(key, _)| key).collect::<Vec<_>>());
@@ -135,7 +179,15 @@ impl Niah {
                 format!("The special magic {kind}s that the text gives for {keys} are"),
             )
         };
-        ask(question, start, gold, 128, share)
+        // The likeliest of all keys' numbers, for --choose.
+        let mut choices: Vec<String> = match gold.len() {
+            1 if entries.len() > 1 => {
+                entries.iter().flat_map(|(_, values)| values).map(|value| format!(" {value}")).collect()
+            }
+            _ => Vec::new(),
+        };
+        choices.sort_unstable();
+        Turn { choices, ..ask(question, start, gold, 128, share) }
     }
 
     fn head(&self) -> String {
@@ -157,19 +209,20 @@ impl Task for Niah {
 
     fn examples(&self, request: &Request<'_>) -> Result<Vec<Example>, EvalError> {
         let haystack = Haystack::of(request)?;
-        fill(request, self.info.method.id, (1, ANY), |cell, mut random| {
+        let this = self.with(request.values);
+        fill(request, this.info.method.id, (1, ANY), |cell, mut random| {
             let mut fresh = Fresh::new();
             let mut draw =
                 |random: &mut Random, form| fresh.draw_if(random, form, |drawn| !haystack.holds(drawn));
-            let entries: Vec<Entry> = (0..self.keys)
+            let entries: Vec<Entry> = (0..this.keys)
                 .map(|_| {
-                    let key = draw(&mut random, self.key);
-                    (key, (0..self.values).map(|_| draw(&mut random, self.value)).collect())
+                    let key = draw(&mut random, this.key);
+                    (key, (0..this.values).map(|_| draw(&mut random, this.value)).collect())
                 })
                 .collect();
             let needles: Vec<String> = entries
                 .iter()
-                .flat_map(|(key, values)| values.iter().map(|value| self.needle(key, value)))
+                .flat_map(|(key, values)| values.iter().map(|value| this.needle(key, value)))
                 .collect();
             let mut at = shares(&mut random, needles.len());
             if let (Some(depth), Some(first)) = (cell.depth, at.first_mut()) {
@@ -182,16 +235,16 @@ impl Task for Niah {
             let mut hay = haystack.begin(random.clone());
             let mut others: Vec<String> = Vec::new();
             Ok(move |units: usize| {
-                let body = if self.hidden == Hidden::InProse {
+                let body = if this.hidden == Hidden::InProse {
                     let hidden: Vec<(f64, String)> =
                         at.iter().copied().zip(needles.iter().map(|needle| format!("{needle} "))).collect();
                     insert(hay.take(units), &hidden)
                 } else {
-                    if self.hidden == Hidden::AmongNeedles {
+                    if this.hidden == Hidden::AmongNeedles {
                         while others.len() < units {
                             let (key, value) =
-                                (fresh.draw(&mut random, self.key), fresh.draw(&mut random, self.value));
-                            others.push(self.needle(&key, &value) + "\n");
+                                (fresh.draw(&mut random, this.key), fresh.draw(&mut random, this.value));
+                            others.push(this.needle(&key, &value) + "\n");
                         }
                     }
                     let all = units + needles.len();
@@ -210,8 +263,8 @@ impl Task for Niah {
                     }
                     body
                 };
-                let context = format!("{}{}", self.head(), body.trim_end());
-                Ok(example(self.info.method.id, cell, context, vec![self.turn(&entries, asked_at)]))
+                let context = format!("{}{}", this.head(), body.trim_end());
+                Ok(example(this.info.method.id, cell, context, vec![this.turn(&entries, asked_at)]))
             })
         })
     }
@@ -237,8 +290,6 @@ impl Task for Niah {
 
 #[cfg(test)]
 mod tests {
-    use loci_models::method::Values;
-
     use super::*;
     use crate::sizes::Words;
 
@@ -257,6 +308,14 @@ mod tests {
     }
 
     #[test]
+    fn distractors_are_as_many_as_wanted() {
+        let (task, values) = crate::registry::parse("niah-multikey-1:keys=9").unwrap();
+        let made =
+            task.examples(&Request { lengths: &[1000], ..Request::new(&values, &Words) }).unwrap().remove(0);
+        assert_eq!((made.context.matches(" is: ").count(), made.turns[0].choices.len()), (9, 9));
+    }
+
+    #[test]
     fn there_are_as_many_needles_as_the_task_says() {
         for (task, needles, gold) in
             [(NIAH_MULTIKEY_1, 4, 1), (NIAH_MULTIVALUE, 4, 4), (NIAH_MULTIQUERY, 4, 4)]
@@ -266,6 +325,9 @@ mod tests {
             let made = task.examples(&request).unwrap().remove(0);
             assert_eq!(made.context.matches(" is: ").count(), needles);
             assert_eq!(made.turns[0].gold.len(), gold);
+            let choices = if gold == 1 { needles } else { 0 };
+            assert_eq!(made.turns[0].choices.len(), choices);
+            assert!(choices == 0 || made.turns[0].choices.contains(&format!(" {}", made.turns[0].gold[0])));
             let half = made.turns[0].gold[..gold.div_ceil(2)].join(" ");
             assert_eq!(task.score(&made.turns[0], &half).score, gold.div_ceil(2) as f64 / gold as f64);
         }

@@ -19,8 +19,9 @@ use loci_engine::{ContextPlan, Control, Finish};
 
 use self::saved::ask_reading;
 use self::strategy::StrategyArgs;
-use crate::args::{ContextArgs, ModelArgs, SamplingArgs, Weigh, without_parameters};
+use crate::args::{ContextArgs, ModelArgs, Weigh, without_parameters};
 use crate::error::CliError;
+use crate::sampling::SamplingArgs;
 use crate::ui::{Ui, one_line, print, print_json, stop_flag, stream};
 
 #[derive(Debug, clap::Args)]

@@ -8,9 +8,10 @@ use loci_engine::inspect::attention::{AttentionReport, look};
 use loci_engine::{ContextPlan, Control};
 
 use super::write_both;
-use crate::args::{ContextArgs, ModelArgs, SamplingArgs, Weigh};
+use crate::args::{ContextArgs, ModelArgs, Weigh};
 use crate::commands::ask::{announce, read_all};
 use crate::error::CliError;
+use crate::sampling::SamplingArgs;
 use crate::ui::{Ui, print, print_json, stop_flag};
 
 #[derive(Debug, clap::Args)]
