@@ -12,7 +12,9 @@ const FLOORS: &[&[&str]] = &[
     &["loci-models"],
     &["loci-context"],
     &["loci-engine"],
-    &["loci-reading", "loci-memory", "loci-train"],
+    &["loci-reading", "loci-train"],
+    // The store of memories ranks with the parts of reading.
+    &["loci-memory"],
     &["loci-eval"],
     &["loci-server"],
     &["loci"],
@@ -97,6 +99,7 @@ mod tests {
         assert_eq!(check("loci-kernels", "loci-models", false), 1);
         assert_eq!(check("loci-context", "loci-engine", true), 1);
         assert_eq!(check("loci-reading", "loci-memory", false), 1);
+        assert_eq!(check("loci-reading", "loci-train", false), 1);
         assert_eq!(
             check("loci-eval", "loci-reading", false) + check("loci-reading", "loci-engine", false),
             0

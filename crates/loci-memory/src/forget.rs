@@ -1,0 +1,182 @@
+//! Forgetting: what an item says goes from everywhere in the store, and a certificate stays.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Serialize;
+
+use crate::error::MemoryError;
+use crate::log::{Action, Body, Change, Hash};
+use crate::memory::Memory;
+use crate::policy::Policy;
+use crate::record::{Item, State};
+use crate::rows::{Filter, Rows, ScopeRow};
+use crate::time::Time;
+use crate::vectors::remove_files;
+use crate::writer::{change, named, owned};
+
+/// What was forgotten, or would be. It names what was removed and never says what that said.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Certificate {
+    /// The items, those made from them behind them.
+    pub items: Vec<Forgotten>,
+    /// Keys that were removed with their words.
+    pub keys: usize,
+    /// Vectors that were removed.
+    pub vectors: usize,
+    /// When.
+    pub at: Time,
+    /// By whom.
+    pub actor: String,
+    /// Why.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// Nothing was done: what would be.
+    pub dry_run: bool,
+    /// The log's entry; 0 for a dry run.
+    pub seq: u64,
+    /// The entry's hash, hexadecimal: `loci memory verify --head SEQ:HASH` tells whether the log still holds it.
+    pub hash: String,
+}
+
+/// An item that was forgotten.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Forgotten {
+    /// Its id.
+    pub id: String,
+    /// Its digest, which whoever kept the item can compare.
+    pub digest: String,
+    /// Its state before.
+    pub was: State,
+    /// It was made from an item that was to be forgotten.
+    pub derived: bool,
+}
+
+/// What is to be forgotten.
+#[derive(Clone, Debug)]
+pub enum Target {
+    /// These items, by the beginnings of their ids.
+    Ids(Vec<String>),
+    /// What the policy no longer keeps.
+    Expired,
+}
+
+impl Memory {
+    /// Forgets items and all that was made from them: text, source, keys, words, vectors. Digests stay, in the items and the log.
+    ///
+    /// When this returns, no byte of it is left in the store's files; a [`MemoryError::Busy`] says that another process still
+    /// reads an older state, whose bytes stay until it ends: forgetting again then finishes the work.
+    ///
+    /// # Errors
+    /// [`MemoryError::NoItem`], and what the store fails with.
+    pub fn forget(
+        &mut self,
+        target: &Target,
+        reason: Option<&str>,
+        dry_run: bool,
+    ) -> Result<Certificate, MemoryError> {
+        let now = self.now();
+        if dry_run {
+            let items = self.look(|rows, scope| chosen(rows, scope, target, now))?;
+            return Ok(self.certificate(items, reason, now));
+        }
+        let mut certificate = self.change(|writer| {
+            let items = chosen(writer.rows, writer.row, target, writer.now)?;
+            let (mut keys, mut vectors) = (0, 0);
+            let mut changes: Vec<Change> = Vec::with_capacity(items.len());
+            for (item, _) in &items {
+                let (own_keys, own_vectors) = writer.rows.blank(writer.row, item.row)?;
+                writer.rows.set_state(writer.row, item.row, State::Forgotten, None)?;
+                keys += own_keys;
+                vectors += own_vectors;
+                changes.push(change(item, State::Forgotten, None));
+            }
+            let mut body = Body { changes, reason: owned(reason), ..Body::default() };
+            body.details.insert("keys".to_owned(), keys.into());
+            body.details.insert("vectors".to_owned(), vectors.into());
+            let seq = match items.is_empty() {
+                true => 0,
+                false => writer.log(Action::Forget, &body)?,
+            };
+            let (_, hash) = writer.rows.head()?;
+            Ok(Certificate {
+                items: items.into_iter().map(forgotten).collect(),
+                keys,
+                vectors,
+                at: writer.now,
+                actor: writer.actor.to_owned(),
+                reason: owned(reason),
+                dry_run: false,
+                seq,
+                hash: hex(hash),
+            })
+        })?;
+        self.vectors = None;
+        remove_files(self.engine.folder())?;
+        self.engine.scrub()?;
+        certificate.items.sort_by_key(|item| item.derived);
+        Ok(certificate)
+    }
+
+    /// What would be forgotten.
+    fn certificate(&self, items: Vec<(Item, bool)>, reason: Option<&str>, at: Time) -> Certificate {
+        Certificate {
+            items: items.into_iter().map(forgotten).collect(),
+            keys: 0,
+            vectors: 0,
+            at,
+            actor: self.actor().to_owned(),
+            reason: owned(reason),
+            dry_run: true,
+            seq: 0,
+            hash: String::new(),
+        }
+    }
+}
+
+fn forgotten((item, derived): (Item, bool)) -> Forgotten {
+    Forgotten { id: item.id, digest: item.digest, was: item.state, derived }
+}
+
+/// A hash in hexadecimal.
+pub(crate) fn hex(hash: Hash) -> String {
+    blake3::Hash::from_bytes(hash).to_hex().to_string()
+}
+
+/// The items meant, each once, and with `true` those made from them, whatever way that was.
+fn chosen(
+    rows: &dyn Rows,
+    scope: ScopeRow,
+    target: &Target,
+    now: Time,
+) -> Result<Vec<(Item, bool)>, MemoryError> {
+    let meant = match target {
+        Target::Ids(ids) => ids.iter().map(|id| named(rows, scope, id)).collect::<Result<Vec<_>, _>>()?,
+        Target::Expired => Policy::of(rows, scope)?.expired(rows, scope, now)?,
+    };
+    let mut taken: BTreeSet<String> = BTreeSet::new();
+    let mut items: Vec<(Item, bool)> = Vec::new();
+    for item in meant.into_iter().filter(|item| item.state != State::Forgotten) {
+        if taken.insert(item.id.clone()) {
+            items.push((item, false));
+        }
+    }
+    if items.is_empty() {
+        return Ok(items);
+    }
+    let mut made_from: BTreeMap<String, Vec<Item>> = BTreeMap::new();
+    for item in rows.items(scope, &Filter::default())? {
+        for parent in item.content.as_ref().map(|content| content.parents.clone()).unwrap_or_default() {
+            made_from.entry(parent).or_default().push(item.clone());
+        }
+    }
+    let mut next = 0;
+    while let Some(id) = items.get(next).map(|(item, _)| item.id.clone()) {
+        for child in made_from.remove(&id).unwrap_or_default() {
+            if taken.insert(child.id.clone()) {
+                items.push((child, true));
+            }
+        }
+        next += 1;
+    }
+    Ok(items)
+}
