@@ -9,10 +9,14 @@ use crate::log::{Action, Body, Change, Hash};
 use crate::memory::Memory;
 use crate::policy::Policy;
 use crate::record::{Item, State};
-use crate::rows::{Filter, Rows, ScopeRow};
+use crate::rows::{Engine, Filter, Rows, ScopeRow};
+use crate::search::index_words;
 use crate::time::Time;
 use crate::vectors::remove_files;
 use crate::writer::{change, named, owned};
+
+/// Tells that items were forgotten whose bytes may still be in files.
+const UNFINISHED: &str = "forgetting unfinished";
 
 /// What was forgotten, or would be. It names what was removed and never says what that said.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -56,6 +60,8 @@ pub struct Forgotten {
 pub enum Target {
     /// These items, by the beginnings of their ids.
     Ids(Vec<String>),
+    /// Items that have all words of this, in their text or a key.
+    Matching(String),
     /// What the policy no longer keeps.
     Expired,
 }
@@ -64,7 +70,7 @@ impl Memory {
     /// Forgets items and all that was made from them: text, source, keys, words, vectors. Digests stay, in the items and the log.
     ///
     /// When this returns, no byte of it is left in the store's files; a [`MemoryError::Busy`] says that another process still
-    /// reads an older state, whose bytes stay until it ends: forgetting again then finishes the work.
+    /// reads an older state, whose bytes stay until it ends: whoever opens the store or forgets next finishes the work.
     ///
     /// # Errors
     /// [`MemoryError::NoItem`], and what the store fails with.
@@ -95,7 +101,11 @@ impl Memory {
             body.details.insert("vectors".to_owned(), vectors.into());
             let seq = match items.is_empty() {
                 true => 0,
-                false => writer.log(Action::Forget, &body)?,
+                false => {
+                    // Whoever opens the store next finishes what may be broken off behind this transaction.
+                    writer.rows.set_meta(UNFINISHED, &[1])?;
+                    writer.log(Action::Forget, &body)?
+                }
             };
             let (_, hash) = writer.rows.head()?;
             Ok(Certificate {
@@ -111,8 +121,7 @@ impl Memory {
             })
         })?;
         self.vectors = None;
-        remove_files(self.engine.folder())?;
-        self.engine.scrub()?;
+        finish(self.engine.as_mut())?;
         certificate.items.sort_by_key(|item| item.derived);
         Ok(certificate)
     }
@@ -133,6 +142,24 @@ impl Memory {
     }
 }
 
+/// Removes what forgetting leaves in files, if there is anything.
+///
+/// # Errors
+/// [`MemoryError::Busy`] while another process reads an older state, and what the store fails with.
+pub(crate) fn finish(engine: &mut dyn Engine) -> Result<(), MemoryError> {
+    let mut unfinished = false;
+    engine.read(&mut |rows| {
+        unfinished = rows.meta(UNFINISHED)?.is_some_and(|value| value != [0]);
+        Ok(())
+    })?;
+    if !unfinished {
+        return Ok(());
+    }
+    remove_files(engine.folder())?;
+    engine.scrub()?;
+    engine.write(&mut |rows| rows.set_meta(UNFINISHED, &[0]))
+}
+
 fn forgotten((item, derived): (Item, bool)) -> Forgotten {
     Forgotten { id: item.id, digest: item.digest, was: item.state, derived }
 }
@@ -151,6 +178,7 @@ fn chosen(
 ) -> Result<Vec<(Item, bool)>, MemoryError> {
     let meant = match target {
         Target::Ids(ids) => ids.iter().map(|id| named(rows, scope, id)).collect::<Result<Vec<_>, _>>()?,
+        Target::Matching(words) => matching(rows, scope, words)?,
         Target::Expired => Policy::of(rows, scope)?.expired(rows, scope, now)?,
     };
     let mut taken: BTreeSet<String> = BTreeSet::new();
@@ -179,4 +207,30 @@ fn chosen(
         next += 1;
     }
     Ok(items)
+}
+
+/// Items with a key that has all words of `query`.
+fn matching(rows: &dyn Rows, scope: ScopeRow, query: &str) -> Result<Vec<Item>, MemoryError> {
+    let words: BTreeSet<String> = index_words(query).into_iter().collect();
+    if words.is_empty() {
+        return Err(MemoryError::Invalid(format!(
+            "{query:?} has no word, and would mean everything; give words"
+        )));
+    }
+    let mut keys: Option<BTreeMap<i64, i64>> = None;
+    for word in &words {
+        let with: BTreeMap<i64, i64> =
+            rows.postings(scope, word)?.into_iter().map(|posting| (posting.key, posting.item)).collect();
+        keys = Some(match keys {
+            None => with,
+            Some(mut keys) => {
+                keys.retain(|key, _| with.contains_key(key));
+                keys
+            }
+        });
+    }
+    let mut items: Vec<i64> = keys.unwrap_or_default().into_values().collect();
+    items.sort_unstable();
+    items.dedup();
+    rows.items_at(scope, &items)
 }

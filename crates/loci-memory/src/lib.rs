@@ -34,7 +34,7 @@ mod writer;
 
 pub use error::MemoryError;
 pub use forget::{Certificate, Target};
-pub use memory::{Added, Memory, Surroundings};
+pub use memory::{Added, Chance, Memory, Surroundings};
 pub use policy::Policy;
 pub use recall::{Found, Query, Recall};
 pub use record::{Content, Item, Key, KeyKind, Kind, Scope, Source, State, Trust};

@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::error::MemoryError;
+use crate::forget::finish;
 use crate::gate::Verdict;
 use crate::log::{Action, Body, Entry, Hash};
 use crate::policy::Policy;
@@ -127,6 +128,11 @@ impl Memory {
                 Ok(())
             })?;
         }
+        match finish(engine.as_mut()) {
+            // Somebody still reads: the next one will.
+            Err(MemoryError::Busy { .. }) => {}
+            finished => finished?,
+        }
         let secret = secret.and_then(|secret| secret.try_into().ok());
         let secret =
             secret.ok_or_else(|| MemoryError::Damaged("its secret has another length".to_owned()))?;
@@ -205,6 +211,38 @@ impl Memory {
     /// As [`Memory::add`].
     pub fn add_all(&mut self, contents: &[(Content, Vec<Key>)]) -> Result<Vec<Added>, MemoryError> {
         self.change(|writer| contents.iter().map(|(content, keys)| writer.add(content, keys)).collect())
+    }
+
+    /// Remembers several in one transaction, with their vectors in `space`, the name of what made them: of each item the vector of
+    /// its own words, then those of its keys.
+    ///
+    /// # Errors
+    /// As [`Memory::add`], and [`MemoryError::Invalid`] when an item has not as many vectors as keys.
+    pub fn add_embedded(
+        &mut self,
+        contents: &[(Content, Vec<Key>)],
+        space: &str,
+        vectors: &[Vec<Vec<f32>>],
+    ) -> Result<Vec<Added>, MemoryError> {
+        self.change(|writer| {
+            let mut all = Vec::with_capacity(contents.len());
+            for (index, (content, keys)) in contents.iter().enumerate() {
+                let own = vectors.get(index).map_or(&[][..], Vec::as_slice);
+                if own.len() != keys.len() + 1 {
+                    return Err(MemoryError::Invalid(format!(
+                        "item {index} comes with {} vectors, and needs one for its text and one for each of its {} keys",
+                        own.len(),
+                        keys.len()
+                    )));
+                }
+                let added = writer.add(content, keys)?;
+                if added.verdict.state().is_some() {
+                    writer.embed(&added.id, space, own)?;
+                }
+                all.push(added);
+            }
+            Ok(all)
+        })
     }
 
     /// Remembers `content` in the place of the item called `old`, which is found only where the past is asked for from then on.

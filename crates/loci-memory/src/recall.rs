@@ -17,8 +17,10 @@ use crate::time::Time;
 use crate::vectors::Vectors;
 use crate::when::days_of;
 
-/// Items that are looked at more closely, best first.
-const CANDIDATES: usize = 400;
+/// Items that are ranked, unless more are wanted.
+const CANDIDATES: usize = 1_000;
+/// Items that are fetched at once: the conflict rule and the days of a question choose among at least so many.
+const PART: usize = 50;
 /// Keys that get their vectors at once.
 const BATCH: usize = 64;
 /// Days added at both ends of the days that a question names (LongMemEval).
@@ -27,6 +29,9 @@ const SLACK: i64 = 2;
 const LIKE: f64 = 0.35;
 /// Share of a question's telling words that an item has to have to support an answer; set by hand.
 const COVERED: f64 = 0.5;
+
+/// Items with their scores, best first.
+type Ranked = Vec<(i64, f64)>;
 
 /// What is asked of a memory.
 #[derive(Clone, Debug)]
@@ -224,31 +229,16 @@ fn found(
     at: Time,
     meaning: Option<&(Vectors, Vec<f32>)>,
 ) -> Result<Vec<Found>, MemoryError> {
-    let cosines = meaning.map(|(vectors, vector)| vectors.by_meaning(scope, vector)).unwrap_or_default();
-    let words = match query.by {
-        By::Meaning => Vec::new(),
-        By::Words | By::Fused => by_words(rows, scope, &query.text)?,
-    };
-    let ranked = match query.by {
-        By::Words => words,
-        By::Meaning => cosines.clone(),
-        By::Fused => fused(&words, &cosines),
-    };
-    // Some of the best may not be taken: those behind them then are looked at.
-    let mut taken: Vec<(Item, f64)> = Vec::new();
-    for part in ranked.chunks(CANDIDATES) {
-        let numbers: Vec<i64> = part.iter().map(|(item, _)| *item).collect();
-        let mut items: BTreeMap<i64, Item> =
-            rows.items_at(scope, &numbers)?.into_iter().map(|item| (item.row, item)).collect();
-        for (row, score) in part {
-            if let Some(item) = items.remove(row).filter(|item| query.takes(item, at)) {
-                taken.push((item, *score));
-            }
+    let mut most = query.most.max(CANDIDATES);
+    let (taken, cosines) = loop {
+        let (ranked, cosines) = ranked(rows, scope, query, meaning, most)?;
+        let taken = taken(rows, scope, query, at, &ranked)?;
+        // Where too few of the best may be taken, those behind them are looked at, too.
+        if taken.len() >= query.most || ranked.len() < most {
+            break (taken, cosines);
         }
-        if taken.len() >= query.most {
-            break;
-        }
-    }
+        most = usize::MAX;
+    };
     let standings = standings_of(rows, scope, &taken, query, at)?;
     let cosines: BTreeMap<i64, f64> = cosines.into_iter().collect();
     let telling = telling(&query.text);
@@ -273,6 +263,48 @@ fn found(
     });
     found.truncate(query.most);
     Ok(found)
+}
+
+/// The best `most` items, and their cosines where meaning counts. Of two rankings that are fused each counts so far.
+fn ranked(
+    rows: &dyn Rows,
+    scope: ScopeRow,
+    query: &Query,
+    meaning: Option<&(Vectors, Vec<f32>)>,
+    most: usize,
+) -> Result<(Ranked, Ranked), MemoryError> {
+    let cosines =
+        meaning.map(|(vectors, vector)| vectors.by_meaning(scope, vector, most)).unwrap_or_default();
+    Ok(match query.by {
+        By::Words => (by_words(rows, scope, &query.text, most)?, cosines),
+        By::Meaning => (cosines.clone(), cosines),
+        By::Fused => (fused(&by_words(rows, scope, &query.text, most)?, &cosines), cosines),
+    })
+}
+
+/// Of the items that were ranked those that may be taken, as many as are wanted.
+fn taken(
+    rows: &dyn Rows,
+    scope: ScopeRow,
+    query: &Query,
+    at: Time,
+    ranked: &[(i64, f64)],
+) -> Result<Vec<(Item, f64)>, MemoryError> {
+    let mut taken = Vec::new();
+    for part in ranked.chunks(PART) {
+        let numbers: Vec<i64> = part.iter().map(|(item, _)| *item).collect();
+        let mut items: BTreeMap<i64, Item> =
+            rows.items_at(scope, &numbers)?.into_iter().map(|item| (item.row, item)).collect();
+        for (row, score) in part {
+            if let Some(item) = items.remove(row).filter(|item| query.takes(item, at)) {
+                taken.push((item, *score));
+            }
+        }
+        if taken.len() >= query.most.max(PART) {
+            break;
+        }
+    }
+    Ok(taken)
 }
 
 /// Both rankings by reciprocal ranks.

@@ -11,7 +11,7 @@ use loci_kernels::vector::dot;
 
 use crate::error::MemoryError;
 use crate::rows::{Rows, ScopeRow, StoredVector};
-use crate::search::best_of_items;
+use crate::search::best_items;
 
 const MARK: &[u8; 8] = b"LOCIMEM1";
 /// Vectors that are taken from the store at once.
@@ -160,12 +160,12 @@ impl Vectors {
         }
     }
 
-    /// Items of a scope by the inner product of their best key with `query`, best first.
-    pub(crate) fn by_meaning(&self, scope: ScopeRow, query: &[f32]) -> Vec<(i64, f64)> {
+    /// The best `most` items of a scope by the inner product of their best key with `query`, best first.
+    pub(crate) fn by_meaning(&self, scope: ScopeRow, query: &[f32], most: usize) -> Vec<(i64, f64)> {
         let isa = Isa::active();
         let vectors = self.numbers.chunks_exact(self.dimension.max(1));
         let own = self.places.iter().zip(vectors).filter(|((_, of), _)| *of == scope.0);
-        best_of_items(own.map(|((item, _), vector)| (*item, f64::from(dot(isa, vector, query)))))
+        best_items(own.map(|((item, _), vector)| (*item, f64::from(dot(isa, vector, query)))).collect(), most)
     }
 }
 

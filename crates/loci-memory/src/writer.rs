@@ -89,6 +89,15 @@ impl Writer<'_> {
         Ok(Added { id, verdict, seq })
     }
 
+    /// Adds the vectors of an item's keys, in their order.
+    pub(crate) fn embed(&mut self, id: &str, space: &str, vectors: &[Vec<f32>]) -> Result<(), MemoryError> {
+        let item = self.one(id)?;
+        for ((key, _), vector) in self.rows.keys(self.row, item.row)?.iter().zip(vectors) {
+            self.rows.add_vector(self.row, *key, space, vector)?;
+        }
+        Ok(())
+    }
+
     /// Writes an item down with its keys.
     pub(crate) fn keep(
         &mut self,

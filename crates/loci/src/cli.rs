@@ -25,6 +25,8 @@ pub(crate) struct Cli {
     pub(crate) command: Command,
 }
 
+#[cfg(feature = "memory")]
+use crate::commands::memory;
 #[cfg(feature = "search")]
 use crate::commands::search;
 #[cfg(feature = "serve")]
@@ -43,6 +45,9 @@ pub(crate) enum Command {
     /// Find passages in a folder of files.
     #[cfg(feature = "search")]
     Search(search::Args),
+    /// Remember, find, correct and forget what was told, with a log that can be checked.
+    #[cfg(feature = "memory")]
+    Memory(memory::Args),
     /// See and clear what is kept of long inputs that were asked.
     Cache(cache::Args),
     /// Talk with a model.

@@ -117,6 +117,23 @@ impl From<EvalError> for CliError {
     }
 }
 
+#[cfg(feature = "memory")]
+impl From<loci_memory::MemoryError> for CliError {
+    fn from(error: loci_memory::MemoryError) -> Self {
+        use loci_memory::MemoryError;
+        match error {
+            MemoryError::Engine(error) => error.into(),
+            MemoryError::Time { .. }
+            | MemoryError::Invalid(_)
+            | MemoryError::NoItem { .. }
+            | MemoryError::Ambiguous { .. }
+            | MemoryError::State { .. }
+            | MemoryError::NotAMemory { .. } => Self::usage(error),
+            error => Self::failed(error),
+        }
+    }
+}
+
 #[cfg(feature = "search")]
 impl From<SearchError> for CliError {
     fn from(error: SearchError) -> Self {

@@ -2,6 +2,8 @@
 
 mod each;
 mod flat;
+#[cfg(feature = "memory")]
+mod memory;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -32,6 +34,9 @@ enum What {
     Speed(SpeedArgs),
     /// Whether writing stays as fast after long prompts as after short ones.
     Flat(flat::Args),
+    /// How fast a large memory remembers and finds.
+    #[cfg(feature = "memory")]
+    Memory(memory::Args),
 }
 
 #[derive(Debug, clap::Args)]
@@ -134,6 +139,8 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<(), CliError> {
     match &args.what {
         What::Speed(args) => speed(args, ui),
         What::Flat(args) => flat::run(args, ui),
+        #[cfg(feature = "memory")]
+        What::Memory(args) => memory::run(args, ui),
     }
 }
 

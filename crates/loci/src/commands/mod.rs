@@ -14,6 +14,8 @@ pub(crate) mod inspect;
 pub(crate) mod man;
 #[cfg(feature = "serve")]
 pub(crate) mod mcp;
+#[cfg(feature = "memory")]
+pub(crate) mod memory;
 pub(crate) mod methods;
 pub(crate) mod probe;
 pub(crate) mod pull;
@@ -40,6 +42,8 @@ pub(crate) fn run(cli: &Cli) -> Result<(), CliError> {
         Command::Run(args) => run::run(args, &ui),
         Command::Ask(args) => ask::run(args, &ui),
         Command::Read(args) => read::run(args, &ui),
+        #[cfg(feature = "memory")]
+        Command::Memory(args) => memory::run(args, &ui),
         #[cfg(feature = "search")]
         Command::Search(args) => search::run(args, &ui),
         Command::Cache(args) => cache::run(args, &ui),
