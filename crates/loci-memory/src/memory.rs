@@ -12,6 +12,7 @@ use crate::log::{Action, Body, Entry, Hash};
 use crate::policy::Policy;
 use crate::record::{Content, Item, Key, Scope, State};
 use crate::rows::{Engine, Filter, Rows, ScopeRow};
+use crate::search::Common;
 use crate::sqlite::Sqlite;
 use crate::time::Time;
 use crate::vectors::Vectors;
@@ -79,6 +80,7 @@ pub struct Memory {
     surroundings: Surroundings,
     secret: [u8; 32],
     pub(crate) vectors: Option<Vectors>,
+    pub(crate) common: Common,
 }
 
 impl std::fmt::Debug for Memory {
@@ -136,7 +138,15 @@ impl Memory {
         let secret = secret.and_then(|secret| secret.try_into().ok());
         let secret =
             secret.ok_or_else(|| MemoryError::Damaged("its secret has another length".to_owned()))?;
-        Ok(Self { engine, scope, actor: actor.to_owned(), surroundings, secret, vectors: None })
+        Ok(Self {
+            engine,
+            scope,
+            actor: actor.to_owned(),
+            surroundings,
+            secret,
+            vectors: None,
+            common: Common::default(),
+        })
     }
 
     /// Whose it is.

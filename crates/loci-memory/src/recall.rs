@@ -12,7 +12,7 @@ use crate::error::MemoryError;
 use crate::memory::Memory;
 use crate::record::{Item, Kind, State, Trust};
 use crate::rows::{Filter, Rows, ScopeRow};
-use crate::search::{by_words, index_words};
+use crate::search::{Common, by_words, index_words};
 use crate::time::Time;
 use crate::vectors::Vectors;
 use crate::when::days_of;
@@ -161,7 +161,9 @@ impl Memory {
                 )));
             }
         };
-        let found = self.look(|rows, scope| found(rows, scope, query, at, meaning.as_ref()));
+        let mut common = std::mem::take(&mut self.common);
+        let found = self.look(|rows, scope| found((rows, scope), query, at, meaning.as_ref(), &mut common));
+        self.common = common;
         self.vectors = meaning.map(|(vectors, _)| vectors);
         let found = found?;
         let supported = found.iter().any(|found| found.supports);
@@ -180,17 +182,25 @@ impl Memory {
     ) -> Result<usize, MemoryError> {
         let mut done = 0;
         loop {
-            let keys = self.look(|rows, scope| rows.without_vector(scope, encoder.name(), BATCH))?;
-            if keys.is_empty() {
-                return Ok(done);
-            }
+            let space = encoder.name();
+            let (newest, keys) = self.look(|rows, scope| {
+                // Up to here every key has its vector: looking through all of them again would cost more than the search.
+                let after = rows.meta(&encoded_up_to(space, scope))?.and_then(|bytes| bytes.try_into().ok());
+                let (after, newest) = (after.map_or(0, i64::from_le_bytes), rows.newest_key(scope)?);
+                let keys = match after < newest {
+                    true => rows.without_vector(scope, space, after, BATCH)?,
+                    false => return Ok((None, Vec::new())),
+                };
+                Ok((Some(keys.last().filter(|_| keys.len() == BATCH).map_or(newest, |(key, _)| *key)), keys))
+            })?;
+            let Some(newest) = newest else { return Ok(done) };
             let texts: Vec<&str> = keys.iter().map(|(_, text)| text.as_str()).collect();
-            let vectors = encoder.encode(&texts)?;
+            let vectors = if texts.is_empty() { Vec::new() } else { encoder.encode(&texts)? };
             self.change(|writer| {
                 for ((key, _), vector) in keys.iter().zip(&vectors) {
-                    writer.rows.add_vector(writer.row, *key, encoder.name(), vector)?;
+                    writer.rows.add_vector(writer.row, *key, space, vector)?;
                 }
-                Ok(())
+                writer.rows.set_meta(&encoded_up_to(space, writer.row), &newest.to_le_bytes())
             })?;
             done += keys.len();
             if control.stopped() {
@@ -212,6 +222,11 @@ impl Memory {
     }
 }
 
+/// Names the number of the key up to which all keys of a scope have their vectors.
+fn encoded_up_to(space: &str, scope: ScopeRow) -> String {
+    format!("encoded {} {space}", scope.0)
+}
+
 fn one_vector(encoder: &dyn TextEncoder, text: &str) -> Result<Vec<f32>, MemoryError> {
     let vector = encoder.encode(&[text])?.pop();
     vector.ok_or_else(|| MemoryError::Invalid(format!("the encoder {} gave no vector", encoder.name())))
@@ -223,15 +238,15 @@ fn days(query: &Query, at: Time) -> Option<crate::when::Days> {
 
 /// The items of a scope that answer `query`.
 fn found(
-    rows: &dyn Rows,
-    scope: ScopeRow,
+    (rows, scope): (&dyn Rows, ScopeRow),
     query: &Query,
     at: Time,
     meaning: Option<&(Vectors, Vec<f32>)>,
+    common: &mut Common,
 ) -> Result<Vec<Found>, MemoryError> {
     let mut most = query.most.max(CANDIDATES);
     let (taken, cosines) = loop {
-        let (ranked, cosines) = ranked(rows, scope, query, meaning, most)?;
+        let (ranked, cosines) = ranked((rows, scope), query, meaning, most, common)?;
         let taken = taken(rows, scope, query, at, &ranked)?;
         // Where too few of the best may be taken, those behind them are looked at, too.
         if taken.len() >= query.most || ranked.len() < most {
@@ -267,18 +282,18 @@ fn found(
 
 /// The best `most` items, and their cosines where meaning counts. Of two rankings that are fused each counts so far.
 fn ranked(
-    rows: &dyn Rows,
-    scope: ScopeRow,
+    (rows, scope): (&dyn Rows, ScopeRow),
     query: &Query,
     meaning: Option<&(Vectors, Vec<f32>)>,
     most: usize,
+    common: &mut Common,
 ) -> Result<(Ranked, Ranked), MemoryError> {
     let cosines =
         meaning.map(|(vectors, vector)| vectors.by_meaning(scope, vector, most)).unwrap_or_default();
     Ok(match query.by {
-        By::Words => (by_words(rows, scope, &query.text, most)?, cosines),
+        By::Words => (by_words(rows, scope, &query.text, most, common)?, cosines),
         By::Meaning => (cosines.clone(), cosines),
-        By::Fused => (fused(&by_words(rows, scope, &query.text, most)?, &cosines), cosines),
+        By::Fused => (fused(&by_words(rows, scope, &query.text, most, common)?, &cosines), cosines),
     })
 }
 

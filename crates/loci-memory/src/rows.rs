@@ -147,16 +147,23 @@ pub trait Rows {
     /// Vectors of a space that came behind number `after`, of all scopes, at most `most`, first ones first.
     fn vectors(&self, space: &str, after: i64, most: usize) -> Result<Vec<StoredVector>, MemoryError>;
 
-    /// The number of the newest vector of a space, and how often vectors of any space were removed.
-    fn vector_state(&self, space: &str) -> Result<(i64, u64), MemoryError>;
+    /// The number of the newest vector of a space; 0 without any.
+    fn newest_vector(&self, space: &str) -> Result<i64, MemoryError>;
 
-    /// Keys of a scope without a vector in a space, with their texts, at most `most`.
+    /// How often anything was removed, of whatever scope: what was learned of the store before may no longer hold.
+    fn removed(&self) -> Result<u64, MemoryError>;
+
+    /// Keys of a scope behind number `after` without a vector in a space, with their texts, at most `most`, first ones first.
     fn without_vector(
         &self,
         scope: ScopeRow,
         space: &str,
+        after: i64,
         most: usize,
     ) -> Result<Vec<(i64, String)>, MemoryError>;
+
+    /// The number of the newest key of a scope; 0 without any.
+    fn newest_key(&self, scope: ScopeRow) -> Result<i64, MemoryError>;
 
     /// The last entry's number and hash.
     fn head(&self) -> Result<(u64, Hash), MemoryError>;

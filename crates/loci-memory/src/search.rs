@@ -13,7 +13,54 @@ const B: f64 = 0.75;
 
 /// The rarest words of a query count whose occurrences together are at most so many; the rarest always does. Words that most keys
 /// have cost most and tell least.
-const OCCURRENCES: u64 = 6_000;
+const OCCURRENCES: u64 = 3_000;
+
+/// Words that were found to stand in more keys than can count: it takes long to count them, and once is enough. Holds until something
+/// is forgotten.
+#[derive(Debug, Default)]
+pub(crate) struct Common {
+    removed: u64,
+    words: HashSet<(ScopeRow, String)>,
+}
+
+impl Common {
+    /// In how many keys each of the `words` stands, rarest first, without those in none. Common ones are left out while there are
+    /// others.
+    fn counted(
+        &mut self,
+        rows: &dyn Rows,
+        scope: ScopeRow,
+        words: BTreeSet<String>,
+    ) -> Result<Vec<(u64, String)>, MemoryError> {
+        let removed = rows.removed()?;
+        if removed != self.removed {
+            *self = Self { removed, words: HashSet::new() };
+        }
+        let (mut counted, mut common) = (Vec::with_capacity(words.len()), Vec::new());
+        for word in words {
+            let known = (scope, word);
+            if self.words.contains(&known) {
+                common.push(known.1);
+                continue;
+            }
+            match rows.frequency(scope, &known.1)? {
+                0 => {}
+                count if count > OCCURRENCES => {
+                    common.push(known.1.clone());
+                    self.words.insert(known);
+                }
+                count => counted.push((count, known.1)),
+            }
+        }
+        if counted.is_empty() {
+            for word in common {
+                counted.push((rows.frequency(scope, &word)?, word));
+            }
+        }
+        counted.sort_unstable();
+        Ok(counted)
+    }
+}
 
 /// The words by which a text is found.
 pub(crate) fn index_words(text: &str) -> Vec<String> {
@@ -32,17 +79,10 @@ pub(crate) fn by_words(
     scope: ScopeRow,
     query: &str,
     most: usize,
+    common: &mut Common,
 ) -> Result<Vec<(i64, f64)>, MemoryError> {
     let size = rows.size(scope)?;
-    let distinct: BTreeSet<String> = index_words(query).into_iter().collect();
-    let mut counted = Vec::with_capacity(distinct.len());
-    for word in distinct {
-        let count = rows.frequency(scope, &word)?;
-        if count > 0 {
-            counted.push((count, word));
-        }
-    }
-    counted.sort_unstable();
+    let counted = common.counted(rows, scope, index_words(query).into_iter().collect())?;
     let all = size.keys as f64;
     let mean = (size.words as f64 / all.max(1.0)).max(1.0);
     let mut keys: HashMap<i64, (i64, f64)> = HashMap::new();

@@ -1,6 +1,6 @@
 //! Finding items by meaning: an exact scan over vectors, which are held in memory and in a file that can be made again.
 //!
-//! The file, little-endian: mark, hash of store and space (32 bytes), how often vectors had been removed (8), dimension (8) and
+//! The file, little-endian: mark, hash of store and space (32 bytes), how often anything had been removed (8), dimension (8) and
 //! count (8); for each vector its number, item and scope (8 bytes each); the vectors as f32; BLAKE3 of all of it.
 
 use std::path::{Path, PathBuf};
@@ -16,6 +16,8 @@ use crate::search::best_items;
 const MARK: &[u8; 8] = b"LOCIMEM1";
 /// Vectors that are taken from the store at once.
 const BATCH: usize = 4_096;
+/// From so many vectors on several threads look through them.
+const MANY: usize = 20_000;
 /// So many new vectors are worth writing the file anew.
 const WORTH: usize = 1_024;
 
@@ -104,12 +106,12 @@ impl Vectors {
         Some(())
     }
 
-    /// Brings them to the store's state. Where any vector was removed since, all are taken anew.
+    /// Brings them to the store's state. Where anything was removed since, all are taken anew.
     ///
     /// # Errors
     /// What the store fails with, and [`MemoryError::Damaged`] for a vector of another dimension.
     pub(crate) fn refresh(&mut self, rows: &dyn Rows) -> Result<(), MemoryError> {
-        let (last, removed) = rows.vector_state(&self.space)?;
+        let (last, removed) = (rows.newest_vector(&self.space)?, rows.removed()?);
         if removed != self.removed {
             self.clear();
             self.removed = removed;
@@ -163,9 +165,31 @@ impl Vectors {
     /// The best `most` items of a scope by the inner product of their best key with `query`, best first.
     pub(crate) fn by_meaning(&self, scope: ScopeRow, query: &[f32], most: usize) -> Vec<(i64, f64)> {
         let isa = Isa::active();
-        let vectors = self.numbers.chunks_exact(self.dimension.max(1));
-        let own = self.places.iter().zip(vectors).filter(|((_, of), _)| *of == scope.0);
-        best_items(own.map(|((item, _), vector)| (*item, f64::from(dot(isa, vector, query)))).collect(), most)
+        let dimension = self.dimension.max(1);
+        let scan = |places: &[(i64, i64)], numbers: &[f32]| -> Vec<(i64, f64)> {
+            let own =
+                places.iter().zip(numbers.chunks_exact(dimension)).filter(|((_, of), _)| *of == scope.0);
+            own.map(|((item, _), vector)| (*item, f64::from(dot(isa, vector, query)))).collect()
+        };
+        let threads = match self.places.len() < MANY {
+            true => 1,
+            false => std::thread::available_parallelism().map_or(1, |count| count.get().min(8)),
+        };
+        let part = self.places.len().div_ceil(threads).max(1);
+        let parts = self.places.chunks(part).zip(self.numbers.chunks(part * dimension));
+        let scores = match threads {
+            1 => scan(&self.places, &self.numbers),
+            _ => std::thread::scope(|scope| {
+                let scan = &scan;
+                let scans: Vec<_> =
+                    parts.map(|(places, numbers)| scope.spawn(move || scan(places, numbers))).collect();
+                let joined = |scan: std::thread::ScopedJoinHandle<'_, Vec<(i64, f64)>>| {
+                    scan.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+                };
+                scans.into_iter().flat_map(joined).collect()
+            }),
+        };
+        best_items(scores, most)
     }
 }
 

@@ -13,8 +13,8 @@ use crate::log::{Action, Entry, Hash, ROOT};
 use crate::record::{Item, Key, KeyKind, Scope, State};
 use crate::rows::{Filter, Posting, Rows, ScopeRow, Size, StoredVector};
 
-/// How often any vector was removed.
-const REMOVED: &str = "vectors removed";
+/// How often anything was removed.
+const REMOVED: &str = "removed";
 
 /// The columns that [`item`] reads.
 const ITEM: &str = "row, id, learned, state, superseded_by, digest, content, salt, held_for";
@@ -181,10 +181,8 @@ impl Rows for SqliteRows<'_> {
     fn blank(&mut self, scope: ScopeRow, item: i64) -> Result<(usize, usize), MemoryError> {
         let vectors =
             self.run("DELETE FROM vector WHERE item = ?1 AND scope = ?2", params![item, scope.0])?;
-        if vectors > 0 {
-            let removed = self.meta(REMOVED)?.map_or(0, |bytes| count(&bytes)) + 1;
-            self.set_meta(REMOVED, &removed.to_le_bytes())?;
-        }
+        let removed = self.removed()? + 1;
+        self.set_meta(REMOVED, &removed.to_le_bytes())?;
         let keys = self.all(
             "SELECT row, words FROM key WHERE item = ?1 AND scope = ?2",
             params![item, scope.0],
@@ -294,22 +292,31 @@ impl Rows for SqliteRows<'_> {
         })
     }
 
-    fn vector_state(&self, space: &str) -> Result<(i64, u64), MemoryError> {
+    fn newest_vector(&self, space: &str) -> Result<i64, MemoryError> {
         let sql = "SELECT row FROM vector WHERE space = ?1 ORDER BY row DESC LIMIT 1";
-        let last = self.one(sql, [space], |row| row.get(0))?.unwrap_or(0);
-        Ok((last, self.meta(REMOVED)?.map_or(0, |bytes| count(&bytes))))
+        Ok(self.one(sql, [space], |row| row.get(0))?.unwrap_or(0))
+    }
+
+    fn removed(&self) -> Result<u64, MemoryError> {
+        Ok(self.meta(REMOVED)?.map_or(0, |bytes| count(&bytes)))
     }
 
     fn without_vector(
         &self,
         scope: ScopeRow,
         space: &str,
+        after: i64,
         most: usize,
     ) -> Result<Vec<(i64, String)>, MemoryError> {
         let most = i64::try_from(most).unwrap_or(i64::MAX);
-        let sql = "SELECT row, text FROM key WHERE scope = ?1 AND NOT EXISTS \
-                   (SELECT 1 FROM vector WHERE vector.space = ?2 AND vector.key = key.row) ORDER BY row LIMIT ?3";
-        self.all(sql, params![scope.0, space, most], |row| Ok((row.get(0)?, row.get(1)?)))
+        let sql = "SELECT row, text FROM key WHERE scope = ?1 AND row > ?3 AND NOT EXISTS \
+                   (SELECT 1 FROM vector WHERE vector.space = ?2 AND vector.key = key.row) ORDER BY row LIMIT ?4";
+        self.all(sql, params![scope.0, space, after, most], |row| Ok((row.get(0)?, row.get(1)?)))
+    }
+
+    fn newest_key(&self, scope: ScopeRow) -> Result<i64, MemoryError> {
+        let sql = "SELECT row FROM key WHERE scope = ?1 ORDER BY row DESC LIMIT 1";
+        Ok(self.one(sql, [scope.0], |row| row.get(0))?.unwrap_or(0))
     }
 
     fn head(&self) -> Result<(u64, Hash), MemoryError> {

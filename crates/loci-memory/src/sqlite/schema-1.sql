@@ -1,4 +1,4 @@
--- The store itself: its secret, and how often vectors were removed.
+-- The store itself: its secret, and how often anything was removed.
 CREATE TABLE meta (
     name TEXT PRIMARY KEY,
     value BLOB NOT NULL
