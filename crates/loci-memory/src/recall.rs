@@ -164,7 +164,8 @@ impl Memory {
         let mut common = std::mem::take(&mut self.common);
         let found = self.look(|rows, scope| found((rows, scope), query, at, meaning.as_ref(), &mut common));
         self.common = common;
-        self.vectors = meaning.map(|(vectors, _)| vectors);
+        // A search by words leaves them where they are.
+        self.vectors = meaning.map(|(vectors, _)| vectors).or(self.vectors.take());
         let found = found?;
         let supported = found.iter().any(|found| found.supports);
         let days = days(query, at).map(|days| (days.first.to_string(), days.last.to_string()));

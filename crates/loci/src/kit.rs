@@ -12,6 +12,29 @@ use loci_reading::registry::{Kit, needs_encoder};
 use crate::args::pool;
 use crate::error::CliError;
 
+/// What is ranked by.
+#[cfg(any(feature = "search", feature = "memory"))]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum RankBy {
+    /// Words shared with the question (BM25).
+    Words,
+    /// Vectors of a sentence encoder: what says the like in other words is found, too.
+    Meaning,
+    /// Both rankings, fused by ranks.
+    Fused,
+}
+
+#[cfg(any(feature = "search", feature = "memory"))]
+impl From<RankBy> for loci_reading::By {
+    fn from(by: RankBy) -> Self {
+        match by {
+            RankBy::Words => Self::Words,
+            RankBy::Meaning => Self::Meaning,
+            RankBy::Fused => Self::Fused,
+        }
+    }
+}
+
 /// What is loaded where a strategy needs it.
 #[derive(Debug, clap::Args)]
 pub(crate) struct KitArgs {

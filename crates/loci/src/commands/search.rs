@@ -2,7 +2,6 @@
 
 use std::path::{Path, PathBuf};
 
-use clap::ValueEnum;
 use loci_engine::documents::Document;
 use loci_engine::model_store::{DEFAULT_ENCODER, resolve};
 use loci_engine::{Control, Embedder, Progress};
@@ -12,6 +11,7 @@ use serde::Serialize;
 
 use crate::args::pool;
 use crate::error::CliError;
+use crate::kit::RankBy;
 use crate::ui::{Ui, one_line, print, print_json, stop_flag};
 
 /// Files that were left out of which each is named; of more, only their number is said.
@@ -51,27 +51,6 @@ pub(crate) struct Args {
     /// Print one JSON object.
     #[arg(long)]
     json: bool,
-}
-
-/// What passages are ranked by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum RankBy {
-    /// Words that they share with the question (BM25).
-    Words,
-    /// Vectors of a sentence encoder: passages that say the like in other words are found, too.
-    Meaning,
-    /// Both rankings, fused by ranks.
-    Fused,
-}
-
-impl From<RankBy> for By {
-    fn from(by: RankBy) -> Self {
-        match by {
-            RankBy::Words => Self::Words,
-            RankBy::Meaning => Self::Meaning,
-            RankBy::Fused => Self::Fused,
-        }
-    }
 }
 
 #[derive(Serialize)]

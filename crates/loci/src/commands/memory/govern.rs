@@ -87,7 +87,7 @@ fn shown(certificate: &Certificate) -> String {
         text += &format!("  item {}, which was {}{derived}; digest {}\n", item.id, item.was, item.digest);
     }
     text + &format!(
-        "  with {} keys and {} vectors\n  entry {} of the log: {}\n",
+        "  keys {}, vectors {}\n  entry {} of the log: {}\n",
         certificate.keys, certificate.vectors, certificate.seq, certificate.hash
     )
 }

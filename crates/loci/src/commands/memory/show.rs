@@ -1,6 +1,5 @@
 //! `loci memory search|list|show|timeline`: what is remembered.
 
-use clap::ValueEnum;
 use loci_memory::conflict::Standing;
 use loci_memory::{Filter, Found, Item, Kind, Memory, Query, State, Time, Trust};
 use loci_reading::By;
@@ -8,22 +7,11 @@ use serde_json::json;
 
 use super::{KindArg, state};
 use crate::error::CliError;
-use crate::kit::KitArgs;
+use crate::kit::{KitArgs, RankBy};
 use crate::ui::{Ui, one_line, print, print_json};
 
 /// Letters of a text in a list.
 const SHOWN: usize = 160;
-
-/// What items are ranked by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum RankBy {
-    /// Words that they share with the question (BM25).
-    Words,
-    /// Vectors of a sentence encoder: what says the like in other words is found, too.
-    Meaning,
-    /// Both rankings, fused by ranks.
-    Fused,
-}
 
 #[derive(Debug, clap::Args)]
 pub(super) struct SearchArgs {
@@ -68,11 +56,7 @@ pub(super) struct SearchArgs {
 }
 
 pub(super) fn search(memory: &mut Memory, args: &SearchArgs, json: bool, ui: &Ui) -> Result<(), CliError> {
-    let by = match args.by {
-        RankBy::Words => By::Words,
-        RankBy::Meaning => By::Meaning,
-        RankBy::Fused => By::Fused,
-    };
+    let by = By::from(args.by);
     let query = Query {
         most: args.most,
         by,
