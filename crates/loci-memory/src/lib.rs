@@ -12,6 +12,7 @@
 pub mod audit;
 pub mod conflict;
 mod error;
+pub mod extract;
 pub mod forget;
 pub mod gate;
 mod instructions;

@@ -165,6 +165,23 @@ pub trait Rows {
     /// The number of the newest key of a scope; 0 without any.
     fn newest_key(&self, scope: ScopeRow) -> Result<i64, MemoryError>;
 
+    /// Items in use that can tell something (notes, rounds, documents) and that a model has not looked at: never, or with less than
+    /// `tries` failures of which the last is long enough ago. At most `most`, first ones first.
+    fn pending(&self, scope: ScopeRow, now: Time, tries: u32, most: usize) -> Result<Vec<Item>, MemoryError>;
+
+    /// How often a model has failed with an item.
+    fn tries(&self, scope: ScopeRow, item: i64) -> Result<u32, MemoryError>;
+
+    /// Notes that a model has looked at an item (`due` is `None`), or failed and when it may try again.
+    fn note_extraction(
+        &mut self,
+        scope: ScopeRow,
+        item: i64,
+        tries: u32,
+        due: Option<Time>,
+        error: Option<&str>,
+    ) -> Result<(), MemoryError>;
+
     /// The last entry's number and hash.
     fn head(&self) -> Result<(u64, Hash), MemoryError>;
 

@@ -169,3 +169,24 @@ fn processes_that_write_at_once_lose_nothing() {
     let verified = place.json(&["verify"]);
     assert_eq!((verified["entries"].as_u64(), &verified["faults"]), (Some(12), &serde_json::json!([])));
 }
+
+#[test]
+fn the_real_model_looks_at_items_under_its_grammar() {
+    let Some(model) = loci_testing::real_model() else { return };
+    let place = Place::new();
+    let id = place.id(&["My dog Rex ate my red shoes on 2023/05/20.", "--valid-from", "2023-05-21"]);
+    let done = place.json(&["extract", "-n", "5", "-m", model.to_str().unwrap()]);
+    // A reply that is cut off in the middle is no use, and noted; one that ends is the JSON that was asked for.
+    assert_eq!(done["items"].as_u64().unwrap() + done["failed"].as_u64().unwrap(), 1, "{done}");
+    let shown = place.json(&["show", &id]);
+    assert_eq!(shown["item"]["state"], "released");
+    if done["facts"].as_u64().unwrap() > 0 {
+        assert!(shown["keys"].as_array().unwrap().iter().any(|key| key["kind"] == "fact"), "{shown}");
+    }
+    assert_eq!(
+        place.json(&["extract", "-m", model.to_str().unwrap()])["items"],
+        0,
+        "once is enough, or not yet"
+    );
+    assert_eq!(place.json(&["verify"])["faults"], serde_json::json!([]));
+}

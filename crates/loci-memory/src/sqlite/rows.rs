@@ -12,6 +12,7 @@ use crate::error::MemoryError;
 use crate::log::{Action, Entry, Hash, ROOT};
 use crate::record::{Item, Key, KeyKind, Scope, State};
 use crate::rows::{Filter, Posting, Rows, ScopeRow, Size, StoredVector};
+use crate::time::Time;
 
 /// How often anything was removed.
 const REMOVED: &str = "removed";
@@ -183,6 +184,7 @@ impl Rows for SqliteRows<'_> {
             self.run("DELETE FROM vector WHERE item = ?1 AND scope = ?2", params![item, scope.0])?;
         let removed = self.removed()? + 1;
         self.set_meta(REMOVED, &removed.to_le_bytes())?;
+        self.run("DELETE FROM extraction WHERE item = ?1 AND scope = ?2", params![item, scope.0])?;
         let keys = self.all(
             "SELECT row, words FROM key WHERE item = ?1 AND scope = ?2",
             params![item, scope.0],
@@ -317,6 +319,34 @@ impl Rows for SqliteRows<'_> {
     fn newest_key(&self, scope: ScopeRow) -> Result<i64, MemoryError> {
         let sql = "SELECT row FROM key WHERE scope = ?1 ORDER BY row DESC LIMIT 1";
         Ok(self.one(sql, [scope.0], |row| row.get(0))?.unwrap_or(0))
+    }
+
+    fn pending(&self, scope: ScopeRow, now: Time, tries: u32, most: usize) -> Result<Vec<Item>, MemoryError> {
+        let most = i64::try_from(most).unwrap_or(i64::MAX);
+        let sql = format!(
+            "SELECT {ITEM} FROM item WHERE scope = ?1 AND state = 'released' AND kind IN ('note', 'round', 'document') AND NOT EXISTS \
+             (SELECT 1 FROM extraction WHERE extraction.item = item.row AND (due IS NULL OR due > ?2 OR tries >= ?3)) \
+             ORDER BY row LIMIT ?4"
+        );
+        Self::made(self.all(&sql, params![scope.0, now.millis(), tries, most], item)?)
+    }
+
+    fn tries(&self, scope: ScopeRow, item: i64) -> Result<u32, MemoryError> {
+        let sql = "SELECT tries FROM extraction WHERE item = ?1 AND scope = ?2";
+        Ok(self.one(sql, params![item, scope.0], |row| row.get(0))?.unwrap_or(0))
+    }
+
+    fn note_extraction(
+        &mut self,
+        scope: ScopeRow,
+        item: i64,
+        tries: u32,
+        due: Option<Time>,
+        error: Option<&str>,
+    ) -> Result<(), MemoryError> {
+        let sql =
+            "INSERT OR REPLACE INTO extraction (item, scope, tries, due, error) VALUES (?1, ?2, ?3, ?4, ?5)";
+        self.run(sql, params![item, scope.0, tries, due.map(Time::millis), error]).map(drop)
     }
 
     fn head(&self) -> Result<(u64, Hash), MemoryError> {

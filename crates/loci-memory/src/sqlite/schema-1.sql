@@ -72,6 +72,15 @@ CREATE TABLE vector (
 CREATE INDEX vector_space ON vector (space, row);
 CREATE INDEX vector_item ON vector (item);
 
+-- What a model has looked at, or failed to: how often, when again, and why.
+CREATE TABLE extraction (
+    item INTEGER PRIMARY KEY REFERENCES item (row),
+    scope INTEGER NOT NULL REFERENCES scope (row),
+    tries INTEGER NOT NULL,
+    due INTEGER,
+    error TEXT
+) STRICT;
+
 -- The words of keys; each begins with the number of its scope, so that no count goes over scopes. What is deleted is overwritten.
 CREATE VIRTUAL TABLE word USING fts5 (words, tokenize = 'unicode61 remove_diacritics 0');
 INSERT INTO word (word, rank) VALUES ('secure-delete', 1);

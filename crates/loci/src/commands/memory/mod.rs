@@ -48,6 +48,8 @@ struct Place {
 enum What {
     /// Remember a text, or the passages of a file.
     Add(Box<take::AddArgs>),
+    /// Have a model find facts, names and dated events in what it has not seen yet.
+    Extract(Box<take::ExtractArgs>),
     /// Find what answers a question.
     Search(Box<show::SearchArgs>),
     /// List items, learned first first.
@@ -86,6 +88,7 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<(), CliError> {
     let memory = &mut memory;
     match &args.command {
         What::Add(args) => take::add(memory, args, json, ui),
+        What::Extract(args) => take::extract(memory, args, json, ui),
         What::Search(args) => show::search(memory, args, json, ui),
         What::List(args) => show::list(memory, args, json),
         What::Show { id } => show::show(memory, id, json),

@@ -4,14 +4,16 @@ use std::io::{BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 
 use loci_engine::documents;
+use loci_engine::{ContextOptions, Control, LocalModel};
 use loci_memory::gate::Verdict;
 use loci_memory::{Added, Content, Kind, Memory, Source, Time, Trust};
 use loci_reading::passages;
 use serde_json::json;
 
 use super::KindArg;
+use crate::args::ModelArgs;
 use crate::error::CliError;
-use crate::ui::{Ui, print, print_json};
+use crate::ui::{Ui, print, print_json, stop_flag};
 
 /// Words of a passage of a file, at most.
 const WORDS: usize = 120;
@@ -212,6 +214,34 @@ pub(super) fn import(memory: &mut Memory, args: &ImportArgs, json: bool, ui: &Ui
     ui.say(&format!(
         "{} items imported, {} held back, {} there already",
         imported.added, imported.held, imported.known
+    ));
+    Ok(())
+}
+
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Items that fail are tried again by later runs, after one minute, two, four and so on, five times in all. What is found is \
+searched like the items' own words; dated events become items of their own, believed little, and pass the gate."
+)]
+pub(super) struct ExtractArgs {
+    /// Look at most at so many items.
+    #[arg(short = 'n', long, value_name = "N", default_value_t = 100)]
+    most: usize,
+    #[command(flatten)]
+    model: ModelArgs,
+}
+
+pub(super) fn extract(memory: &mut Memory, args: &ExtractArgs, json: bool, ui: &Ui) -> Result<(), CliError> {
+    let engine = args.model.open()?;
+    let mut model = LocalModel::new(engine, ContextOptions::default());
+    let mut control = Control { stop: Some(stop_flag()), progress: None };
+    let done = memory.extract(&mut model, args.most, &mut control)?;
+    if json {
+        return print_json(&done);
+    }
+    ui.say(&format!(
+        "looked at {} items: {} facts, {} names, {} events; {} events dropped, {} items failed",
+        done.items, done.facts, done.names, done.events, done.dropped, done.failed
     ));
     Ok(())
 }
