@@ -4,6 +4,8 @@
 //! again later, and the item is there all the time. Facts become a key (LongMemEval's K = V + fact, joined by `merge`), names
 //! another one; dated events become items of their own, made from the item, through the gate like everything else.
 
+use std::collections::BTreeSet;
+
 use loci_engine::{Control, EngineError, Form, GenerateOptions, LanguageModel};
 use loci_reading::strategy::{Work, ask_on_the_way};
 use serde::{Deserialize, Serialize};
@@ -11,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::MemoryError;
 use crate::log::{Action, Body};
 use crate::memory::Memory;
+use crate::recall::telling;
 use crate::record::{Content, Item, Key, KeyKind, Kind, State, Trust};
 use crate::search::index_words;
 use crate::time::Time;
@@ -24,6 +27,10 @@ const WAIT: i64 = 1;
 const REPLY: usize = 600;
 /// Letters of an item that a model is shown.
 const SHOWN: usize = 6_000;
+/// Share of the telling words of a fact or an event that the item has to have; set by hand.
+const HALF: f64 = 0.5;
+/// That share of a name.
+const ALL: f64 = 1.0;
 /// How far a model is believed about what it read.
 const BELIEVED: u8 = 40;
 
@@ -54,7 +61,8 @@ pub struct Extracted {
     pub names: usize,
     /// Events that became items.
     pub events: usize,
-    /// Events without a date that can be read, or that the gate did not keep.
+    /// What was found and dropped: made up (its words are not the item's), said twice, without a date that can be read, or not let
+    /// in by the gate.
     pub dropped: usize,
     /// Items that failed: they are tried again later, five times in all.
     pub failed: usize,
@@ -114,14 +122,9 @@ fn keep(
 ) -> Result<(), MemoryError> {
     let now = writer.one(&item.id)?;
     let Some(content) = now.content.as_ref().filter(|_| now.state == State::Released) else { return Ok(()) };
-    let clean = |texts: &[String]| -> Vec<String> {
-        texts
-            .iter()
-            .map(|text| text.split_whitespace().collect::<Vec<_>>().join(" "))
-            .filter(|text| !text.is_empty())
-            .collect()
-    };
-    let (facts, names) = (clean(&found.facts), clean(&found.names));
+    let said: BTreeSet<String> = index_words(&content.text).into_iter().collect();
+    let (facts, names) = (grounded(&found.facts, &said, HALF), grounded(&found.names, &said, ALL));
+    done.dropped += found.facts.len() + found.names.len() - facts.len() - names.len();
     let mut body = Body::default();
     let mut number = writer.rows.keys(writer.row, now.row)?.len();
     let mut add = |writer: &mut Writer<'_>, kind, text: String| {
@@ -146,13 +149,13 @@ fn keep(
     done.facts += facts;
     done.names += names;
     for event in &found.events {
-        let text = event.event.trim();
-        let Ok(date) = event.date.parse::<Time>() else {
+        let text = grounded(std::slice::from_ref(&event.event), &said, HALF).pop();
+        let (Ok(date), Some(text)) = (event.date.parse::<Time>(), text) else {
             done.dropped += 1;
             continue;
         };
         let event = Content {
-            text: text.to_owned(),
+            text,
             kind: Kind::Event,
             source: content.source.clone(),
             session: content.session.clone(),
@@ -170,6 +173,19 @@ fn keep(
         }
     }
     Ok(())
+}
+
+/// The different ones of `texts` of whose telling words at least the share `least` stands among those that were `said`: what a model
+/// makes up is no way to find an item.
+fn grounded(texts: &[String], said: &BTreeSet<String>, least: f64) -> Vec<String> {
+    let mut seen = BTreeSet::new();
+    let plain = texts.iter().map(|text| text.split_whitespace().collect::<Vec<_>>().join(" "));
+    let stands = |text: &String| {
+        let words = telling(text);
+        let both = words.iter().filter(|word| said.contains(*word)).count();
+        !words.is_empty() && both as f64 >= least * words.len() as f64
+    };
+    plain.filter(stands).filter(|text| seen.insert(text.to_lowercase())).collect()
 }
 
 /// What a reply says: the first JSON object in it.

@@ -354,7 +354,7 @@ fn standings_of(
 }
 
 /// The words of a question that say what it is about.
-fn telling(question: &str) -> BTreeSet<String> {
+pub(crate) fn telling(question: &str) -> BTreeSet<String> {
     let words = index_words(question).into_iter().filter(|word| !FILLING.contains(&word.as_str()));
     words.collect()
 }

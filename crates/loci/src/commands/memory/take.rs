@@ -240,7 +240,7 @@ pub(super) fn extract(memory: &mut Memory, args: &ExtractArgs, json: bool, ui: &
         return print_json(&done);
     }
     ui.say(&format!(
-        "looked at {} items: {} facts, {} names, {} events; {} events dropped, {} items failed",
+        "looked at {} items: {} facts, {} names, {} events; {} found and dropped, {} items failed",
         done.items, done.facts, done.names, done.events, done.dropped, done.failed
     ));
     Ok(())
