@@ -75,9 +75,8 @@ fn audit(items: &[Item], now: Time) -> Audit {
         }
     }
     audit.duplicates = duplicates(&in_use);
-    let owned: Vec<Item> = in_use.iter().map(|item| (*item).clone()).collect();
     let mut tied: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    for (item, standing) in owned.iter().zip(standings(&owned, now)) {
+    for (item, standing) in in_use.iter().zip(standings(&in_use, now)) {
         if let (Standing::Tied { .. }, Some(topic)) =
             (standing, item.content.as_ref().and_then(|content| content.topic.clone()))
         {

@@ -30,7 +30,7 @@ pub enum Standing {
 
 /// The standing of each item at `at`, in their order. The rule (memory governance): true at that time first, then trust, then what
 /// was learned or became true last. Items without a topic, and those whose topic nobody shares, have no rivals.
-pub(crate) fn standings(items: &[Item], at: Time) -> Vec<Standing> {
+pub(crate) fn standings(items: &[&Item], at: Time) -> Vec<Standing> {
     let mut topics: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
     for (place, item) in items.iter().enumerate() {
         if let Some(topic) = item.content.as_ref().and_then(|content| content.topic.as_deref()) {
@@ -48,7 +48,7 @@ pub(crate) fn standings(items: &[Item], at: Time) -> Vec<Standing> {
         // Only what is true then takes part; a superseded one only where its successor is not true yet.
         let mut able: Vec<(usize, &Item, &Content)> = rivals
             .iter()
-            .filter_map(|place| Some((*place, items.get(*place)?)))
+            .filter_map(|place| Some((*place, *items.get(*place)?)))
             .filter_map(|(place, item)| Some((place, item, item.content.as_ref()?)))
             .filter(|(_, _, content)| content.is_valid(at))
             .collect();
@@ -113,7 +113,7 @@ mod tests {
     }
 
     fn at(items: &[Item], time: &str) -> Vec<Standing> {
-        standings(items, time.parse().unwrap())
+        standings(&items.iter().collect::<Vec<_>>(), time.parse().unwrap())
     }
 
     #[test]

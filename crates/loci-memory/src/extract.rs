@@ -17,7 +17,7 @@ use crate::recall::telling;
 use crate::record::{Content, Item, Key, KeyKind, Kind, State, Trust};
 use crate::search::index_words;
 use crate::time::Time;
-use crate::writer::{Writer, key_digest};
+use crate::writer::Writer;
 
 /// How often an item is tried.
 pub const TRIES: u32 = 5;
@@ -126,19 +126,13 @@ fn keep(
     let (facts, names) = (grounded(&found.facts, &said, HALF), grounded(&found.names, &said, ALL));
     done.dropped += found.facts.len() + found.names.len() - facts.len() - names.len();
     let mut body = Body::default();
-    let mut number = writer.rows.keys(writer.row, now.row)?.len();
-    let mut add = |writer: &mut Writer<'_>, kind, text: String| {
-        let key = Key { kind, text, maker: maker.to_owned() };
-        writer.rows.add_key(writer.row, now.row, &key, &index_words(&key.text))?;
-        body.digests.insert(format!("{}/{number}", now.id), key_digest(&now, &key)?);
-        number += 1;
-        Ok::<(), MemoryError>(())
-    };
-    if !facts.is_empty() {
-        add(writer, KeyKind::Fact, format!("{} {}", facts.join(" "), content.text))?;
-    }
-    if !names.is_empty() {
-        add(writer, KeyKind::Keyphrase, names.join(", "))?;
+    let keys = [
+        (!facts.is_empty(), KeyKind::Fact, format!("{} {}", facts.join(" "), content.text)),
+        (!names.is_empty(), KeyKind::Keyphrase, names.join(", ")),
+    ];
+    let first = writer.rows.keys(writer.row, now.row)?.len();
+    for (number, (_, kind, text)) in (first..).zip(keys.into_iter().filter(|(any, ..)| *any)) {
+        writer.add_key(&now, number, &Key { kind, text, maker: maker.to_owned() }, &mut body)?;
     }
     let (facts, names) = (facts.len(), names.len());
     body.details.insert("facts".to_owned(), facts.into());

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 
 use crate::error::MemoryError;
-use crate::log::{Action, Body, Change, Hash};
+use crate::log::{Action, Body, Change, hex};
 use crate::memory::Memory;
 use crate::policy::Policy;
 use crate::record::{Item, State};
@@ -162,11 +162,6 @@ pub(crate) fn finish(engine: &mut dyn Engine) -> Result<(), MemoryError> {
 
 fn forgotten((item, derived): (Item, bool)) -> Forgotten {
     Forgotten { id: item.id, digest: item.digest, was: item.state, derived }
-}
-
-/// A hash in hexadecimal.
-pub(crate) fn hex(hash: Hash) -> String {
-    blake3::Hash::from_bytes(hash).to_hex().to_string()
 }
 
 /// The items meant, each once, and with `true` those made from them, whatever way that was.

@@ -110,15 +110,20 @@ pub struct Entry {
     #[serde(skip)]
     pub body: String,
     /// Hash of the entry before.
-    #[serde(serialize_with = "hex")]
+    #[serde(serialize_with = "as_hex")]
     pub prev: Hash,
     /// Hash of this one.
-    #[serde(serialize_with = "hex")]
+    #[serde(serialize_with = "as_hex")]
     pub hash: Hash,
 }
 
-fn hex<S: serde::Serializer>(hash: &Hash, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(&blake3::Hash::from_bytes(*hash).to_hex())
+/// A hash in hexadecimal.
+pub(crate) fn hex(hash: Hash) -> String {
+    blake3::Hash::from_bytes(hash).to_hex().to_string()
+}
+
+fn as_hex<S: serde::Serializer>(hash: &Hash, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&hex(*hash))
 }
 
 impl Entry {

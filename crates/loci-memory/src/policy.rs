@@ -30,7 +30,7 @@ impl Default for Policy {
         Self {
             most_bytes: 64 * 1024,
             hold_instructions: true,
-            least_trust: Trust::try_from(0).unwrap_or_else(|_| Trust::of_speaker(None, Kind::Note)),
+            least_trust: Trust::NONE,
             canary: false,
             keep_days: BTreeMap::new(),
         }

@@ -15,7 +15,7 @@ use crate::rows::{Filter, Rows, ScopeRow};
 use crate::search::{Common, by_words, index_words};
 use crate::time::Time;
 use crate::vectors::Vectors;
-use crate::when::days_of;
+use crate::when::{Days, days_of};
 
 /// Items that are ranked, unless more are wanted.
 const CANDIDATES: usize = 1_000;
@@ -70,7 +70,7 @@ impl Query {
             most: 10,
             by: By::Words,
             at: None,
-            least_trust: Trust::try_from(0).unwrap_or_else(|_| Trust::of_speaker(None, Kind::Note)),
+            least_trust: Trust::NONE,
             kind: None,
             session: None,
             from: None,
@@ -162,13 +162,15 @@ impl Memory {
             }
         };
         let mut common = std::mem::take(&mut self.common);
-        let found = self.look(|rows, scope| found((rows, scope), query, at, meaning.as_ref(), &mut common));
+        let days = days(query, at);
+        let found =
+            self.look(|rows, scope| found((rows, scope), query, (at, days), meaning.as_ref(), &mut common));
         self.common = common;
         // A search by words leaves them where they are.
         self.vectors = meaning.map(|(vectors, _)| vectors).or(self.vectors.take());
         let found = found?;
         let supported = found.iter().any(|found| found.supports);
-        let days = days(query, at).map(|days| (days.first.to_string(), days.last.to_string()));
+        let days = days.map(|days| (days.first.to_string(), days.last.to_string()));
         Ok(Recall { at, days, by: query.by.name(), found, supported })
     }
 
@@ -233,7 +235,7 @@ fn one_vector(encoder: &dyn TextEncoder, text: &str) -> Result<Vec<f32>, MemoryE
     vector.ok_or_else(|| MemoryError::Invalid(format!("the encoder {} gave no vector", encoder.name())))
 }
 
-fn days(query: &Query, at: Time) -> Option<crate::when::Days> {
+fn days(query: &Query, at: Time) -> Option<Days> {
     days_of(&query.text, at).filter(|_| query.days).map(|days| days.widened(SLACK))
 }
 
@@ -241,7 +243,7 @@ fn days(query: &Query, at: Time) -> Option<crate::when::Days> {
 fn found(
     (rows, scope): (&dyn Rows, ScopeRow),
     query: &Query,
-    at: Time,
+    (at, days): (Time, Option<Days>),
     meaning: Option<&(Vectors, Vec<f32>)>,
     common: &mut Common,
 ) -> Result<Vec<Found>, MemoryError> {
@@ -258,7 +260,6 @@ fn found(
     let standings = standings_of(rows, scope, &taken, query, at)?;
     let cosines: BTreeMap<i64, f64> = cosines.into_iter().collect();
     let telling = telling(&query.text);
-    let days = days(query, at);
     let mut found: Vec<Found> = taken
         .into_iter()
         .zip(standings)
@@ -342,12 +343,12 @@ fn standings_of(
     let topic = |item: &Item| item.content.as_ref().and_then(|content| content.topic.clone());
     let topics: BTreeSet<String> = taken.iter().filter_map(|(item, _)| topic(item)).collect();
     let known: BTreeSet<i64> = taken.iter().map(|(item, _)| item.row).collect();
-    let mut items: Vec<Item> = taken.iter().map(|(item, _)| item.clone()).collect();
+    let mut rivals = Vec::new();
     for topic in topics {
-        let filter = Filter { topic: Some(topic), ..Filter::default() };
-        let rivals = rows.items(scope, &filter)?.into_iter();
-        items.extend(rivals.filter(|item| !known.contains(&item.row) && query.takes(item, at)));
+        rivals.extend(rows.items(scope, &Filter { topic: Some(topic), ..Filter::default() })?);
     }
+    rivals.retain(|item| !known.contains(&item.row) && query.takes(item, at));
+    let items: Vec<&Item> = taken.iter().map(|(item, _)| item).chain(&rivals).collect();
     let mut standings = standings(&items, at);
     standings.truncate(taken.len());
     Ok(standings)

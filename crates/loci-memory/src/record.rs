@@ -148,6 +148,9 @@ words! {
 pub struct Trust(u8);
 
 impl Trust {
+    /// Not at all.
+    pub const NONE: Self = Self(0);
+
     /// What speakers are believed unless something else is said: the user 80, documents 60, tools 50, models and unknown ones 40.
     pub fn of_speaker(speaker: Option<&str>, kind: Kind) -> Self {
         Self(match (speaker, kind) {

@@ -76,17 +76,15 @@ impl Memory {
         }
         if dry_run {
             let (changes, gone) = self.look(|rows, scope| differences(rows, scope, to))?;
+            let changes = changes.into_iter().map(|(_, change)| change).collect();
             return Ok(RolledBack { to, changes, gone, dry_run, seq: 0 });
         }
         self.change(|writer| {
             let (changes, gone) = differences(writer.rows, writer.row, to)?;
-            let items = writer.rows.items(writer.row, &Filter::default())?;
-            let rows: BTreeMap<&str, i64> = items.iter().map(|item| (item.id.as_str(), item.row)).collect();
-            for change in &changes {
-                if let Some(item) = rows.get(change.id.as_str()) {
-                    writer.rows.set_state(writer.row, *item, change.to, change.by.as_deref())?;
-                }
+            for (item, change) in &changes {
+                writer.rows.set_state(writer.row, *item, change.to, change.by.as_deref())?;
             }
+            let changes: Vec<Change> = changes.into_iter().map(|(_, change)| change).collect();
             let mut body = Body { changes: changes.clone(), reason: owned(reason), ..Body::default() };
             body.details.insert("to".to_owned(), to.into());
             let seq = match changes.is_empty() {
@@ -98,8 +96,11 @@ impl Memory {
     }
 }
 
-/// What has to change so that the states behind entry `to` hold, and what has been forgotten since.
-fn differences(rows: &dyn Rows, scope: ScopeRow, to: u64) -> Result<(Vec<Change>, Vec<String>), MemoryError> {
+/// Changes with the numbers of their items, and ids of items that were forgotten.
+type Differences = (Vec<(i64, Change)>, Vec<String>);
+
+/// What has to change so that the states behind entry `to` hold, with the items' numbers, and what has been forgotten since.
+fn differences(rows: &dyn Rows, scope: ScopeRow, to: u64) -> Result<Differences, MemoryError> {
     let wanted = states_at(rows, scope, to)?;
     let (mut changes, mut gone) = (Vec::new(), Vec::new());
     for item in rows.items(scope, &Filter::default())? {
@@ -111,7 +112,7 @@ fn differences(rows: &dyn Rows, scope: ScopeRow, to: u64) -> Result<(Vec<Change>
             continue;
         }
         if (item.state, &item.superseded_by) != (state, &by) {
-            changes.push(Change { id: item.id, from: Some(item.state), to: state, by });
+            changes.push((item.row, Change { id: item.id, from: Some(item.state), to: state, by }));
         }
     }
     Ok((changes, gone))

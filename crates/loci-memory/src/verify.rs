@@ -5,14 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 
 use crate::error::MemoryError;
-use crate::forget::hex;
-use crate::log::{Entry, Hash, ROOT};
+use crate::log::{Entry, Hash, ROOT, hex};
 use crate::memory::Memory;
 use crate::record::{Item, Scope, State, digest};
 use crate::rollback::{States, follow};
 use crate::rows::{Filter, Rows, ScopeRow};
 use crate::search::index_words;
-use crate::writer::{key_digest, same};
+use crate::writer::{key_digest, key_name, same};
 
 const BATCH: usize = 1_024;
 /// Faults that are told one by one.
@@ -241,11 +240,11 @@ fn keys_of(
     faults: &mut Faults,
 ) -> Result<(), MemoryError> {
     for (number, (_, key)) in found.iter().enumerate() {
-        if digests.get(&format!("{}/{number}", item.id)) != Some(&key_digest(item, key)?) {
+        if digests.get(&key_name(item, number)) != Some(&key_digest(item, key)?) {
             faults.add(format!("item {}: key {number} is not the one in the log", item.id));
         }
     }
-    let next = format!("{}/{}", item.id, found.len());
+    let next = key_name(item, found.len());
     if item.content.is_some() && digests.contains_key(&next) {
         faults.add(format!("item {}: keys of it are missing", item.id));
     }

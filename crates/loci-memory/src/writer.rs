@@ -73,15 +73,13 @@ impl Writer<'_> {
                     Verdict::Held { reasons } => reasons.clone(),
                     _ => Vec::new(),
                 };
-                let item = self.keep(content, state.unwrap_or(State::Proposed), held_for, keys, same)?;
+                let state = state.unwrap_or(State::Proposed);
+                let item = self.keep(content, state, held_for, keys, same, &mut body)?;
                 if !item.held_for.is_empty() {
                     body.details.insert("reasons".to_owned(), item.held_for.clone().into());
                 }
                 body.changes.push(Change { id: item.id.clone(), from: None, to: item.state, by: None });
                 body.digests.insert(item.id.clone(), item.digest.clone());
-                for (number, (_, key)) in self.rows.keys(self.row, item.row)?.iter().enumerate() {
-                    body.digests.insert(format!("{}/{number}", item.id), key_digest(&item, key)?);
-                }
                 item.id
             }
         };
@@ -98,14 +96,28 @@ impl Writer<'_> {
         Ok(())
     }
 
+    /// Adds key number `number` of an item, and its digest to what the log will say.
+    pub(crate) fn add_key(
+        &mut self,
+        item: &Item,
+        number: usize,
+        key: &Key,
+        body: &mut Body,
+    ) -> Result<(), MemoryError> {
+        self.rows.add_key(self.row, item.row, key, &index_words(&key.text))?;
+        body.digests.insert(key_name(item, number), key_digest(item, key)?);
+        Ok(())
+    }
+
     /// Writes an item down with its keys.
-    pub(crate) fn keep(
+    fn keep(
         &mut self,
         content: Content,
         state: State,
         held_for: Vec<String>,
         keys: &[Key],
         same: Hash,
+        body: &mut Body,
     ) -> Result<Item, MemoryError> {
         let (mut id, mut salt) = ([0; 8], [0; 32]);
         self.surroundings.fill(&mut id)?;
@@ -124,8 +136,8 @@ impl Writer<'_> {
             salt: Some(salt),
         };
         item.row = self.rows.add_item(self.row, &item, &same)?;
-        for key in std::iter::once(&own).chain(keys) {
-            self.rows.add_key(self.row, item.row, key, &index_words(&key.text))?;
+        for (number, key) in std::iter::once(&own).chain(keys).enumerate() {
+            self.add_key(&item, number, key, body)?;
         }
         Ok(item)
     }
@@ -159,6 +171,11 @@ impl Writer<'_> {
 pub(crate) fn same(secret: &[u8; 32], text: &str) -> Hash {
     let plain = text.split_whitespace().collect::<Vec<_>>().join(" ");
     *blake3::keyed_hash(secret, plain.as_bytes()).as_bytes()
+}
+
+/// How the log calls key number `number` of an item.
+pub(crate) fn key_name(item: &Item, number: usize) -> String {
+    format!("{}/{number}", item.id)
 }
 
 /// The digest of a key: bound to its item's salt, so that it tells nothing once the item is forgotten.

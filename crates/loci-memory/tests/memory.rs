@@ -259,7 +259,7 @@ fn an_export_makes_the_same_memory_elsewhere() {
     let mut lines = Vec::new();
     assert_eq!(from.export(&mut lines).unwrap(), 2);
     assert!(!String::from_utf8_lossy(&lines).contains("secret"));
-    let (_other, mut to, _clock) = memory_two();
+    let (_other, mut to, _clock) = memory();
     let imported = to.import(&mut lines.as_slice()).unwrap();
     assert_eq!((imported.added, imported.known), (2, 0));
     assert_eq!(found(&mut to, "work"), ["I work at the harbour."]);
@@ -268,10 +268,6 @@ fn an_export_makes_the_same_memory_elsewhere() {
     let wrong = [lines.clone(), b"{\"id\":\"x\"}\n".to_vec()].concat();
     assert!(to.import(&mut wrong.as_slice()).unwrap_err().to_string().starts_with("line 3 "));
     assert_eq!(to.verify(None).unwrap().faults, Vec::<String>::new());
-}
-
-fn memory_two() -> (tempfile::TempDir, loci_memory::Memory, common::Clock) {
-    memory()
 }
 
 #[test]
