@@ -81,6 +81,14 @@ pub enum MemoryError {
         /// The system's error.
         source: std::io::Error,
     },
+    /// Another place does not let go of what was to be forgotten.
+    #[error("nothing was forgotten, because of the {place}: {message}")]
+    Elsewhere {
+        /// The place.
+        place: String,
+        /// What stands in the way.
+        message: String,
+    },
     /// A line of an import is not what an export writes.
     #[error("line {line} cannot be imported: {message}")]
     Import {

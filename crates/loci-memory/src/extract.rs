@@ -112,6 +112,17 @@ impl Memory {
     }
 }
 
+impl Memory {
+    /// How many items a model could look at now.
+    ///
+    /// # Errors
+    /// What the store fails with.
+    pub fn pending(&mut self) -> Result<usize, MemoryError> {
+        let now = self.now();
+        Ok(self.look(|rows, scope| rows.pending(scope, now, TRIES, usize::MAX))?.len())
+    }
+}
+
 /// Keeps what was found in an item, unless it has changed its state in the meantime.
 fn keep(
     writer: &mut Writer<'_>,
@@ -123,6 +134,11 @@ fn keep(
     let now = writer.one(&item.id)?;
     let Some(content) = now.content.as_ref().filter(|_| now.state == State::Released) else { return Ok(()) };
     let said: BTreeSet<String> = index_words(&content.text).into_iter().collect();
+    // Another process may have been sooner.
+    let known = writer.rows.keys(writer.row, now.row)?;
+    if known.iter().any(|(_, key)| key.maker == maker) {
+        return Ok(());
+    }
     let (facts, names) = (grounded(&found.facts, &said, HALF), grounded(&found.names, &said, ALL));
     done.dropped += found.facts.len() + found.names.len() - facts.len() - names.len();
     let mut body = Body::default();
@@ -130,8 +146,7 @@ fn keep(
         (!facts.is_empty(), KeyKind::Fact, format!("{} {}", facts.join(" "), content.text)),
         (!names.is_empty(), KeyKind::Keyphrase, names.join(", ")),
     ];
-    let first = writer.rows.keys(writer.row, now.row)?.len();
-    for (number, (_, kind, text)) in (first..).zip(keys.into_iter().filter(|(any, ..)| *any)) {
+    for (number, (_, kind, text)) in (known.len()..).zip(keys.into_iter().filter(|(any, ..)| *any)) {
         writer.add_key(&now, number, &Key { kind, text, maker: maker.to_owned() }, &mut body)?;
     }
     let (facts, names) = (facts.len(), names.len());

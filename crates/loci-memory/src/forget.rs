@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
+use crate::elsewhere::{Elsewhere, Removed, Said};
 use crate::error::MemoryError;
 use crate::log::{Action, Body, Change, hex};
 use crate::memory::Memory;
@@ -27,6 +28,9 @@ pub struct Certificate {
     pub keys: usize,
     /// Vectors that were removed.
     pub vectors: usize,
+    /// What was removed outside the store, by place.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub elsewhere: Vec<Removed>,
     /// When.
     pub at: Time,
     /// By whom.
@@ -69,11 +73,13 @@ pub enum Target {
 impl Memory {
     /// Forgets items and all that was made from them: text, source, keys, words, vectors. Digests stay, in the items and the log.
     ///
-    /// When this returns, no byte of it is left in the store's files; a [`MemoryError::Busy`] says that another process still
-    /// reads an older state, whose bytes stay until it ends: whoever opens the store or forgets next finishes the work.
+    /// When this returns, no byte of it is left in the store's files, nor in the places that were named with [`Memory::also_in`];
+    /// a [`MemoryError::Busy`] says that another process still reads an older state, whose bytes stay until it ends: whoever
+    /// opens the store or forgets next finishes the work.
     ///
     /// # Errors
-    /// [`MemoryError::NoItem`], and what the store fails with.
+    /// [`MemoryError::NoItem`], [`MemoryError::Elsewhere`] when another place does not let go of it (then nothing is forgotten),
+    /// and what the store fails with.
     pub fn forget(
         &mut self,
         target: &Target,
@@ -83,9 +89,14 @@ impl Memory {
         let now = self.now();
         if dry_run {
             let items = self.look(|rows, scope| chosen(rows, scope, target, now))?;
-            return Ok(self.certificate(items, reason, now));
+            let elsewhere = self.sweep(&Said::of(items.iter().map(|(item, _)| item)), true)?;
+            return Ok(Certificate { elsewhere, ..self.certificate(items, reason, now) });
         }
-        let mut certificate = self.change(|writer| {
+        // Other places first: a process that is killed on the way leaves items that can be forgotten again, and with them what
+        // to look for.
+        let items = self.look(|rows, scope| chosen(rows, scope, target, now))?;
+        let mut elsewhere = self.sweep(&Said::of(items.iter().map(|(item, _)| item)), false)?;
+        let (mut certificate, said) = self.change(|writer| {
             let items = chosen(writer.rows, writer.row, target, writer.now)?;
             let (mut keys, mut vectors) = (0, 0);
             let mut changes: Vec<Change> = Vec::with_capacity(items.len());
@@ -108,22 +119,43 @@ impl Memory {
                 }
             };
             let (_, hash) = writer.rows.head()?;
-            Ok(Certificate {
+            let said = Said::of(items.iter().map(|(item, _)| item));
+            let certificate = Certificate {
                 items: items.into_iter().map(forgotten).collect(),
                 keys,
                 vectors,
+                elsewhere: Vec::new(),
                 at: writer.now,
                 actor: writer.actor.to_owned(),
                 reason: owned(reason),
                 dry_run: false,
                 seq,
                 hash: hex(hash),
-            })
+            };
+            Ok((certificate, said))
         })?;
         self.vectors = None;
         finish(self.engine.as_mut())?;
+        // What was made while the store was written.
+        for (first, second) in elsewhere.iter_mut().zip(self.sweep(&said, false)?) {
+            first.removed += second.removed;
+        }
+        elsewhere.retain(|place| place.removed > 0);
+        certificate.elsewhere = elsewhere;
         certificate.items.sort_by_key(|item| item.derived);
         Ok(certificate)
+    }
+
+    /// Removes what other places hold of what was `said`, or only counts it.
+    fn sweep(&mut self, said: &Said, dry_run: bool) -> Result<Vec<Removed>, MemoryError> {
+        if said.is_empty() {
+            return Ok(Vec::new());
+        }
+        let sweep = |place: &mut Box<dyn Elsewhere>| match place.remove(said, dry_run) {
+            Ok(removed) => Ok(Removed { place: place.name().to_owned(), removed }),
+            Err(message) => Err(MemoryError::Elsewhere { place: place.name().to_owned(), message }),
+        };
+        self.elsewhere.iter_mut().map(sweep).collect()
     }
 
     /// What would be forgotten.
@@ -132,6 +164,7 @@ impl Memory {
             items: items.into_iter().map(forgotten).collect(),
             keys: 0,
             vectors: 0,
+            elsewhere: Vec::new(),
             at,
             actor: self.actor().to_owned(),
             reason: owned(reason),

@@ -9,8 +9,10 @@
 //! rule); Wu et al., LongMemEval, 2024 (keys, time-aware queries).
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
+pub mod account;
 pub mod audit;
 pub mod conflict;
+pub mod elsewhere;
 mod error;
 pub mod extract;
 pub mod forget;
@@ -26,6 +28,7 @@ pub mod rows;
 mod search;
 mod shingles;
 pub mod sqlite;
+pub mod talk;
 mod time;
 pub mod transfer;
 mod vectors;
@@ -33,6 +36,7 @@ pub mod verify;
 pub mod when;
 mod writer;
 
+pub use elsewhere::{Elsewhere, Said};
 pub use error::MemoryError;
 pub use forget::{Certificate, Target};
 pub use memory::{Added, Chance, Memory, Surroundings};

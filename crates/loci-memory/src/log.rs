@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::error::MemoryError;
 use crate::record::{Scope, State};
 use crate::time::Time;
 
@@ -146,6 +147,21 @@ impl Entry {
     pub fn read(&self) -> Body {
         serde_json::from_str(&self.body).unwrap_or_default()
     }
+}
+
+/// Number and hash of an entry, as `loci memory verify` and certificates give them: `12:9f86d0…`.
+///
+/// # Errors
+/// [`MemoryError::Invalid`] for anything else.
+pub fn parse_head(text: &str) -> Result<(u64, Hash), MemoryError> {
+    let parsed = text
+        .split_once(':')
+        .and_then(|(seq, hash)| Some((seq.parse().ok()?, *blake3::Hash::from_hex(hash).ok()?.as_bytes())));
+    parsed.ok_or_else(|| {
+        MemoryError::Invalid(format!(
+            "{text:?} is no number and hash; give them as `loci memory verify` prints them: 12:9f86d0…"
+        ))
+    })
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use crate::elsewhere::Elsewhere;
 use crate::error::MemoryError;
 use crate::forget::finish;
 use crate::gate::Verdict;
@@ -81,6 +82,7 @@ pub struct Memory {
     secret: [u8; 32],
     pub(crate) vectors: Option<Vectors>,
     pub(crate) common: Common,
+    pub(crate) elsewhere: Vec<Box<dyn Elsewhere>>,
 }
 
 impl std::fmt::Debug for Memory {
@@ -146,6 +148,7 @@ impl Memory {
             secret,
             vectors: None,
             common: Common::default(),
+            elsewhere: Vec::new(),
         })
     }
 
@@ -157,6 +160,24 @@ impl Memory {
     /// The same store for another scope.
     pub fn turn_to(&mut self, scope: Scope) {
         self.scope = scope;
+    }
+
+    /// Another one acts, for the log.
+    pub fn act_as(&mut self, actor: &str) {
+        actor.clone_into(&mut self.actor);
+    }
+
+    /// Whose memories the store holds: for who serves them all, and nobody else.
+    ///
+    /// # Errors
+    /// What the store fails with.
+    pub fn scopes(&mut self) -> Result<Vec<Scope>, MemoryError> {
+        let mut scopes = Vec::new();
+        self.engine.read(&mut |rows| {
+            scopes = rows.scopes()?.into_iter().map(|(_, scope)| scope).collect();
+            Ok(())
+        })?;
+        Ok(scopes)
     }
 
     pub(crate) fn actor(&self) -> &str {

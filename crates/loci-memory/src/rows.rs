@@ -85,7 +85,7 @@ pub trait Rows {
     /// The number of a scope, which is made if it is new.
     fn make_scope(&mut self, scope: &Scope) -> Result<ScopeRow, MemoryError>;
 
-    /// All scopes, for verification and nothing else.
+    /// All scopes, for verification and for who serves them all.
     fn scopes(&self) -> Result<Vec<(ScopeRow, Scope)>, MemoryError>;
 
     /// Adds an item; its `row` is ignored, and the new one returned. `same` is the hash of what it says under the store's secret,

@@ -114,6 +114,23 @@ impl IntoResponse for ApiError {
     }
 }
 
+impl From<loci_memory::MemoryError> for ApiError {
+    fn from(error: loci_memory::MemoryError) -> Self {
+        use loci_memory::MemoryError as Error;
+        match error {
+            Error::Time { .. } | Error::Invalid(_) | Error::Import { .. } => {
+                Self::invalid("invalid_memory_request", error)
+            }
+            Error::NoItem { .. } => Self::not_found("item_not_found", error),
+            Error::Ambiguous { .. } => Self::conflict("ambiguous_id", error),
+            Error::State { .. } => Self::conflict("invalid_state", error),
+            Error::Busy { .. } => Self::with_status(StatusCode::SERVICE_UNAVAILABLE, "memory_busy", error),
+            Error::Engine(error) => error.into(),
+            error => Self::internal(error),
+        }
+    }
+}
+
 impl From<Refused> for ApiError {
     fn from(refused: Refused) -> Self {
         let (status, code) = match refused {

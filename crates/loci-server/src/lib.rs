@@ -9,10 +9,13 @@ pub mod error;
 pub mod http;
 pub mod library;
 mod mcp;
+pub mod memories;
 pub mod openai;
 mod serve;
 pub mod state;
 pub mod worker;
 
+pub use library::SavedReadings;
+pub use memories::MemorySettings;
 pub use serve::{ServeError, serve, serve_pipe};
 pub use state::{ServedModel, Settings};

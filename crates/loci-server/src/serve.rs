@@ -9,6 +9,7 @@ use loci_engine::embedder::Embedder;
 use crate::http::router;
 use crate::library::{Library, keep_up};
 use crate::mcp::Tools;
+use crate::memories::{Extraction, Memories};
 use crate::state::{App, ServedModel, Settings};
 use crate::worker::Worker;
 
@@ -67,6 +68,7 @@ pub fn serve(
     let router = router(Arc::clone(&app)).map_err(ServeError::Setting)?;
     let runtime = runtime()?;
     let grace = app.settings.grace;
+    let extraction = Extraction::begin(&app, runtime.handle().clone()).map_err(ServeError::Setting)?;
     let outcome = runtime.block_on(async {
         let listener = tokio::net::TcpListener::bind(address).await.map_err(|source| {
             let address = format!("{}:{}", address.0, address.1);
@@ -104,6 +106,7 @@ pub fn serve(
             }
         }
     });
+    drop(extraction);
     // Whatever is left hears that nobody waits any more.
     runtime.shutdown_timeout(Duration::from_secs(2));
     outcome
@@ -121,6 +124,7 @@ pub fn serve_pipe(
 ) -> Result<(), ServeError> {
     let app = app(models, Vec::new(), settings)?;
     let runtime = runtime()?;
+    let extraction = Extraction::begin(&app, runtime.handle().clone()).map_err(ServeError::Setting)?;
     let outcome = runtime.block_on(async {
         let asked_to_end = end(stop)?;
         tokio::spawn(keep_up(Arc::clone(&app)));
@@ -130,6 +134,7 @@ pub fn serve_pipe(
             () = asked_to_end => Ok(()),
         }
     });
+    drop(extraction);
     app.worker.close();
     app.library.stop();
     runtime.shutdown_timeout(Duration::from_secs(2));
@@ -148,6 +153,7 @@ fn app(
         models: models.into_iter().map(Arc::new).collect(),
         encoders: encoders.into_iter().map(Arc::new).collect(),
         library,
+        memories: Memories::default(),
         settings,
         started: Instant::now(),
     }))

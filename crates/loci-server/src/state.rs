@@ -11,6 +11,7 @@ use loci_engine::{ContextOptions, Engine, EngineError, Reading, size};
 
 use crate::error::ApiError;
 use crate::library::Library;
+use crate::memories::{Memories, MemorySettings};
 use crate::openai::LociFields;
 use crate::worker::{Limits, Worker};
 
@@ -95,6 +96,8 @@ pub struct Settings {
     pub max_tokens: usize,
     /// How long a shutdown waits for what is being worked on.
     pub grace: Duration,
+    /// The memories that are served; none unless said so.
+    pub memory: Option<MemorySettings>,
 }
 
 impl Settings {
@@ -111,6 +114,7 @@ impl Settings {
             limits: Limits::default(),
             max_tokens: 512,
             grace: Duration::from_secs(30),
+            memory: None,
         }
     }
 }
@@ -125,6 +129,8 @@ pub struct App {
     pub encoders: Vec<Arc<Embedder>>,
     /// Texts that were read.
     pub library: Library,
+    /// What users told.
+    pub memories: Memories,
     /// What the server was told.
     pub settings: Settings,
     /// When it began.

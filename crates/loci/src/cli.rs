@@ -25,7 +25,6 @@ pub(crate) struct Cli {
     pub(crate) command: Command,
 }
 
-#[cfg(feature = "memory")]
 use crate::commands::memory;
 #[cfg(feature = "search")]
 use crate::commands::search;
@@ -46,7 +45,6 @@ pub(crate) enum Command {
     #[cfg(feature = "search")]
     Search(search::Args),
     /// Remember, find, correct and forget what was told, with a log that can be checked.
-    #[cfg(feature = "memory")]
     Memory(memory::Args),
     /// See and clear what is kept of long inputs that were asked.
     Cache(cache::Args),

@@ -117,7 +117,6 @@ impl From<EvalError> for CliError {
     }
 }
 
-#[cfg(feature = "memory")]
 impl From<loci_memory::MemoryError> for CliError {
     fn from(error: loci_memory::MemoryError) -> Self {
         use loci_memory::MemoryError;

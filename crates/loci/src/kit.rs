@@ -13,7 +13,6 @@ use crate::args::pool;
 use crate::error::CliError;
 
 /// What is ranked by.
-#[cfg(any(feature = "search", feature = "memory"))]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum RankBy {
     /// Words shared with the question (BM25).
@@ -24,7 +23,6 @@ pub(crate) enum RankBy {
     Fused,
 }
 
-#[cfg(any(feature = "search", feature = "memory"))]
 impl From<RankBy> for loci_reading::By {
     fn from(by: RankBy) -> Self {
         match by {

@@ -1,5 +1,4 @@
 //! `loci memory` as its users meet it.
-#![cfg(feature = "memory")]
 #![allow(clippy::unwrap_used, clippy::expect_used)] // a test fails by panicking
 
 mod common;
@@ -23,6 +22,7 @@ impl Place {
         command.arg("memory").args(arguments).current_dir(self.0.path()).stdin(Stdio::null());
         command
             .env("LOCI_MEMORY", self.0.path().join("memory.db"))
+            .env("XDG_DATA_HOME", self.0.path().join("data"))
             .env("LOCI_CACHE", self.0.path().join("cache"));
         command
     }

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use super::PrefixCache;
+use crate::saved::{Facts, Reading, ReadingError};
 
 const ENTRY: &str = "loci";
 const PIN: &str = "pin";
@@ -87,6 +88,40 @@ impl PrefixCache {
     /// Removes an entry. One that a process has open stays readable there.
     pub fn remove(&self, entry: &CacheEntry) {
         remove(&entry.path);
+    }
+
+    /// Removes the entries, pinned or not, of which `stands_in` is true of what they have read, and those of which nobody can tell;
+    /// returns how many. A dry run only counts. `decode` turns the tokens of an entry into text, if it knows the model.
+    ///
+    /// # Errors
+    /// When the system does not remove one.
+    pub fn forget(
+        &self,
+        dry_run: bool,
+        stands_in: &dyn Fn(&str) -> bool,
+        decode: &mut dyn FnMut(&Facts, &[u32]) -> Option<String>,
+    ) -> io::Result<usize> {
+        let mut count = 0;
+        for entry in self.entries() {
+            let said = match Reading::said(&entry.path, decode) {
+                // Another process has removed it.
+                Err(ReadingError::File { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
+                    continue;
+                }
+                said => said.ok().flatten(),
+            };
+            if said.is_some_and(|texts| !texts.iter().any(|text| stands_in(text))) {
+                continue;
+            }
+            count += 1;
+            if !dry_run {
+                match std::fs::remove_file(&entry.path) {
+                    Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                    _ => remove(&entry.path),
+                }
+            }
+        }
+        Ok(count)
     }
 
     /// Lets an entry stay whatever the limit (`true`), or no longer.

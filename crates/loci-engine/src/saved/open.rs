@@ -74,6 +74,28 @@ impl Reading {
     }
 }
 
+impl Reading {
+    /// What a saved reading has read, without opening it: the texts of its documents, or, where none were kept with it, its tokens as
+    /// `decode` gives them for the model that read them; `None` where it gives nothing. All of the file is checked.
+    ///
+    /// # Errors
+    /// [`ReadingError`] when it is no reading, damaged, or of another version.
+    pub fn said(
+        path: &Path,
+        decode: &mut dyn FnMut(&Facts, &[u32]) -> Option<String>,
+    ) -> Result<Option<Vec<String>>, ReadingError> {
+        let opened = Opened::open(path, true)?;
+        let facts = Facts::parse(path, &opened.section(Section::Facts))?;
+        let documents = documents(path, &facts, &opened.section(Section::Texts))?;
+        if !documents.is_empty() {
+            return Ok(Some(documents.into_iter().map(|document| document.text).collect()));
+        }
+        let prefix = tokens::unpack(&opened.section(Section::Tokens), &documents, usize::MAX)
+            .map_err(|what| ReadingError::damaged(path, what))?;
+        Ok(decode(&facts, &prefix.tokens).map(|text| vec![text]))
+    }
+}
+
 /// The texts, which stand one behind the other.
 fn documents(path: &Path, facts: &Facts, texts: &[u8]) -> Result<Vec<Document>, ReadingError> {
     let mut rest = texts;

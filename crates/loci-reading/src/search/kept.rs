@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use super::error::SearchError;
 use super::place::{self, Place};
+use super::words::Words;
 
 /// An index in the user's folder for caches.
 #[derive(Clone, Debug)]
@@ -52,6 +53,16 @@ fn size(folder: &Path) -> Option<(u64, SystemTime)> {
 }
 
 impl Kept {
+    /// Whether `stands_in` is true of the text of one of its files, as far as it was indexed, removed ones included. What cannot be
+    /// read may hold anything.
+    pub fn holds(&self, stands_in: &dyn Fn(&str) -> bool) -> bool {
+        let Ok((words, _)) = Words::open(&self.at.join(place::WORDS)) else { return true };
+        match words.texts() {
+            Ok(texts) => texts.iter().any(|text| stands_in(text)),
+            Err(_) => true,
+        }
+    }
+
     /// Removes everything but the mark and the lock, a few hundred bytes: whoever waits for the index finds it empty then, and
     /// makes it anew.
     ///
@@ -87,6 +98,15 @@ mod tests {
         let listed = kept_in(&all);
         assert_eq!(listed.iter().map(|one| one.id.as_str()).collect::<Vec<_>>(), ["0123"]);
         assert!(listed[0].bytes > 500 && listed[0].folder.ends_with("texts"), "{listed:?}");
+        assert!(listed[0].holds(&|text| text.contains("kitten")));
+        assert!(!listed[0].holds(&|text| text.contains("puppy")));
+        // What is no longer in the folder is in the file until segments are joined.
+        std::fs::remove_file(texts.join("a.txt")).unwrap();
+        std::fs::write(texts.join("b.txt"), "The puppy barks.").unwrap();
+        let mut index = Index::open(&texts, &at).unwrap();
+        index.refresh(&mut loci_engine::Control::default()).unwrap();
+        drop(index);
+        assert!(listed[0].holds(&|text| text.contains("puppy")));
         listed[0].remove().unwrap();
         assert!(kept_in(&all).is_empty());
         let left: u64 =
@@ -94,6 +114,6 @@ mod tests {
         assert!(left < 500, "{left}");
         let mut index = Index::open(&texts, &at).unwrap();
         index.refresh(&mut loci_engine::Control::default()).unwrap();
-        assert_eq!(index.search("kitten", 1, By::Words, None).unwrap().len(), 1);
+        assert_eq!(index.search("puppy", 1, By::Words, None).unwrap().len(), 1);
     }
 }

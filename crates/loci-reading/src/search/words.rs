@@ -170,6 +170,22 @@ impl Words {
         Ok(())
     }
 
+    /// The texts of all files that stand in it, also of passages that were removed and whose bytes are still there; the
+    /// passages of a file one behind the other.
+    pub(super) fn texts(&self) -> Result<Vec<String>, TantivyError> {
+        let mut passages = Vec::new();
+        for reader in self.reader.searcher().segment_readers() {
+            let store = reader.get_store_reader(1)?;
+            for document in 0..reader.max_doc() {
+                passages.push(self.read(&store.get(document)?, 0.0));
+            }
+        }
+        passages.sort_by(|one, other| (&one.file, one.start).cmp(&(&other.file, other.start)));
+        let of_files = passages.chunk_by(|one, other| one.file == other.file);
+        let text = |hits: &[Hit]| hits.iter().map(|hit| hit.text.as_str()).collect::<Vec<_>>().join(" ");
+        Ok(of_files.map(text).collect())
+    }
+
     fn read(&self, document: &TantivyDocument, score: f64) -> Hit {
         let text = |field| {
             let value = document.get_first(field);

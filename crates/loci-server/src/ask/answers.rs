@@ -123,6 +123,7 @@ impl Told {
             evidence,
             weighed_by: about.map(|_| asked.model.weighed_by()),
             timing,
+            memory: asked.memory.clone(),
             map: (!asked.cells.is_empty()).then(|| map(&asked.cells, &looked)),
         }
     }

@@ -57,6 +57,7 @@ pub fn submit(app: &App, client: u64, prepared: Prepared) -> Result<(Running, As
         cancel: Arc::clone(&cancel),
         since: Instant::now(),
         timeout: app.worker.limits().timeout,
+        keep: true,
     })?;
     Ok((Running { events, cancel }, asked))
 }

@@ -11,7 +11,7 @@ use loci_models::watch::Watch;
 
 use super::map;
 use crate::error::ApiError;
-use crate::openai::LociFields;
+use crate::openai::{LociFields, MemoryReport};
 use crate::state::ServedModel;
 use crate::worker::{Begin, Begun};
 
@@ -31,7 +31,7 @@ pub struct Prepared {
     pub(super) engine: Arc<Engine>,
     pub(super) begin: Begin,
     pub(super) answers: Vec<GenerateOptions>,
-    pub(super) asked: Asked,
+    pub(crate) asked: Asked,
 }
 
 /// What was asked, to make sense of what comes back.
@@ -47,6 +47,8 @@ pub struct Asked {
     pub prompt_tokens: usize,
     /// At most this many passages of evidence.
     pub evidence: usize,
+    /// What a memory had to do with it.
+    pub memory: Option<MemoryReport>,
     /// Cells of the map.
     pub(super) cells: Vec<map::CellTokens>,
 }
@@ -112,6 +114,7 @@ fn about(
         prompt_tokens: reading.prefix().len() + tail.len(),
         evidence: usize::from(fields.evidence.unwrap_or(EVIDENCE)),
         reading: Some(Arc::clone(&reading)),
+        memory: None,
         cells,
     };
     let ranges = asked.cells.iter().map(|cell| cell.tokens.clone()).collect();
@@ -177,6 +180,7 @@ fn alone(
     let asked = Asked {
         model: Arc::clone(model),
         reading: None,
+        memory: None,
         method: plan.method.to_string(),
         prompt_tokens: prompt.len(),
         evidence: 0,

@@ -12,8 +12,9 @@ use serde_json::{Value, json};
 
 use super::body::Body;
 use super::format::{calls, chat_likelihoods, form};
-use super::guard::Client;
+use super::guard::{Client, Tenant};
 use super::options::options;
+use super::recall::remind;
 use super::strategy;
 use super::stream::{Form, done, sent, stream};
 use crate::ask::{Asked, News, Prepared, Question, Told, collect, prepare, submit};
@@ -30,6 +31,7 @@ use crate::state::{App, fresh_id, now};
 pub(super) async fn chat(
     State(app): State<Arc<App>>,
     client: Client,
+    tenant: Tenant,
     Body(request): Body<ChatRequest>,
 ) -> Result<Response, ApiError> {
     refuse_unknown(&request.extra)?;
@@ -40,7 +42,7 @@ pub(super) async fn chat(
     let usage = request.stream_options.is_some_and(|options| options.include_usage);
     let progress = request.loci.as_ref().is_some_and(|fields| fields.progress);
     let held = Arc::clone(&app);
-    let Ready { prepared, count, tools } = blocking(move || ready(&held, request)).await?;
+    let Ready { prepared, count, tools } = blocking(move || ready(&held, &tenant, request)).await?;
     let (running, asked) = submit(&app, client.0, prepared)?;
     let head = Head { id: fresh_id("chatcmpl-"), created: now(), model: asked.model.id.clone() };
     if streams {
@@ -73,8 +75,8 @@ pub(super) struct Ready {
     pub(super) tools: Vec<String>,
 }
 
-/// Makes a request ready.
-pub(super) fn ready(app: &App, request: ChatRequest) -> Result<Ready, ApiError> {
+/// Makes a request ready. One with a memory is written down by the way: what the user told is remembered.
+pub(super) fn ready(app: &App, tenant: &Tenant, request: ChatRequest) -> Result<Ready, ApiError> {
     let fields = request.loci.unwrap_or_default();
     let (model, reading) = app.asked(request.model.as_deref(), fields.reading.as_deref())?;
     let wanted = request.logprobs.unwrap_or(false);
@@ -88,7 +90,7 @@ pub(super) fn ready(app: &App, request: ChatRequest) -> Result<Ready, ApiError> 
         max_tokens.map_or(app.settings.max_tokens, |tokens| tokens as usize),
         wanted.then(|| usize::from(request.top_logprobs.unwrap_or(0))),
     )?;
-    let messages = messages(&request.messages)?;
+    let mut messages = messages(&request.messages)?;
     let form = form(request.response_format.as_ref())?;
     let given = request.tools.as_ref().filter(|tools| !tools.is_null());
     let list = given.map_or(Some(&[][..]), |tools| tools.as_array().map(Vec::as_slice));
@@ -104,6 +106,9 @@ pub(super) fn ready(app: &App, request: ChatRequest) -> Result<Ready, ApiError> 
     // Also without tools: earlier calls are in roles that the template may not know.
     let parallel = request.parallel_tool_calls.unwrap_or(true);
     let calling = Calling { choice, parallel, in_words: reading.is_some() };
+    // What else is wrong with the request was found before.
+    let memory = fields.memory.as_ref().map(|wanted| remind(app, &tenant.0, wanted, &mut messages));
+    let memory = memory.transpose()?;
     let plan = tools::plan(&model.engine, &messages, &tools, &calling)
         .map_err(|error| ApiError::from(error).at("tools"))?;
     match (&grammar, plan.grammar) {
@@ -120,13 +125,14 @@ pub(super) fn ready(app: &App, request: ChatRequest) -> Result<Ready, ApiError> 
         _ => tools.iter().map(|tool| tool.name().to_owned()).collect(),
     };
     let count = answers.len();
-    let prepared = prepare(
+    let mut prepared = prepare(
         &model,
         Question::Messages(plan.messages, plan.tools, String::new()),
         &fields,
         reading,
         answers,
     )?;
+    prepared.asked.memory = memory;
     Ok(Ready { prepared, count, tools })
 }
 

@@ -32,6 +32,10 @@ pub(super) async fn completions(
 ) -> Result<Response, ApiError> {
     refuse_unknown(&request.extra)?;
     let fields = request.loci.clone().unwrap_or_default();
+    if fields.memory.is_some() {
+        let message = "a memory goes with a chat, not with text that is continued; use /v1/chat/completions";
+        return Err(ApiError::invalid("invalid_value", message).at("loci.memory"));
+    }
     let (streams, echo) = (request.stream.unwrap_or(false), request.echo.unwrap_or(false));
     let with_usage = request.stream_options.is_some_and(|options| options.include_usage);
     let held = Arc::clone(&app);

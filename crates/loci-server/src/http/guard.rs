@@ -10,7 +10,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
 use crate::error::ApiError;
-use crate::state::App;
+use crate::state::{App, Settings};
 
 /// Who calls, as far as fairness goes: one key, or one address, is one client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,6 +71,36 @@ fn is_local(host: &str) -> bool {
         _ => host,
     };
     ["localhost", "127.0.0.1", "[::1]"].iter().any(|own| own.eq_ignore_ascii_case(name))
+}
+
+/// Whose memories a request may see: each key is a tenant of its own, and without keys there is one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Tenant(pub(crate) String);
+
+impl Tenant {
+    /// Of whom a request comes.
+    pub(crate) fn of(parts: &Parts, settings: &Settings) -> Self {
+        match key(&parts.headers).filter(|_| !settings.keys.is_empty()) {
+            Some(key) => {
+                let hash = key_hash(key).to_hex();
+                Self(format!("key-{}", hash.get(..16).unwrap_or(&hash)))
+            }
+            None => Self::local(),
+        }
+    }
+
+    /// The one there is without keys, and of whoever started the program: that of `loci memory`.
+    pub(crate) fn local() -> Self {
+        Self(loci_memory::Scope::default().tenant)
+    }
+}
+
+impl FromRequestParts<Arc<App>> for Tenant {
+    type Rejection = std::convert::Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Self::Rejection> {
+        Ok(Self::of(parts, &app.settings))
+    }
 }
 
 impl Client {

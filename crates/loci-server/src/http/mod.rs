@@ -7,10 +7,12 @@ mod embeddings;
 mod facts;
 mod format;
 mod guard;
+mod memory;
 mod openapi;
 mod options;
 mod page;
 mod readings;
+mod recall;
 mod rerank;
 mod responses;
 mod strategy;
@@ -30,7 +32,9 @@ use tower_http::timeout::RequestBodyTimeoutLayer;
 use crate::error::ApiError;
 use crate::state::App;
 
+pub(crate) use guard::Tenant;
 pub use guard::{Client, key_hash};
+pub(crate) use memory::by;
 
 /// A client that sends nothing for so long while its request is incomplete is given up.
 const SILENCE: Duration = Duration::from_secs(30);
@@ -59,6 +63,7 @@ pub fn router(app: Arc<App>) -> Result<Router, String> {
         .route("/v1/loci/readings", get(readings::list).post(readings::add))
         .route("/v1/loci/readings/{id}", get(readings::view).delete(readings::delete).patch(readings::change))
         .route("/v1/loci/readings/{id}/documents/{number}", get(readings::text))
+        .merge(memory::routes())
         .route("/metrics", get(facts::metrics))
         .route_service("/mcp", crate::mcp::http(&app))
         .layer(axum::middleware::from_fn_with_state(Arc::clone(&app), guard::check_key));
@@ -101,7 +106,7 @@ fn cors(origins: &[String]) -> Result<CorsLayer, String> {
     };
     Ok(CorsLayer::new()
         .allow_origin(allowed)
-        .allow_methods([Method::GET, Method::POST, Method::PATCH, Method::DELETE])
+        .allow_methods([Method::GET, Method::POST, Method::PATCH, Method::PUT, Method::DELETE])
         .allow_headers([header::AUTHORIZATION, header::CONTENT_TYPE]))
 }
 

@@ -5,7 +5,7 @@ use utoipa::OpenApi;
 use utoipa::openapi::OpenApi as Description;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 
-use super::{chat, completions, embeddings, facts, readings, rerank, responses};
+use super::{chat, completions, embeddings, facts, memory, readings, rerank, responses};
 use crate::error::ErrorBody;
 
 #[derive(OpenApi)]
@@ -34,6 +34,21 @@ use crate::error::ErrorBody;
         readings::change,
         readings::delete,
         readings::text,
+        memory::about,
+        memory::add,
+        memory::list,
+        memory::view,
+        memory::change,
+        memory::search,
+        memory::timeline,
+        memory::forget,
+        memory::rollback,
+        memory::audit,
+        memory::verify,
+        memory::log,
+        memory::policy,
+        memory::set_policy,
+        memory::export,
     ),
     components(schemas(ErrorBody)),
     security(("key" = []))

@@ -13,7 +13,7 @@ use utoipa::ToSchema;
 
 use super::body::Body;
 use super::chat::{Ready, ready};
-use super::guard::Client;
+use super::guard::{Client, Tenant};
 use super::stream::{Form, stream};
 use crate::ask::{Asked, News, Told, collect, submit};
 use crate::error::{ApiError, ErrorBody};
@@ -60,6 +60,7 @@ pub(super) struct ResponseRequest {
 pub(super) async fn responses(
     State(app): State<Arc<App>>,
     client: Client,
+    tenant: Tenant,
     Body(mut request): Body<ResponseRequest>,
 ) -> Result<Response, ApiError> {
     // What only says what is the case here anyway.
@@ -77,7 +78,7 @@ pub(super) async fn responses(
     let streams = request.stream.unwrap_or(false);
     let chat = chat_request(&request)?;
     let held = Arc::clone(&app);
-    let Ready { prepared, .. } = blocking(move || ready(&held, chat)).await?;
+    let Ready { prepared, .. } = blocking(move || ready(&held, &tenant, chat)).await?;
     let (running, asked) = submit(&app, client.0, prepared)?;
     let shape = Shape {
         id: fresh_id("resp_"),

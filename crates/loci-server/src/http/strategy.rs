@@ -103,6 +103,7 @@ fn task(app: Arc<App>, client: u64, request: ChatRequest) -> Result<Task, ApiErr
         ("response_format", request.response_format.as_ref().is_some_and(|format| !format.is_null())),
         ("logprobs", request.logprobs.unwrap_or(false)),
         ("loci.map", fields.map.is_some()),
+        ("loci.memory", fields.memory.is_some()),
     ];
     if let Some((field, _)) = refused.iter().find(|(_, given)| *given) {
         let message = format!("{field} does not go with loci.read; leave one of the two out");

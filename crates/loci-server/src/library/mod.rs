@@ -5,10 +5,12 @@
 //! sees what the others do within seconds, a text is read by one of them, and left to another when that one ends.
 
 mod disk;
+mod forget;
 mod read;
 mod view;
 
 pub use disk::Meta;
+pub use forget::SavedReadings;
 pub use read::{New, add, keep_up};
 pub(crate) use read::{blocking, check_count, shortened};
 pub use view::{DocumentView, ReadingView};
@@ -27,6 +29,8 @@ use crate::error::ApiError;
 use crate::state::App;
 use crate::worker::locked;
 
+/// The folder in the data folder.
+const READINGS: &str = "readings";
 /// Readings that stay open: each holds its tokens and texts in RAM, its rows only as far as they are used.
 const OPEN: usize = 16;
 
@@ -68,7 +72,7 @@ impl Library {
     /// # Errors
     /// When the folder cannot be made or read.
     pub fn open(data: &Path, limit: Option<u64>) -> std::io::Result<Self> {
-        let folder = data.join("readings");
+        let folder = data.join(READINGS);
         std::fs::create_dir_all(&folder)?;
         let library =
             Self { folder, limit, entries: Mutex::default(), open: Mutex::default(), said: Mutex::default() };

@@ -207,6 +207,7 @@ async fn carry_out(app: &Arc<App>, id: &str, unread: Option<Unread>) -> Result<(
             cancel: Arc::clone(&cancel),
             since: Instant::now(),
             timeout: LONG,
+            keep: true,
         };
         match app.worker.submit(work) {
             Ok(()) => break,

@@ -79,3 +79,70 @@ pub(super) struct Evidence {
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct List {}
+
+/// Remembers something.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Remember {
+    /// What is to be remembered, as a statement that stands by itself.
+    pub(super) text: String,
+    /// What it is about, such as `home address`: of several things about one topic the newest counts.
+    pub(super) topic: Option<String>,
+    /// Since when it is true: 2023-05-20 or 2023-05-20T02:21:00Z.
+    pub(super) valid_from: Option<String>,
+    /// Until when it is true.
+    pub(super) valid_until: Option<String>,
+    /// The conversation that it is from.
+    pub(super) session: Option<String>,
+    /// Who said it: `user` (when left out), `assistant`, `tool`, or a name.
+    pub(super) speaker: Option<String>,
+}
+
+/// Finds what is remembered.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Recall {
+    /// The question, in full.
+    pub(super) query: String,
+    /// The most things to show (5 when left out).
+    #[schemars(range(min = 1, max = 100))]
+    pub(super) top: Option<u32>,
+    /// The time that is asked about; now when left out.
+    pub(super) at: Option<String>,
+    /// Whether to show also what is no longer so.
+    #[serde(default)]
+    pub(super) past: bool,
+}
+
+/// Forgets for good.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Forget {
+    /// Ids of what is to be forgotten, as recall and timeline show them.
+    #[serde(default)]
+    pub(super) ids: Vec<String>,
+    /// Words: everything that has them all is forgotten.
+    pub(super) words: Option<String>,
+    /// Only says what would be forgotten.
+    #[serde(default)]
+    pub(super) dry_run: bool,
+    /// Why, for the log.
+    pub(super) reason: Option<String>,
+}
+
+/// Shows what is remembered in the order of time.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Timeline {
+    /// From this time on: 2023-05-20 or 2023-05-20T02:21:00Z.
+    pub(super) from: Option<String>,
+    /// Before this time.
+    pub(super) until: Option<String>,
+    /// About one topic only.
+    pub(super) topic: Option<String>,
+    /// Of one conversation only.
+    pub(super) session: Option<String>,
+    /// The most things to show, the latest ones (100 when left out).
+    #[schemars(range(min = 1, max = 100))]
+    pub(super) most: Option<u32>,
+}

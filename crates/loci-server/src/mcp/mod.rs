@@ -4,6 +4,7 @@
 
 mod files;
 mod input;
+mod memory;
 mod tools;
 
 use std::sync::Arc;
@@ -23,7 +24,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::error::ApiError;
-use crate::http::Client;
+use crate::http::{Client, Tenant};
 use crate::state::App;
 use tools::{Found, Place};
 
@@ -80,7 +81,9 @@ impl Tools {
         context: &RequestContext<RoleServer>,
     ) -> Result<Found, Wrong> {
         let client = context.extensions.get::<axum::http::request::Parts>().map_or(Client(1), Client::of);
-        let place = Place { app: Arc::clone(&self.app), client: client.0 };
+        let tenant = context.extensions.get::<axum::http::request::Parts>();
+        let tenant = tenant.map_or_else(Tenant::local, |parts| Tenant::of(parts, &self.app.settings));
+        let place = Place { app: Arc::clone(&self.app), client: client.0, tenant: tenant.0 };
         let told = Told { peer: context.peer.clone(), token: context.meta.get_progress_token() };
         let arguments = request.arguments.unwrap_or_default();
         match request.name.as_ref() {
@@ -91,9 +94,13 @@ impl Tools {
                 let input::List {} = typed(arguments)?;
                 Ok(place.list().await?)
             }
+            "remember" => Ok(place.remember(typed(arguments)?).await?),
+            "recall" => Ok(place.recall(typed(arguments)?).await?),
+            "forget" => Ok(place.forget(typed(arguments)?).await?),
+            "timeline" => Ok(place.timeline(typed(arguments)?).await?),
             name => {
-                let message =
-                    format!("there is no tool {name:?}; there are read, ask, evidence and list_readings");
+                let names: Vec<String> = self.all().iter().map(|tool| tool.name.to_string()).collect();
+                let message = format!("there is no tool {name:?}; there are {}", names.join(", "));
                 Err(Wrong::Protocol(ErrorData::new(ErrorCode::INVALID_PARAMS, message, None)))
             }
         }
@@ -122,7 +129,7 @@ fn tool<T: JsonSchema + 'static>(name: &'static str, about: &'static str, hints:
     Tool::new(name, about, schema).with_annotations(hints.open_world(false).destructive(false))
 }
 
-fn all() -> Vec<Tool> {
+fn of_readings() -> Vec<Tool> {
     let looks = || ToolAnnotations::new().read_only(true).idempotent(true);
     vec![
         tool::<input::Read>(
@@ -144,6 +151,38 @@ fn all() -> Vec<Tool> {
     ]
 }
 
+/// Only where a memory is served.
+fn of_memory() -> Vec<Tool> {
+    let looks = || ToolAnnotations::new().read_only(true).idempotent(true);
+    vec![
+        tool::<input::Remember>(
+            "remember",
+            "Remembers something that the user told, across conversations. What gives orders to a model is held back until the user has looked at it.",
+            ToolAnnotations::new().read_only(false).idempotent(true),
+        ),
+        tool::<input::Recall>(
+            "recall",
+            "Finds what is remembered about a question, what counts first. Says so when nothing that is remembered supports an answer: then do not guess.",
+            looks(),
+        ),
+        tool::<input::Timeline>("timeline", "Shows what is remembered in the order of time.", looks()),
+        tool::<input::Forget>(
+            "forget",
+            "Forgets for good, everywhere: what was said, what was made from it, and saved readings that hold it. Call it with dry_run first, and only when the user asks for it.",
+            ToolAnnotations::new().read_only(false).idempotent(true),
+        )
+        .with_annotations(ToolAnnotations::new().destructive(true).open_world(false)),
+    ]
+}
+
+impl Tools {
+    /// The tools there are.
+    fn all(&self) -> Vec<Tool> {
+        let memory = self.app.settings.memory.as_ref().map(|_| of_memory());
+        of_readings().into_iter().chain(memory.unwrap_or_default()).collect()
+    }
+}
+
 impl ServerHandler for Tools {
     fn get_info(&self) -> ServerConfig {
         let about = Implementation::new("loci", env!("CARGO_PKG_VERSION")).with_title("Loci");
@@ -157,11 +196,11 @@ impl ServerHandler for Tools {
         _page: Option<PaginatedRequestParams>,
         _context: RequestContext<RoleServer>,
     ) -> Result<ListToolsResult, ErrorData> {
-        Ok(ListToolsResult::with_all_items(all()))
+        Ok(ListToolsResult::with_all_items(self.all()))
     }
 
     fn get_tool(&self, name: &str) -> Option<Tool> {
-        all().into_iter().find(|tool| tool.name == name)
+        self.all().into_iter().find(|tool| tool.name == name)
     }
 
     async fn call_tool(

@@ -39,6 +39,8 @@ pub(super) struct Found {
 pub(super) struct Place {
     pub(super) app: Arc<App>,
     pub(super) client: u64,
+    /// Whose memories it may see.
+    pub(super) tenant: String,
 }
 
 impl Place {

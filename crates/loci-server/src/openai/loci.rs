@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use loci_engine::Progress;
 use loci_engine::evidence::Evidence;
+use loci_memory::Added;
+use loci_memory::talk::Notes;
 use loci_models::memory::ContextReport;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -32,6 +34,36 @@ pub struct LociFields {
     pub read: Option<String>,
     /// Texts that a reading strategy reads.
     pub documents: Option<Vec<InlineDocument>>,
+    /// What is remembered of the user is looked at before the answer, and what the user tells remembered.
+    pub memory: Option<MemoryFields>,
+}
+
+/// How a chat uses the memory of a user. `{}` is the memory of the server's default user.
+#[derive(Clone, Debug, Default, Deserialize, Serialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct MemoryFields {
+    /// Whose memory.
+    pub user: Option<String>,
+    /// The conversation that what is told belongs to.
+    pub session: Option<String>,
+    /// At most so many items are shown to the model; 5 when left out.
+    pub top: Option<usize>,
+    /// `words`, `meaning` or `fused`.
+    pub by: Option<String>,
+    /// Whether what the user tells is remembered; it is when left out. Questions alone tell nothing.
+    pub remember: Option<bool>,
+}
+
+/// What a memory had to do with an answer.
+#[derive(Clone, Debug, Serialize)]
+pub struct MemoryReport {
+    /// The items that the model was shown, by their numbers in the prompt.
+    #[serde(flatten)]
+    pub notes: Notes,
+    /// Whether anything that is remembered supports an answer.
+    pub supported: bool,
+    /// What became of what the user told; none where nothing was.
+    pub remembered: Option<Added>,
 }
 
 /// A text that a request brings.
@@ -87,6 +119,10 @@ pub struct LociReport {
     /// What the context still holds of each part of the documents.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub map: Option<ContextMap>,
+    /// What a memory had to do with it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    pub memory: Option<MemoryReport>,
 }
 
 /// A passage with the document it stands in.

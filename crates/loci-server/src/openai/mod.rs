@@ -15,5 +15,8 @@ pub use common::{
 };
 pub use completion::{CompletionChoice, CompletionPrompt, CompletionRequest, CompletionResponse};
 pub(crate) use loci::seconds;
-pub use loci::{Cell, Cited, ContextMap, InlineDocument, LociFields, LociReport, LociTiming, ProgressReport};
+pub use loci::{
+    Cell, Cited, ContextMap, InlineDocument, LociFields, LociReport, LociTiming, MemoryFields, MemoryReport,
+    ProgressReport,
+};
 pub use messages::messages;

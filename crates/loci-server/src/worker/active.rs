@@ -36,6 +36,8 @@ pub struct Work {
     pub since: Instant,
     /// How long it may take, waiting included.
     pub timeout: Duration,
+    /// Whether its context may be kept for later requests.
+    pub keep: bool,
 }
 
 /// A session and what it has to read.
@@ -356,9 +358,16 @@ impl Active {
         Ok(())
     }
 
+    /// Its session goes when it is over.
+    pub(super) const fn keep_nothing(&mut self) {
+        self.work.keep = false;
+    }
+
     /// Leaves the session for others.
     pub(super) fn end(self, idle: &mut Idle) {
-        if let (Phase::Over { session: Some(mut session), failed: false }, Some(key)) = (self.phase, self.key)
+        if self.work.keep
+            && let (Phase::Over { session: Some(mut session), failed: false }, Some(key)) =
+                (self.phase, self.key)
         {
             session.record_evidence(false);
             idle.keep(key, self.work.engine, *session);

@@ -169,6 +169,11 @@ impl Worker {
         &self.limits
     }
 
+    /// Keeps no context of what was read up to now for later requests.
+    pub fn forget(&self) {
+        self.queue.forget();
+    }
+
     /// Takes no more work; what is being worked on goes on until it is done.
     pub fn close(&self) {
         self.queue.close();
@@ -189,9 +194,16 @@ fn run(queue: &Queue, counters: &Counters, limits: Limits) {
     let mut active: Vec<Active> = Vec::new();
     let mut idle = Idle::new(limits.idle_bytes);
     let mut turn = 0;
+    let mut forgotten = 0;
     loop {
+        let now = queue.forgotten();
+        if now != forgotten {
+            idle = Idle::new(limits.idle_bytes);
+            active.iter_mut().for_each(Active::keep_nothing);
+            forgotten = now;
+        }
         while active.len() < limits.concurrent {
-            let Some(work) = queue.next(active.is_empty()) else { break };
+            let Some(work) = queue.next(active.is_empty(), forgotten) else { break };
             let client = work.client;
             match guarded(|| Active::begin(work, &mut idle, counters)) {
                 Some(Some(begun)) => active.push(begun),

@@ -48,6 +48,8 @@ struct Content {
     /// Requests worked on, by client.
     running: BTreeMap<u64, usize>,
     closed: bool,
+    /// How often all that is kept was to be let go.
+    forgotten: u64,
 }
 
 pub(super) struct Queue {
@@ -117,8 +119,23 @@ impl Queue {
         Ok(())
     }
 
-    /// The next work, which then counts as running; waits for some if `wait`, unless the queue is closed.
-    pub(super) fn next(&self, wait: bool) -> Option<Work> {
+    /// Nothing that is read up to now is kept for later requests.
+    pub(super) fn forget(&self) {
+        let mut content = locked(&self.content);
+        content.forgotten += 1;
+        content.waiting.iter_mut().for_each(|work| work.keep = false);
+        drop(content);
+        self.wake.notify_all();
+    }
+
+    /// How often [`Queue::forget`] was called.
+    pub(super) fn forgotten(&self) -> u64 {
+        locked(&self.content).forgotten
+    }
+
+    /// The next work, which then counts as running; waits for some if `wait`, unless the queue is closed or something is to be
+    /// forgotten that was not when `forgotten` was asked for.
+    pub(super) fn next(&self, wait: bool, forgotten: u64) -> Option<Work> {
         let mut content = locked(&self.content);
         loop {
             content.sweep(&self.counters);
@@ -127,7 +144,7 @@ impl Queue {
                 *content.running.entry(work.client).or_default() += 1;
                 return Some(work);
             }
-            if !wait || content.closed {
+            if !wait || content.closed || content.forgotten != forgotten {
                 return None;
             }
             content = self.wake.wait(content).unwrap_or_else(std::sync::PoisonError::into_inner);

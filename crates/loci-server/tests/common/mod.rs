@@ -103,6 +103,11 @@ impl Server {
         reply(self.agent.post(self.url(path)).send_json(body))
     }
 
+    pub(crate) fn post_with_key(&self, path: &str, key: &str, body: &Value) -> Reply {
+        let request = self.agent.post(self.url(path)).header("authorization", format!("Bearer {key}"));
+        reply(request.send_json(body))
+    }
+
     pub(crate) fn patch(&self, path: &str, body: &Value) -> Reply {
         reply(self.agent.patch(self.url(path)).send_json(body))
     }

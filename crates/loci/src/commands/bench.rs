@@ -2,7 +2,6 @@
 
 mod each;
 mod flat;
-#[cfg(feature = "memory")]
 mod memory;
 
 use std::path::PathBuf;
@@ -35,7 +34,6 @@ enum What {
     /// Whether writing stays as fast after long prompts as after short ones.
     Flat(flat::Args),
     /// How fast a large memory remembers and finds.
-    #[cfg(feature = "memory")]
     Memory(memory::Args),
 }
 
@@ -139,7 +137,6 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<(), CliError> {
     match &args.what {
         What::Speed(args) => speed(args, ui),
         What::Flat(args) => flat::run(args, ui),
-        #[cfg(feature = "memory")]
         What::Memory(args) => memory::run(args, ui),
     }
 }

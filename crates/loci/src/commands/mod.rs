@@ -14,7 +14,6 @@ pub(crate) mod inspect;
 pub(crate) mod man;
 #[cfg(feature = "serve")]
 pub(crate) mod mcp;
-#[cfg(feature = "memory")]
 pub(crate) mod memory;
 pub(crate) mod methods;
 pub(crate) mod probe;
@@ -42,7 +41,6 @@ pub(crate) fn run(cli: &Cli) -> Result<(), CliError> {
         Command::Run(args) => run::run(args, &ui),
         Command::Ask(args) => ask::run(args, &ui),
         Command::Read(args) => read::run(args, &ui),
-        #[cfg(feature = "memory")]
         Command::Memory(args) => memory::run(args, &ui),
         #[cfg(feature = "search")]
         Command::Search(args) => search::run(args, &ui),

@@ -6,9 +6,11 @@ use std::sync::Arc;
 use loci_engine::model_store::{DEFAULT_MODEL, data_folder, resolve};
 use loci_engine::{ContextOptions, Engine, size};
 use loci_kernels::Pool;
-use loci_server::{ServedModel, Settings};
+use loci_memory::Scope;
+use loci_server::{MemorySettings, ServedModel, Settings};
 use serde::Deserialize;
 
+use super::memory::Store;
 use crate::args::{ContextArgs, draft, method, pool};
 use crate::error::CliError;
 use crate::ui::Ui;
@@ -30,6 +32,16 @@ pub(crate) struct ServedArgs {
     /// are taken that a call brings].
     #[arg(long, value_name = "FOLDER", env = "LOCI_ALLOW", value_delimiter = ',')]
     allow: Vec<PathBuf>,
+    /// Serve memories, too: /v1/memory, chats with `loci.memory`, and tools for assistants. They lie in the store of
+    /// `loci memory`, or in this file.
+    #[arg(long, value_name = "STORE", num_args = 0..=1, default_missing_value = "")]
+    memory: Option<String>,
+    /// Whose memory is meant where a request does not say [default: me].
+    #[arg(long, value_name = "NAME")]
+    memory_user: Option<String>,
+    /// Do not have the first model look for facts, names and events in what was told, while nothing else is asked.
+    #[arg(long)]
+    no_extract: bool,
     /// Threads that compute [default: all processors].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: Option<u16>,
@@ -51,6 +63,10 @@ pub(crate) struct File {
     max_readings: Option<String>,
     allow: Vec<PathBuf>,
     threads: Option<u16>,
+    /// The store; an empty text is that of `loci memory`.
+    memory: Option<String>,
+    memory_user: Option<String>,
+    extract: Option<bool>,
     pub(crate) concurrent: Option<usize>,
     pub(crate) queue: Option<usize>,
     pub(crate) per_client: Option<usize>,
@@ -112,10 +128,38 @@ impl ServedArgs {
         let settings = Settings {
             allow: allow.clone(),
             readings_bytes: room.map(|bytes| bytes as u64),
+            memory: self.memory(&file, &data, wanted.first().map(|model| model.name.clone()))?,
             ..Settings::new(data)
         };
         let pool = pool(self.threads.or(file.threads))?;
         Ok(Served { file, settings, pool, wanted, draft: self.context.draft.clone() })
+    }
+
+    /// The memories that are to be served, opened once, so that what is wrong with the store is told before anything is loaded.
+    fn memory(
+        &self,
+        file: &File,
+        data: &Path,
+        model: Option<String>,
+    ) -> Result<Option<MemorySettings>, CliError> {
+        let Some(store) = self.memory.as_deref().or(file.memory.as_deref()) else {
+            if self.memory_user.is_some() || self.no_extract {
+                return Err(CliError::usage(
+                    "--memory-user and --no-extract say how memories are served; add --memory",
+                ));
+            }
+            return Ok(None);
+        };
+        let store = Store::named(Some(store).filter(|store| !store.is_empty()))?.beside(data);
+        let scope = Scope::default();
+        let user = self.memory_user.clone().or_else(|| file.memory_user.clone()).unwrap_or(scope.user);
+        let scope = Scope::new(&scope.tenant, &user)?;
+        store.open(scope.clone(), &user)?;
+        Ok(Some(MemorySettings {
+            open: Arc::new(move || store.open(scope.clone(), &scope.user)),
+            user,
+            extract: model.filter(|_| !self.no_extract && file.extract.unwrap_or(true)),
+        }))
     }
 }
 

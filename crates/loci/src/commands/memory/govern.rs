@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use loci_memory::log::Hash;
+use loci_memory::log::{Hash, parse_head};
 use loci_memory::{Certificate, Memory, Policy, State, Target};
 use serde_json::json;
 
@@ -31,7 +31,8 @@ pub(super) fn decide(memory: &mut Memory, args: &DecideArgs, json: bool) -> Resu
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Text, source, keys, words and vectors of an item, and of all items made from it, are removed from the store's \
-files; ids, digests and the log stay. See first with --dry-run. Exports and other copies are yours to remove."
+files; ids, digests and the log stay. Saved readings, entries of the cache and indexes of `loci search` that hold what an item says \
+are removed whole. See first with --dry-run. Exports, files that were read and other copies are yours to remove."
 )]
 pub(super) struct ForgetArgs {
     /// Beginnings of ids.
@@ -67,6 +68,9 @@ pub(super) fn forget(memory: &mut Memory, args: &ForgetArgs, json: bool, ui: &Ui
             let short: String = text.chars().take(120).collect();
             print(&format!("{}  {short}\n", item.id))?;
         }
+        for place in &certificate.elsewhere {
+            ui.say(&format!("{}: {} would be removed", place.place, place.removed));
+        }
         ui.say(&format!("{} items would be forgotten", certificate.items.len()));
         return Ok(());
     }
@@ -85,6 +89,9 @@ fn shown(certificate: &Certificate) -> String {
     for item in &certificate.items {
         let derived = if item.derived { ", made from one of these" } else { "" };
         text += &format!("  item {}, which was {}{derived}; digest {}\n", item.id, item.was, item.digest);
+    }
+    for place in &certificate.elsewhere {
+        text += &format!("  {}: {} removed\n", place.place, place.removed);
     }
     text + &format!(
         "  keys {}, vectors {}\n  entry {} of the log: {}\n",
@@ -157,18 +164,8 @@ pub(super) fn audit(memory: &mut Memory, json: bool) -> Result<(), CliError> {
 #[derive(Debug, clap::Args)]
 pub(super) struct VerifyArgs {
     /// Number and hash of an entry that were kept elsewhere, such as those of a certificate: 12:9f86d0….
-    #[arg(long, value_name = "SEQ:HASH", value_parser = head)]
+    #[arg(long, value_name = "SEQ:HASH", value_parser = parse_head)]
     head: Option<(u64, Hash)>,
-}
-
-fn head(text: &str) -> Result<(u64, Hash), String> {
-    let wrong = || {
-        format!("{text:?} is no number and hash; give them as `loci memory verify` prints them: 12:9f86d0…")
-    };
-    let (seq, hash) = text.split_once(':').ok_or_else(wrong)?;
-    let seq = seq.parse().map_err(|_| wrong())?;
-    let hash = blake3::Hash::from_hex(hash).map_err(|_| wrong())?;
-    Ok((seq, *hash.as_bytes()))
 }
 
 pub(super) fn verify(memory: &mut Memory, args: &VerifyArgs, json: bool) -> Result<(), CliError> {

@@ -1,20 +1,21 @@
 //! `loci memory …`: what a user told, kept under rules that can be checked.
 
+mod ask;
 mod govern;
+#[cfg(feature = "search")]
+mod indexes;
+mod place;
 mod show;
 mod take;
 
-use std::path::{Path, PathBuf};
-
 use clap::{Subcommand, ValueEnum};
-use loci_engine::model_store::data_folder;
-use loci_memory::{Kind, Memory, Scope, State, Surroundings};
+use loci_memory::{Kind, Memory, Scope, State};
+
+pub(crate) use ask::cite;
+pub(crate) use place::Store;
 
 use crate::error::CliError;
 use crate::ui::Ui;
-
-/// Names the file of the memory where `--store` does not.
-const VARIABLE: &str = "LOCI_MEMORY";
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -50,6 +51,8 @@ enum What {
     Add(Box<take::AddArgs>),
     /// Have a model find facts, names and dated events in what it has not seen yet.
     Extract(Box<take::ExtractArgs>),
+    /// Have a model answer a question from what is remembered, with the items it answered from.
+    Ask(Box<ask::AskArgs>),
     /// Find what answers a question.
     Search(Box<show::SearchArgs>),
     /// List items, learned first first.
@@ -89,6 +92,7 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<(), CliError> {
     match &args.command {
         What::Add(args) => take::add(memory, args, json, ui),
         What::Extract(args) => take::extract(memory, args, json, ui),
+        What::Ask(args) => ask::ask(memory, args, json, ui),
         What::Search(args) => show::search(memory, args, json, ui),
         What::List(args) => show::list(memory, args, json),
         What::Show { id } => show::show(memory, id, json),
@@ -107,31 +111,9 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<(), CliError> {
 
 /// The memory that is meant.
 fn open(place: &Place) -> Result<Memory, CliError> {
-    let path = match &place.store {
-        Some(store) if store.contains("://") => {
-            return Err(CliError::usage(format!(
-                "{store} is an address, and this program keeps memories in files only; give --store a path"
-            )));
-        }
-        Some(store) => PathBuf::from(store),
-        None => standard()?,
-    };
     let scope = Scope::new(&place.tenant, &place.user)?;
-    let actor = place.actor.clone().unwrap_or_else(|| place.user.clone());
-    Ok(Memory::open(&path, scope, &actor, Surroundings::of_the_system())?)
-}
-
-/// Where the memory lies unless it is named.
-fn standard() -> Result<PathBuf, CliError> {
-    if let Some(path) = std::env::var_os(VARIABLE).filter(|path| !path.is_empty()) {
-        return Ok(PathBuf::from(path));
-    }
-    let folder = data_folder().ok_or_else(|| {
-        CliError::failed(
-            "no folder for data is known: neither XDG_DATA_HOME nor HOME is set; name a file with --store",
-        )
-    })?;
-    Ok(Path::new(&folder).join("memory.db"))
+    let actor = place.actor.as_deref().unwrap_or(&place.user);
+    Ok(Store::named(place.store.as_deref())?.open(scope, actor)?)
 }
 
 /// What an item is, as typed.

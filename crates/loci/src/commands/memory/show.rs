@@ -1,5 +1,6 @@
 //! `loci memory search|list|show|timeline`: what is remembered.
 
+use loci_memory::account::Account;
 use loci_memory::conflict::Standing;
 use loci_memory::{Filter, Found, Item, Kind, Memory, Query, State, Time, Trust};
 use loci_reading::By;
@@ -97,7 +98,7 @@ fn standing(found: &Found) -> String {
 }
 
 /// An item on one line.
-fn line(item: &Item) -> String {
+pub(super) fn line(item: &Item) -> String {
     let id = item.id.get(..8).unwrap_or(&item.id);
     let day = item.when().to_string();
     let day = day.get(..10).unwrap_or(&day);
@@ -156,23 +157,8 @@ fn lines(items: &[Item], json: bool) -> Result<(), CliError> {
 }
 
 pub(super) fn show(memory: &mut Memory, id: &str, json: bool) -> Result<(), CliError> {
-    let item = memory.item(id)?;
-    let keys = memory.keys(&item)?;
-    let mut way = Vec::new();
-    for entry in memory.log(1, usize::MAX)? {
-        let body = entry.read();
-        if let Some(change) = body.changes.into_iter().find(|change| change.id == item.id) {
-            way.push((entry, change, body.reason));
-        }
-    }
+    let Account { item, keys, way } = memory.account(id)?;
     if json {
-        let way: Vec<_> = way
-            .iter()
-            .map(|(entry, change, reason)| {
-                json!({ "seq": entry.seq, "at": entry.at, "actor": entry.actor, "action": entry.action, "to": change.to,
-                        "by": change.by, "reason": reason })
-            })
-            .collect();
         return print_json(&json!({ "item": item, "keys": keys, "way": way }));
     }
     let mut text = format!("{}  {}, learned {}\n", item.id, item.state, item.learned);
@@ -199,9 +185,9 @@ pub(super) fn show(memory: &mut Memory, id: &str, json: bool) -> Result<(), CliE
     for key in keys.iter().filter(|key| key.maker != "text") {
         say(&format!("key ({}, by {})", key.kind, key.maker), Some(key.text.clone()));
     }
-    for (entry, change, reason) in &way {
-        let reason = reason.as_ref().map(|reason| format!(": {}", one_line(reason))).unwrap_or_default();
-        text += &format!("  {} {}, by {}{reason}\n", entry.at, change.to, one_line(&entry.actor));
+    for step in &way {
+        let reason = step.reason.as_ref().map(|reason| format!(": {}", one_line(reason))).unwrap_or_default();
+        text += &format!("  {} {}, by {}{reason}\n", step.at, step.to, one_line(&step.actor));
     }
     if item.content.is_some() {
         // Line breaks stay; other control characters could play with the terminal.
