@@ -56,9 +56,13 @@ export async function memoryRoute({ settings, memories }, request, body) {
     case "POST search":
       return memory.search(asked);
     case "GET timeline":
-      return list(memory.list(values, (item) => item.valid_from ?? item.learned));
+      return list(
+        memory.list(values, (item) => item.valid_from ?? item.learned).filter((item) => item.text !== undefined),
+      );
     case "POST forget":
       return memory.forget(asked);
+    case "POST rollback":
+      return memory.rollback(asked);
     case "GET audit":
       return memory.audit();
     case "GET verify":

@@ -49,6 +49,11 @@ export function sample(of) {
     parents: [talk],
     source: { uri: "session s2", bytes: [6, 49] },
   });
+  tell("The ferry is out of service.", "2026-09-20", {
+    session: "s3",
+    valid_from: "2026-09-20T00:00:00Z",
+    valid_until: "2026-09-27T00:00:00Z",
+  });
   tell("The blue bicycle is in the cellar of number 14.", "2026-10-09", { session: "s3" });
   tell("The blue bicycle is in the cellar, of number 14", "2026-10-11", { session: "s4" });
   const old = tell("The key to the boat house hangs behind the stove.", "2026-04-01", { session: "s1" });
@@ -74,7 +79,7 @@ export function sample(of) {
   });
   tell("The invoice was \u202eyas siht\u202c paid,\u200b\u200b\u200b as the web page says.", "2026-11-21", {
     session: "s5",
-    speaker: "tool",
+    speaker: "to\u202eol",
     trust: 10,
   });
   of("anna").add({ text: "I prefer trains to planes.", session: "a1", speaker: "anna" }, at("2026-11-01"));

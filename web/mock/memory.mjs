@@ -12,6 +12,12 @@ const ORDERS = /\b(?:ignore (?:all )?(?:previous|prior)|disregard (?:all|the)|yo
 const MONTHS = "january february march april may june july august september october november december".split(" ");
 const USED = new Set(["released"]);
 const ALIVE = new Set(["proposed", "admitted", "canary", "released"]);
+const CHOICES = {
+  proposed: ["admitted", "canary", "released", "rolled-back"],
+  admitted: ["canary", "released", "rolled-back"],
+  canary: ["released", "rolled-back"],
+  released: ["rolled-back"],
+};
 const DAY_MS = 86_400_000;
 
 const digest = (text) => createHash("sha256").update(text).digest("hex");
@@ -73,7 +79,7 @@ export class Memory {
       throw new MemoryError(`text has ${size} bytes, the policy takes ${this.policy.most_bytes}; split it`);
     const same = this.items.find((item) => item.text === text && ALIVE.has(item.state));
     if (same) {
-      const { seq } = this.entry("refused", [], { at: learned, reason: "duplicate" });
+      const { seq } = this.entry("add", [], { at: learned, reason: "duplicate" });
       return { id: same.id, verdict: "duplicate", of: same.id, seq };
     }
     const id = digest(`${text}${this.items.length}${this.user}`).slice(0, 16);
@@ -86,7 +92,7 @@ export class Memory {
     const item = { id, text, kind, source, ...rest, trust, learned, state, digest: digest(text) };
     if (held_for.length > 0) item.held_for = held_for;
     this.items.push(item);
-    const { seq } = this.entry("added", [{ id, from: null, to: state }], { at: learned, reason });
+    const { seq } = this.entry("add", [{ id, from: null, to: state }], { at: learned, reason });
     const old = supersedes && this.find(supersedes);
     if (old) {
       this.move(old, "superseded", { at: learned, by: id });
@@ -109,13 +115,15 @@ export class Memory {
   move(item, to, more) {
     const from = item.state;
     item.state = to;
-    return this.entry(to === "superseded" ? "superseded" : to, [{ id: item.id, from, to }], more);
+    return this.entry(to === "superseded" ? "supersede" : "decide", [{ id: item.id, from, to }], more);
   }
 
   change(id, { state, reason }) {
     const item = this.find(id);
     if (item.state === "forgotten")
       throw new MemoryError(`item ${id} is forgotten; nothing brings it back`, 409, "forgotten");
+    if (!CHOICES[item.state]?.includes(state))
+      throw new MemoryError(`item ${item.id} is ${item.state} and cannot become ${state}`, 409, "invalid_state");
     this.move(item, state, { reason });
     if (state === "released") delete item.held_for;
     return item;
@@ -208,14 +216,27 @@ export class Memory {
       ? [{ place: "saved readings", removed: 1 }]
       : [];
     const shape = { items, keys, vectors: 0, elsewhere, actor: "me", ...(reason ? { reason } : {}), dry_run };
-    if (dry_run) return { ...shape, at: new Date().toISOString(), seq: this.log.length, hash: this.head };
+    if (dry_run) return { ...shape, keys: 0, at: new Date().toISOString(), seq: 0, hash: "" };
     const changes = items.map(({ id, was }) => ({ id, from: was, to: "forgotten" }));
     for (const { item } of gone) {
       const { id, learned, digest: left } = item;
       for (const name of Object.keys(item)) delete item[name];
       Object.assign(item, { id, state: "forgotten", learned, digest: left });
     }
-    return { ...shape, ...this.entry("forgotten", changes, { reason }) };
+    return { ...shape, ...this.entry("forget", changes, { reason }) };
+  }
+
+  rollback({ to, dry_run = false, reason }) {
+    const then = new Map();
+    for (const entry of this.log.slice(0, to)) for (const change of entry.body.changes) then.set(change.id, change.to);
+    const gone = this.items.filter((item) => item.state === "forgotten" && then.get(item.id) !== "forgotten");
+    const changes = this.items
+      .filter((item) => item.state !== "forgotten" && item.state !== (then.get(item.id) ?? "rolled-back"))
+      .map((item) => ({ id: item.id, from: item.state, to: then.get(item.id) ?? "rolled-back" }));
+    const done = { to, changes, gone: gone.map((item) => item.id), dry_run, seq: 0 };
+    if (dry_run || changes.length === 0) return done;
+    for (const change of changes) this.find(change.id).state = change.to;
+    return { ...done, seq: this.entry("rollback", changes, { reason }).seq };
   }
 
   audit() {
@@ -237,7 +258,7 @@ export class Memory {
       duplicates: groups((item) => plain(item.text)),
       contradictions: groups((item) => (standing(item) === "tied" ? item.topic : null)),
       unsupported: ids(used.filter((item) => item.parents?.some(dead))),
-      outdated: ids(used.filter((item) => standing(item) === "outdone")),
+      outdated: ids(used.filter((item) => item.valid_until && item.valid_until <= now)),
       expired: ids(
         used.filter(
           (item) =>
@@ -262,7 +283,7 @@ export class Memory {
       entries: this.log.length,
       items: this.items.length,
       keys: this.items.reduce((sum, item) => sum + this.detail(item.id).keys.length, 0),
-      head: `${this.log.length}:${this.head}`,
+      head: this.head,
       faults: [...faults, ...(known ? [] : noted)],
     };
   }
