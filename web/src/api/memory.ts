@@ -122,13 +122,29 @@ export interface Verification {
   faults: string[];
 }
 
+export interface Change {
+  id: string;
+  from: State | null;
+  to: State;
+}
+
+/** What going back to an entry of the log changes, or would change. */
+export interface RolledBack {
+  to: number;
+  changes: Change[];
+  /** Forgotten since: nothing brings them back. */
+  gone: string[];
+  dry_run: boolean;
+  seq: number;
+}
+
 export interface Entry {
   seq: number;
   at: string;
   actor: string;
   action: string;
   hash: string;
-  body: { changes?: { id: string; from: State | null; to: State }[]; reason?: string };
+  body: { changes?: Change[]; reason?: string; details?: Record<string, unknown> };
 }
 
 export interface Note {
@@ -158,6 +174,9 @@ export function filled<T extends Values>(values: T): Record<string, string> {
   );
 }
 
+/** Entries of the log that are asked for at once. */
+const BATCH = 500;
+
 /** What is remembered of one user. */
 export class MemoryApi {
   constructor(readonly user: string) {}
@@ -166,9 +185,23 @@ export class MemoryApi {
   item = (id: string) => this.ask<Detail>(`/items/${encodeURIComponent(id)}`);
   audit = () => this.ask<Audit>("/audit");
   verify = (head: string) => this.ask<Verification>("/verify", { head });
-  log = (from: number, most: number) => this.ask<{ data: Entry[] }>("/log", { from, most }).then((all) => all.data);
-  timeline = (filter: Filter, last: number) =>
-    this.ask<{ data: Item[] }>("/timeline", { ...filter, last }).then((all) => all.data);
+  /** In the order of time. The timeline has no forgotten items, so those are listed, by when they were learned. */
+  timeline = ({ from, until, ...filter }: Filter, last: number) =>
+    (filter.state === "forgotten"
+      ? this.ask<{ data: Item[] }>("/items", { state: filter.state, last })
+      : this.ask<{ data: Item[] }>("/timeline", { ...filter, from, until, last })
+    ).then((all) => all.data);
+
+  /** The last entries of the log, about `most` of them; numbers may be shared with other users, so that some are left out. */
+  async log(entries: number, most: number): Promise<{ data: Entry[]; from: number }> {
+    const first = Math.max(1, entries - most + 1);
+    const data: Entry[] = [];
+    for (let from = first; ; from = (data.at(-1)?.seq ?? from) + 1) {
+      const more = await this.ask<{ data: Entry[] }>("/log", { from, most: BATCH });
+      data.push(...more.data);
+      if (more.data.length < BATCH) return { data, from: first };
+    }
+  }
 
   add = (note: Note) => this.send<Verdict>("POST", "/items", filled({ ...note }));
   change = (id: string, state: State, reason: string) =>
@@ -177,6 +210,9 @@ export class MemoryApi {
     this.send<Found>("POST", "/search", { query, by, top, days: true, ...filled({ at }), ...(past ? { past } : {}) });
   forget = (what: Forgetting, dry: boolean, reason: string) =>
     this.send<Certificate>("POST", "/forget", { ...what, dry_run: dry, ...filled({ reason }) });
+
+  rollback = (to: number, dry: boolean, reason: string) =>
+    this.send<RolledBack>("POST", "/rollback", { to, dry_run: dry, ...filled({ reason }) });
 
   /** Where all of it can be fetched as JSON lines. */
   exportPath = () => this.path("/export", {});

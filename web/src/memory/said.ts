@@ -20,7 +20,7 @@ export const STATE_MEANINGS: Record<State, string> = {
   released: "remembered and used in answers",
   "rolled-back": "taken back; no answer uses it",
   superseded: "something newer stands in its place",
-  forgotten: "gone for good; only its digest is left",
+  forgotten: "gone for good; only its id and digest are left",
 };
 
 export function stateWord(state: string): string {
@@ -47,13 +47,42 @@ export function verdictWords({ verdict }: Verdict): Said {
     case "echo":
       return {
         title: "Not added: an echo",
-        text: "It repeats what the memory itself had said before.",
+        text: "It nearly repeats what is remembered already, and it was not the user who said it.",
         good: false,
       };
   }
 }
 
-/** What goes, or went, beside the texts, in all places that were looked at. */
+/** What was done, by the log's words for it; others are shown as they are. */
+const ACTIONS: Record<string, string> = {
+  add: "Told",
+  decide: "Decided",
+  supersede: "Superseded",
+  forget: "Forgotten",
+  rollback: "Gone back",
+  key: "Keys made",
+  policy: "Rules set",
+};
+
+export function actionWord(action: string): string {
+  return ACTIONS[action] ?? action;
+}
+
+/** The states that a person can give an item in this one. Going back brings others. */
+export function choices(state: State): State[] {
+  switch (state) {
+    case "proposed":
+    case "admitted":
+    case "canary":
+      return ["released", "rolled-back"];
+    case "released":
+      return ["rolled-back"];
+    default:
+      return [];
+  }
+}
+
+/** What went beside the texts, in all places that were looked at. */
 export function alongside({ keys, vectors, elsewhere }: Pick<Certificate, "keys" | "vectors" | "elsewhere">): string[] {
   return [
     counted(keys, "key"),

@@ -12,6 +12,7 @@ import {
   type Note,
   type Overview,
   type Question,
+  type RolledBack,
   type Standing,
   type State,
   type Verification,
@@ -201,12 +202,17 @@ export async function change(ids: readonly string[], state: State, reason: strin
   }
 }
 
-/** Forgets for good; every view loses the items before the server is asked for anything again. */
+/** Takes up the states of an earlier time. */
+export async function goBack(to: number, reason: string): Promise<RolledBack> {
+  return api().rollback(to, false, reason).finally(changed);
+}
+
+/** Forgets for good; every view loses the items with the answer, before anything is fetched again. */
 export async function forget(what: Forgetting, reason: string): Promise<Certificate> {
-  const certificate = await api().forget(what, false, reason);
+  // Where it fails half-way texts may be gone all the same: the views ask again.
+  const certificate = await api().forget(what, false, reason).finally(changed);
   receipts.update((all) => [certificate, ...all]);
   drop(certificate.items.map((item) => item.id));
-  changed();
   // Copies elsewhere are readings: the library must not offer them any more.
   if (certificate.elsewhere.some((one) => one.removed > 0)) void refreshLibrary();
   return certificate;

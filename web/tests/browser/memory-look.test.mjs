@@ -55,7 +55,7 @@ test("a memory is verified, and faults cannot be overlooked", only, async () => 
   await page.getByRole("button", { name: "Verify" }).click();
   await page.getByRole("heading", { name: "No fault" }).waitFor();
   const memory = server.mock.memories.of("me");
-  await page.getByText(`${memory.log.length}:${memory.head}`).waitFor();
+  await page.getByText(`${memory.log.length}:${memory.head}`, { exact: true }).waitFor();
   await page.getByLabel("A head noted earlier").fill("3:beef");
   await page.getByRole("button", { name: "Verify" }).click();
   await page.getByRole("alert").getByText("the head 3:beef is not in the log").waitFor();
@@ -187,6 +187,9 @@ async function parts(options, look) {
   await page.getByRole("button", { name: "Verify" }).click();
   await page.getByRole("heading", { name: /does not verify/ }).waitFor();
   await look(page, "record");
+  await page.getByRole("button", { name: "Go back to entry 3", exact: true }).click();
+  await page.getByRole("list", { name: "What would change" }).waitFor();
+  await look(page, "back");
   await close(page);
 }
 

@@ -82,7 +82,7 @@ test("details tell source, lineage, keys and the way, and lead to other items", 
   const detail = dialog(page, "Item");
   await detail.getByText("6 to 49").waitFor();
   await detail.getByText("Keys it is found by").waitFor();
-  await detail.getByText("added → released").waitFor();
+  await detail.getByText("Told → released").waitFor();
   await detail.getByRole("button", { name: /^user: I cannot eat peanuts/ }).click();
   await detail.getByText("made from smollm2").waitFor();
   await page.keyboard.press("Escape");
@@ -210,6 +210,28 @@ test("of a contradiction one is chosen, or it is left", only, async () => {
   await close(page);
 });
 
+test("going back to an entry shows first what changes", only, async () => {
+  const page = await server.open(at("record"));
+  const log = page.getByRole("list", { name: "Log, the newest first" });
+  await log.getByText("The key to the boat house hangs behind the stove.").first().waitFor();
+  const memory = server.mock.memories.of("me");
+  const told = memory.log.find((entry) => entry.action === "supersede").seq - 1;
+  await log.getByRole("button", { name: `Go back to entry ${told}`, exact: true }).click();
+  const back = dialog(page, `Go back to entry ${told}?`);
+  const changes = back.getByRole("list", { name: "What would change" });
+  const stove = changes.getByRole("listitem").filter({ hasText: "hangs behind the stove" });
+  await stove.getByText("superseded → released").waitFor();
+  await back.getByLabel("Reason").fill("it was a mistake");
+  await back.getByRole("button", { name: "Go back" }).click();
+  await back.waitFor({ state: "detached" });
+  await log.getByText("Gone back").waitFor();
+  await log.getByText("it was a mistake").waitFor();
+  await page.getByRole("link", { name: "Timeline" }).click();
+  await row(page, "hangs behind the stove").waitFor();
+  assert.equal(await row(page, "hangs behind the stove").getByText("superseded").count(), 0);
+  await close(page);
+});
+
 /** Everything the page keeps: what is drawn, and what the browser stores. */
 const keptText = (page) =>
   page.evaluate(() => document.documentElement.outerHTML + JSON.stringify({ ...localStorage, ...sessionStorage }));
@@ -281,6 +303,11 @@ test("by words and what has expired, too, and what would not go is said", only, 
   await expired.getByLabel("Reason").fill("the policy");
   await expired.getByRole("button", { name: "Forget for good" }).click();
   await dialog(page, "Forgotten: receipt").getByRole("button", { name: "Close" }).click();
+  await page.getByRole("link", { name: "Timeline" }).click();
+  await page.getByLabel("State").selectOption("forgotten");
+  await page.getByText("The text is gone for good; id and digest are left.").first().waitFor();
+  await page.getByRole("link", { name: /^Review/ }).click();
+  await page.getByRole("region", { name: "Unsupported" }).waitFor({ state: "detached" });
   await page.getByRole("region", { name: "Expired" }).waitFor({ state: "detached" });
   await close(page);
 });

@@ -14,8 +14,9 @@ Object.assign(globalThis, {
   sessionStorage: store,
   localStorage: store,
 });
-const { filled } = await import("../../src/api/memory.ts");
-const { alongside, facts, headOf, stateWord, unseen, verdictWords } = await import("../../src/memory/said.ts");
+const { MemoryApi, filled } = await import("../../src/api/memory.ts");
+const { actionWord, alongside, choices, facts, headOf, stateWord, unseen, verdictWords } =
+  await import("../../src/memory/said.ts");
 const times = await import("../../src/memory/times.ts");
 const state = await import("../../src/state/memory.ts");
 const { href, routeOf } = await import("../../src/state/route.ts");
@@ -92,6 +93,41 @@ test("terms in words, unknown ones as they are", () => {
   ]);
   assert.equal(headOf({ entries: 6, head: "436e" }), "6:436e");
   assert.equal(headOf({ entries: 6, head: "6:436e" }), "6:436e");
+});
+
+test("what can be decided follows from the state", () => {
+  assert.deepEqual(choices("proposed"), ["released", "rolled-back"]);
+  assert.deepEqual(choices("released"), ["rolled-back"]);
+  for (const state of ["superseded", "rolled-back", "forgotten"] as const) assert.deepEqual(choices(state), []);
+  assert.equal(actionWord("forget"), "Forgotten");
+  assert.equal(actionWord("odd"), "odd");
+});
+
+test("the log is read to its end, whatever its numbers leave out", async () => {
+  const from: string[] = [];
+  globalThis.fetch = async (url) => {
+    const at = Number(new URL(String(url)).searchParams.get("from"));
+    from.push(String(at));
+    // Every second entry is another user's.
+    const seqs = Array.from({ length: 500 }, (_, index) => at + 1 + 2 * index).filter((seq) => seq <= 1300);
+    return Response.json({ data: seqs.map((seq) => ({ seq })) });
+  };
+  const { data, from: first } = await new MemoryApi("me").log(120, 50);
+  assert.equal(first, 71);
+  assert.deepEqual(from, ["71", "1071"]);
+  assert.equal(data.at(-1)?.seq, 1300);
+});
+
+test("of the timeline nothing is forgotten, so those are listed", async () => {
+  const asked: string[] = [];
+  globalThis.fetch = async (url) => (asked.push(String(url)), Response.json({ data: [] }));
+  const filter = { kind: "note", state: "", session: "", from: "2026-03-12T00:00:00Z", until: "" };
+  await new MemoryApi("a b").timeline(filter, 100);
+  await new MemoryApi("me").timeline({ ...filter, state: "forgotten" }, 100);
+  assert.deepEqual(asked, [
+    "http://page/v1/memory/timeline?user=a+b&kind=note&from=2026-03-12T00%3A00%3A00Z&last=100",
+    "http://page/v1/memory/items?user=me&state=forgotten&last=100",
+  ]);
 });
 
 test("what was left empty is not sent", () => {

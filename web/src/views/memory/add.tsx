@@ -8,6 +8,7 @@ import { edge } from "../../memory/times.ts";
 import { add, governed } from "../../state/memory.ts";
 import { href } from "../../state/route.ts";
 import { useStore } from "../../state/store.ts";
+import { Visible } from "../../ui/visible.tsx";
 import { ItemLink } from "./item.tsx";
 
 export function AddNote() {
@@ -29,7 +30,7 @@ export function AddNote() {
       topic: value("topic"),
       session: value("session"),
       valid_from: edge(value("from"), "first"),
-      valid_until: edge(value("until"), "last"),
+      valid_until: edge(value("until"), "first"),
     })
       .then(
         (what) => {
@@ -52,7 +53,7 @@ export function AddNote() {
             Topic <span class="unit">optional</span>
           </span>
           <input name="topic" placeholder="anna-home" />
-          <small>The newest note on a topic outdoes earlier ones.</small>
+          <small>Of several on one topic one counts: the better believed, then the newer.</small>
         </label>
         <label class="field">
           <span>
@@ -97,7 +98,9 @@ function VerdictBox({ verdict, user }: { verdict: Verdict; user: string }) {
       {verdict.reasons && verdict.reasons.length > 0 && (
         <ul class="reasons">
           {verdict.reasons.map((reason) => (
-            <li key={reason}>{reason}</li>
+            <li key={reason}>
+              <Visible text={reason} />
+            </li>
           ))}
         </ul>
       )}

@@ -50,7 +50,7 @@ export function DecideDialog({ ids, to, kept, onDone, onNo }: Props) {
         <p>
           {release
             ? "Answers use it from then on."
-            : "No answer uses it any more. It stays in the record, and can be released again."}
+            : "No answer uses it any more. It stays in the record; only going back to an earlier entry of the log brings it back."}
         </p>
         <div class="field">
           <label for={id}>

@@ -3,11 +3,12 @@
 import { Fragment, type ComponentChildren } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import type { Detail, Item, State } from "../../api/memory.ts";
-import { STATE_MEANINGS, stateWord } from "../../memory/said.ts";
+import { STATE_MEANINGS, actionWord, choices, stateWord } from "../../memory/said.ts";
 import { moment, validity } from "../../memory/times.ts";
 import { api, forgetting, items, note, opened, useLoaded } from "../../state/memory.ts";
 import { useStore } from "../../state/store.ts";
 import { Dialog } from "../../ui/dialog.tsx";
+import { Visible } from "../../ui/visible.tsx";
 import { count } from "../../words.ts";
 import { DecideDialog } from "./decide.tsx";
 import { ItemLink, StateChip, Told } from "./item.tsx";
@@ -40,7 +41,9 @@ export function DetailDialog({ id }: { id: string }) {
         {item && (
           <>
             {item.text === undefined ? (
-              <p class="hint">The text is gone for good. What is left proves which one it was.</p>
+              <p class="hint">
+                The text is gone for good. Only its id and digest are left, and its way through the log.
+              </p>
             ) : (
               <Told key={item.digest} text={item.text} />
             )}
@@ -65,17 +68,18 @@ export function DetailDialog({ id }: { id: string }) {
 function Actions(props: { state: State; onDecide: (to: State) => void; onForget: () => void }) {
   const { state } = props;
   if (state === "forgotten") return null;
+  const possible = choices(state);
   return (
     <>
       <button type="button" class="danger first" onClick={props.onForget}>
         Forget …
       </button>
-      {state !== "rolled-back" && state !== "superseded" && (
+      {possible.includes("rolled-back") && (
         <button type="button" class="quiet" onClick={() => props.onDecide("rolled-back")}>
           Roll back …
         </button>
       )}
-      {state !== "released" && state !== "superseded" && (
+      {possible.includes("released") && (
         <button type="button" class="quiet" onClick={() => props.onDecide("released")}>
           Release …
         </button>
@@ -93,16 +97,16 @@ function Facts({ item }: { item: Item }) {
         <StateChip state={item.state} /> {STATE_MEANINGS[item.state]}
       </>,
     ],
-    ["Held for", item.held_for?.length ? item.held_for.join("; ") : null],
+    ["Held for", told(item.held_for?.join("; "))],
     ["Superseded by", item.superseded_by ? <ItemLink id={item.superseded_by} /> : null],
     ["Kind", item.kind],
-    ["Said by", item.speaker],
+    ["Said by", told(item.speaker)],
     ["Trust", item.trust === undefined ? null : `${item.trust} of 100`],
-    ["Session", item.session],
-    ["Topic", item.topic],
+    ["Session", told(item.session)],
+    ["Topic", told(item.topic)],
     ["True", validity(item)?.replace(/^true /, "")],
     ["Learned", `${moment(item.learned)} UTC`],
-    ["Source", source?.uri],
+    ["Source", told(source?.uri)],
     ["Bytes", source?.bytes ? `${count(source.bytes[0])} to ${count(source.bytes[1])}` : null],
     ["Source’s hash", source?.hash ? <code>{source.hash}</code> : null],
     [
@@ -132,6 +136,11 @@ function Facts({ item }: { item: Item }) {
       )}
     </dl>
   );
+}
+
+/** What came with an item from wherever it came. */
+function told(text: string | undefined): ComponentChildren {
+  return text ? <Visible text={text} /> : null;
 }
 
 function Keys({ keys }: { keys: Detail["keys"] }) {
@@ -164,12 +173,12 @@ function Way({ way }: { way: Detail["way"] }) {
             <span class="number seq">{step.seq}</span>
             <div>
               <p>
-                {step.action} → <strong>{stateWord(step.to)}</strong>
+                {actionWord(step.action)} → <strong>{stateWord(step.to)}</strong>
               </p>
               <p class="facts">
                 <span>{moment(step.at)} UTC</span>
                 <span>{step.actor}</span>
-                {step.reason && <span dir="auto">{step.reason}</span>}
+                {step.reason && <span dir="auto">{told(step.reason)}</span>}
               </p>
               {step.by && (
                 <p class="facts">

@@ -3,7 +3,7 @@
 import { useEffect, useId, useRef, useState } from "preact/hooks";
 import { said } from "../../api/client.ts";
 import type { Certificate, Forgetting } from "../../api/memory.ts";
-import { alongside, unseen } from "../../memory/said.ts";
+import { unseen } from "../../memory/said.ts";
 import { api, forget, forgetting, receipt, useItem } from "../../state/memory.ts";
 import { Dialog } from "../../ui/dialog.tsx";
 import { counted } from "../../words.ts";
@@ -99,7 +99,7 @@ function WordsForm({ onWords, onClose }: { onWords: (query: string) => void; onC
       <div class="field">
         <label for={id}>Words that stand in what is to go</label>
         <input id={id} name="query" autocomplete="off" required autofocus />
-        <small>Nothing goes yet: what they find is shown first.</small>
+        <small>Items that have all of them, in their text or a key. Nothing goes yet: they are shown first.</small>
       </div>
       <div class="buttons">
         <button type="button" class="quiet" onClick={onClose}>
@@ -126,6 +126,7 @@ function Going({ dry, busy, onGo, onBack, onClose }: GoingProps) {
   // The dialog was open before there was anything to type into.
   useEffect(() => reason.current?.focus(), []);
   const derived = dry.items.filter((item) => item.derived).length;
+  const elsewhere = dry.elsewhere.map(({ place, removed }) => `${place}: ${removed}`).join(", ");
   const submit = (event: SubmitEvent) => {
     event.preventDefault();
     const typed = reason.current?.value.trim();
@@ -135,8 +136,8 @@ function Going({ dry, busy, onGo, onBack, onClose }: GoingProps) {
     <form onSubmit={submit}>
       <p>
         {counted(dry.items.length, "item")} would go for good
-        {derived > 0 && `, ${derived} of them because ${derived === 1 ? "it was" : "they were"} made from the others`};
-        with them {alongside(dry).join(", ")}. This cannot be undone.
+        {derived > 0 && `, ${derived} of them because ${derived === 1 ? "it was" : "they were"} made from the others`},
+        with all keys and vectors{elsewhere && ` and what is elsewhere (${elsewhere})`}. This cannot be undone.
       </p>
       <ul class="going" aria-label="What would go" tabIndex={0}>
         {dry.items.slice(0, most).map((item) => (

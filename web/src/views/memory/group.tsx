@@ -1,6 +1,6 @@
 // Items side by side of which one can be kept.
 
-import { opened, useItem } from "../../state/memory.ts";
+import { forgetting, opened, useItem } from "../../state/memory.ts";
 import { FactLine, StateChip, Told, nameOf } from "./item.tsx";
 
 interface Props {
@@ -42,6 +42,14 @@ function Card({ id, onKeep }: { id: string; onKeep: () => void }) {
       <div class="card-buttons">
         <button type="button" class="small" aria-label={`Keep “${name}”`} onClick={onKeep}>
           Keep this one …
+        </button>
+        <button
+          type="button"
+          class="quiet small"
+          aria-label={`Forget “${name}”`}
+          onClick={() => forgetting.set({ ids: [id] })}
+        >
+          Forget …
         </button>
         <button type="button" class="quiet small" aria-label={`Details of “${name}”`} onClick={() => opened.set(id)}>
           Details

@@ -7,7 +7,8 @@ import { STATE_MEANINGS, facts, stateWord } from "../../memory/said.ts";
 import { momentOn, validity } from "../../memory/times.ts";
 import { opened, select, selection, useItem } from "../../state/memory.ts";
 import { useStore } from "../../state/store.ts";
-import { excerpt, pieces } from "../../text/hidden.ts";
+import { excerpt } from "../../text/hidden.ts";
+import { Visible } from "../../ui/visible.tsx";
 import { count } from "../../words.ts";
 
 /** Beyond so many letters or lines a text is folded. */
@@ -22,15 +23,7 @@ export function Told({ text, whole = false }: { text: string; whole?: boolean })
   return (
     <>
       <p class={open && folded ? "told long" : "told"} dir="auto" tabIndex={open && folded ? 0 : undefined}>
-        {pieces(open ? text : short).map((piece, index) =>
-          piece.hidden > 0 ? (
-            <span key={index} class="hidden-one" title={`hidden character ${piece.text}`}>
-              {piece.hidden > 1 ? `${piece.text} ×${count(piece.hidden)}` : piece.text}
-            </span>
-          ) : (
-            piece.text
-          ),
-        )}
+        <Visible text={open ? text : short} />
         {!open && folded && " …"}
       </p>
       {folded && !whole && (
@@ -67,7 +60,9 @@ export function FactLine({ item, day }: { item: Item; day?: string | undefined }
   return (
     <p class="facts">
       {all.map((fact) => (
-        <span key={fact}>{fact}</span>
+        <span key={fact} dir="auto">
+          {excerpt(fact, 120)}
+        </span>
       ))}
     </p>
   );
@@ -99,7 +94,7 @@ export function ItemRow(props: {
       <div class="what">
         {props.above}
         {item.text === undefined ? (
-          <p class="hint">The text is gone; its digest is left.</p>
+          <p class="hint">The text is gone for good; id and digest are left.</p>
         ) : (
           <Told key={item.digest} text={item.text} />
         )}
@@ -134,6 +129,16 @@ function Choice({ id, name }: { id: string; name: string }) {
       checked={chosen.has(id)}
       onChange={(event) => select(id, event.currentTarget.checked)}
     />
+  );
+}
+
+/** An item by its first words, where a link would lead away. */
+export function ItemWords({ id }: { id: string }) {
+  const item = useItem(id);
+  return (
+    <span class="to-item" dir="auto">
+      {item !== null && typeof item !== "string" ? nameOf(item) : id}
+    </span>
   );
 }
 

@@ -6,6 +6,7 @@ import { moment } from "../../memory/times.ts";
 import { governed } from "../../state/memory.ts";
 import { useStore } from "../../state/store.ts";
 import { Dialog } from "../../ui/dialog.tsx";
+import { Visible } from "../../ui/visible.tsx";
 import { counted } from "../../words.ts";
 
 interface Props {
@@ -22,8 +23,8 @@ export function Receipt({ certificate, more, onClose }: Props) {
     <Dialog title="Forgotten: receipt" wide reads onClose={onClose}>
       <div class="receipt">
         <p>
-          {counted(items.length, "item")} went for good. Their texts are not on this receipt; digests prove which they
-          were.
+          {counted(items.length, "item")} went for good. This receipt and the log say that, and when; neither holds what
+          was forgotten.
         </p>
         {more > 0 && (
           <p class="error">
@@ -44,7 +45,9 @@ export function Receipt({ certificate, more, onClose }: Props) {
           <dt>By</dt>
           <dd>{certificate.actor}</dd>
           <dt>Reason</dt>
-          <dd dir="auto">{certificate.reason ?? "none given"}</dd>
+          <dd dir="auto">
+            <Visible text={certificate.reason ?? "none given"} />
+          </dd>
           <dt>With them</dt>
           <dd>{alongside(certificate).join(", ")}</dd>
         </dl>

@@ -4,14 +4,16 @@ import { useState } from "preact/hooks";
 import { request, said } from "../../api/client.ts";
 import type { Entry, State, Verification } from "../../api/memory.ts";
 import { STATES } from "../../api/memory.ts";
-import { headOf, stateWord } from "../../memory/said.ts";
+import { actionWord, headOf, stateWord } from "../../memory/said.ts";
 import { moment } from "../../memory/times.ts";
 import { api, governed, receipt, receipts, useLoaded, verification } from "../../state/memory.ts";
 import { useStore } from "../../state/store.ts";
 import { Icon } from "../../ui/icons.tsx";
+import { excerpt } from "../../text/hidden.ts";
 import { count, counted } from "../../words.ts";
 import { ItemLink } from "./item.tsx";
 import { save } from "./receipt.tsx";
+import { BackDialog } from "./back.tsx";
 
 const PAGE = 50;
 
@@ -167,8 +169,10 @@ function Receipts() {
 
 function Log({ entries }: { entries: number }) {
   const [most, setMost] = useState(PAGE);
-  const from = Math.max(1, entries - most + 1);
-  const { data, error } = useLoaded(`log ${from} ${most}`, () => api().log(from, most));
+  const { data: log, error } = useLoaded(`log ${entries} ${most}`, () => api().log(entries, most));
+  const [to, setTo] = useState<number | null>(null);
+  const data = log?.data ?? null;
+  const newest = data?.at(-1)?.seq;
   return (
     <section>
       <h2>Log</h2>
@@ -178,30 +182,32 @@ function Log({ entries }: { entries: number }) {
         </p>
       )}
       {data === null && !error && <p class="hint">Fetching the log …</p>}
-      <ol class="way" aria-label="Log, the newest first">
+      <ol class="way log" aria-label="Log, the newest first">
         {[...(data ?? [])].reverse().map((entry) => (
-          <LogEntry key={entry.seq} entry={entry} />
+          <LogEntry key={entry.seq} entry={entry} onBack={entry.seq === newest ? null : () => setTo(entry.seq)} />
         ))}
       </ol>
-      {from > 1 && (
+      {log && log.from > 1 && (
         <p class="more">
-          <button type="button" class="quiet small" onClick={() => setMost(most + PAGE)}>
+          <button type="button" class="quiet small" onClick={() => setMost(most * 2)}>
             Show earlier entries
           </button>
         </p>
       )}
+      {to !== null && <BackDialog to={to} onClose={() => setTo(null)} />}
     </section>
   );
 }
 
-function LogEntry({ entry }: { entry: Entry }) {
+function LogEntry({ entry, onBack }: { entry: Entry; onBack: (() => void) | null }) {
   const changes = entry.body.changes ?? [];
+  const details = Object.entries(entry.body.details ?? {}).filter(([, value]) => typeof value !== "object");
   return (
     <li>
       <span class="number seq">{entry.seq}</span>
       <div>
         <p>
-          <strong>{entry.action}</strong>
+          <strong>{actionWord(entry.action)}</strong>
         </p>
         {changes.slice(0, 5).map((change) => (
           <p key={change.id} class="change">
@@ -216,12 +222,22 @@ function LogEntry({ entry }: { entry: Entry }) {
         <p class="facts">
           <span>{moment(entry.at)} UTC</span>
           <span>{entry.actor}</span>
-          {entry.body.reason && <span dir="auto">{entry.body.reason}</span>}
+          {entry.body.reason && <span dir="auto">{excerpt(entry.body.reason, 200)}</span>}
+          {details.map(([name, value]) => (
+            <span key={name}>
+              {name}: {excerpt(String(value))}
+            </span>
+          ))}
           <span title={entry.hash}>
             <code>{entry.hash.slice(0, 12)}…</code>
           </span>
         </p>
       </div>
+      {onBack && (
+        <button type="button" class="link" aria-label={`Go back to entry ${entry.seq}`} onClick={onBack}>
+          Go back to here …
+        </button>
+      )}
     </li>
   );
 }

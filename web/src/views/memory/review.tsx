@@ -5,6 +5,7 @@ import { useState } from "preact/hooks";
 import type { Audit, State } from "../../api/memory.ts";
 import { api, forgetting, governed, useLoaded } from "../../state/memory.ts";
 import { useStore } from "../../state/store.ts";
+import { Visible } from "../../ui/visible.tsx";
 import { DecideDialog } from "./decide.tsx";
 import { Group } from "./group.tsx";
 import { ItemRow } from "./item.tsx";
@@ -61,7 +62,9 @@ export function ReviewTab() {
             above={
               <ul class="reasons" aria-label="Held because">
                 {reasons.map((reason) => (
-                  <li key={reason}>{reason}</li>
+                  <li key={reason}>
+                    <Visible text={reason} />
+                  </li>
                 ))}
               </ul>
             }
@@ -77,7 +80,7 @@ export function ReviewTab() {
       />
       <Few
         title="Contradictions"
-        about="These say different things of one topic at one time. Choose which stays, or leave them."
+        about="These say different things about one topic, and nothing decides between them. Choose one, or leave them."
         all={contradictions}
         row={(ids) => (
           <Group
@@ -90,7 +93,7 @@ export function ReviewTab() {
       />
       <Few
         title="Duplicates"
-        about="The same was told more than once."
+        about="These say nearly the same."
         all={data.duplicates}
         row={(ids) => (
           <Group key={ids.join()} ids={ids} onKeep={(kept) => decide(without(ids, kept), "rolled-back", kept)} />
@@ -129,10 +132,14 @@ export function ReviewTab() {
 const LISTS: { title: string; about: string; ids: (audit: Audit) => string[] }[] = [
   {
     title: "Unsupported",
-    about: "What they were made from is gone, rolled back or superseded.",
+    about: "They are used, but what they were made from is not, or is gone.",
     ids: (audit) => audit.unsupported,
   },
-  { title: "Outdated", about: "Something newer on their topic outdoes them.", ids: (audit) => audit.outdated },
+  {
+    title: "Outdated",
+    about: "They are used, but the time for which they were true is over.",
+    ids: (audit) => audit.outdated,
+  },
   { title: "Expired", about: "They are older than the policy keeps them.", ids: (audit) => audit.expired },
 ];
 

@@ -4,7 +4,7 @@ import { useEffect, useState } from "preact/hooks";
 import { said } from "../../api/client.ts";
 import type { By, Question } from "../../api/memory.ts";
 import { moment, span, utc } from "../../memory/times.ts";
-import { answer, forgetting, governed, search, version, type Answer, type Place } from "../../state/memory.ts";
+import { answer, governed, search, select, version, type Answer, type Place } from "../../state/memory.ts";
 import { useStore } from "../../state/store.ts";
 import { Icon } from "../../ui/icons.tsx";
 import { counted } from "../../words.ts";
@@ -155,8 +155,8 @@ function Results({ answer: { question, found, places } }: { answer: Answer }) {
       )}
       {places.length > 0 && (
         <p class="more">
-          <button type="button" class="quiet small" onClick={() => forgetting.set({ query: question.query })}>
-            Forget what these words find …
+          <button type="button" class="quiet small" onClick={() => places.forEach((place) => select(place.id, true))}>
+            Select all of these
           </button>
         </p>
       )}
