@@ -5,6 +5,8 @@ import { createServer } from "node:http";
 import { extname } from "node:path";
 import { fileURLToPath } from "node:url";
 import { chat } from "./chat.mjs";
+import { Memories, memoryRoute } from "./memory-http.mjs";
+import { MemoryError } from "./memory.mjs";
 import { METHODS, methodProblem } from "./methods.mjs";
 import { parts } from "./multipart.mjs";
 import { Readings } from "./readings.mjs";
@@ -35,6 +37,10 @@ const QUIET = {
   breakAfter: null,
   /** After so many words an error comes in mid-stream, once. */
   errorAfter: null,
+  /** Whether there is a memory, the encoder it has, and what its verification finds wrong. */
+  memory: true,
+  encoder: "minilm",
+  faults: [],
   /** No request is answered at all. */
   dead: false,
 };
@@ -45,12 +51,14 @@ export async function startMock({ port = 0, page = false } = {}) {
   const state = {
     settings,
     readings,
+    memories: new Memories(),
     counts: { running: 0, queued: 0, done: 0, failed: 0, refused: 0, cancelled: 0 },
     begun: Date.now(),
   };
   const server = createServer((request, response) => {
     handle(state, request, response, page).catch((error) => {
-      if (!response.headersSent) refuse(response, 500, String(error));
+      if (error instanceof MemoryError) refuse(response, error.status, error.message, error.code);
+      else if (!response.headersSent) refuse(response, 500, String(error));
       else response.destroy();
     });
   });
@@ -58,6 +66,7 @@ export async function startMock({ port = 0, page = false } = {}) {
   return {
     url: `http://127.0.0.1:${server.address().port}`,
     settings,
+    memories: state.memories,
     reset: () => Object.assign(settings, QUIET),
     addReading: (what) => readings.add(what, true),
     close: () => {
@@ -90,6 +99,12 @@ async function handle(state, request, response, page) {
   if (path === "/v1/chat/completions")
     return chat(state, JSON.parse((await body(request)).toString()), request, response, refuse);
   if (path.startsWith("/v1/loci/readings")) return reading(state, path, request, response);
+  if (path === "/v1/memory" || path.startsWith("/v1/memory/")) {
+    const answer = await memoryRoute(state, request, body);
+    if (typeof answer !== "string") return send(response, answer);
+    response.writeHead(200, { "content-type": "application/x-ndjson" });
+    return response.end(answer);
+  }
   if (page && request.method === "GET") return file(path, response);
   return refuse(response, 404, `there is nothing at ${path}`);
 }

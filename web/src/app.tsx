@@ -10,12 +10,14 @@ import { KeyPrompt } from "./ui/key.tsx";
 import { CompareView } from "./views/compare/view.tsx";
 import { HealthView } from "./views/health/view.tsx";
 import { LibraryView } from "./views/library/view.tsx";
+import { MemoryView } from "./views/memory/view.tsx";
 import { ChatView } from "./views/reading/chat.tsx";
 import { ReadingView } from "./views/reading/view.tsx";
 
 const LINKS: { view: Route["view"]; title: string; to: string }[] = [
   { view: "library", title: "Library", to: href.library },
   { view: "chat", title: "Chat", to: href.chat },
+  { view: "memory", title: "Memory", to: href.memory },
   { view: "compare", title: "Compare", to: href.compare },
   { view: "health", title: "Health", to: href.health },
 ];
@@ -24,7 +26,8 @@ export function App() {
   const now = useStore(route);
   const main = useRef<HTMLElement>(null);
   const first = useRef(true);
-  const place = JSON.stringify(now);
+  // Another user's memory is chosen from the same view, so the focus stays on the choice.
+  const place = JSON.stringify(now.view === "memory" ? { ...now, user: null } : now);
   useEffect(() => {
     const title = LINKS.find((link) => link.view === now.view)?.title;
     // A reading names itself.
@@ -78,6 +81,8 @@ function View({ route: now }: { route: Route }) {
       return <ChatView />;
     case "compare":
       return <CompareView key={now.id} id={now.id} />;
+    case "memory":
+      return <MemoryView user={now.user} tab={now.tab} />;
     case "health":
       return <HealthView />;
     case "unknown":

@@ -3,7 +3,17 @@
 import type { ComponentChildren } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 
-export function Dialog(props: { title: string; onClose: () => void; children: ComponentChildren }) {
+interface Props {
+  title: string;
+  onClose: () => void;
+  /** For what is read rather than answered. */
+  wide?: boolean;
+  /** Begins with the focus at its top, so that a long one is read from there. */
+  reads?: boolean;
+  children: ComponentChildren;
+}
+
+export function Dialog(props: Props) {
   const dialog = useRef<HTMLDialogElement>(null);
   useEffect(() => {
     const before = document.activeElement;
@@ -17,8 +27,10 @@ export function Dialog(props: { title: string; onClose: () => void; children: Co
     props.onClose();
   };
   return (
-    <dialog ref={dialog} aria-labelledby="dialog-title" onCancel={cancelled}>
-      <h2 id="dialog-title">{props.title}</h2>
+    <dialog ref={dialog} class={props.wide ? "wide" : ""} aria-labelledby="dialog-title" onCancel={cancelled}>
+      <h2 id="dialog-title" {...(props.reads ? { tabIndex: -1, autofocus: true } : {})}>
+        {props.title}
+      </h2>
       {props.children}
     </dialog>
   );

@@ -13,6 +13,8 @@ const SHAPES = {
   down: "M12 5v14M6 13l6 6 6-6",
   send: "M12 19V5M6 11l6-6 6 6",
   stop: "M7 7h10v10H7z",
+  find: "M10.5 4a6.5 6.5 0 1 0 0 13 6.5 6.5 0 0 0 0-13zM15.5 15.5 20 20",
+  check: "M5 12.5l4.5 4.5L19 7.5",
   back: "M19 12H5M11 6l-6 6 6 6",
 } as const;
 
