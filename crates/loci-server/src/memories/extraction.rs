@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use loci_engine::{Control, EngineError};
+use loci_engine::{Control, EngineError, LanguageModel};
 use loci_memory::MemoryError;
 use tokio::runtime::Handle;
 
@@ -93,6 +93,8 @@ fn round(app: &App, mut through: Through, stop: &AtomicBool) -> Result<(), ApiEr
             }
             let mut control = Control { stop: Some(stop), progress: None };
             let extracted = app.with_memory(scope.clone(), |memory| {
+                // Not the user, although it is the user's memory.
+                memory.act_as(&format!("extraction by {}", through.name()));
                 match memory.extract(&mut through, 1, &mut control) {
                     Err(MemoryError::Engine(EngineError::Interrupted { .. })) => Ok(None),
                     extracted => Ok(Some(extracted?)),
