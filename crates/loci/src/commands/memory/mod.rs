@@ -13,7 +13,7 @@ use loci_memory::{Kind, Memory, Scope, State, Surroundings};
 use crate::error::CliError;
 use crate::ui::Ui;
 
-/// Names the file of the memory where `--store` does not.
+/// Names the memory where `--store` does not.
 const VARIABLE: &str = "LOCI_MEMORY";
 
 #[derive(Debug, clap::Args)]
@@ -27,7 +27,8 @@ pub(crate) struct Args {
 /// Whose memory, and where.
 #[derive(Debug, clap::Args)]
 struct Place {
-    /// File of the memory, made if it is not there [default: LOCI_MEMORY, or memory.db in the user's folder for data].
+    /// File of the memory, made if it is not there, or postgres://user@host/database where this program was built with the feature
+    /// postgres [default: LOCI_MEMORY, or memory.db in the user's folder for data].
     #[arg(long, global = true, value_name = "PATH")]
     store: Option<String>,
     /// Whose memory.
@@ -107,18 +108,13 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<(), CliError> {
 
 /// The memory that is meant.
 fn open(place: &Place) -> Result<Memory, CliError> {
-    let path = match &place.store {
-        Some(store) if store.contains("://") => {
-            return Err(CliError::usage(format!(
-                "{store} is an address, and this program keeps memories in files only; give --store a path"
-            )));
-        }
+    let store = match &place.store {
         Some(store) => PathBuf::from(store),
         None => standard()?,
     };
     let scope = Scope::new(&place.tenant, &place.user)?;
     let actor = place.actor.clone().unwrap_or_else(|| place.user.clone());
-    Ok(Memory::open(&path, scope, &actor, Surroundings::of_the_system())?)
+    Ok(Memory::open_at(store, scope, &actor, Surroundings::of_the_system())?)
 }
 
 /// Where the memory lies unless it is named.
