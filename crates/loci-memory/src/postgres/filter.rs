@@ -29,7 +29,7 @@ pub(super) fn conditions(scope: ScopeRow, filter: &Filter) -> (String, Vec<Value
         |name: &str| format!(" AND {name} = $$ AND hashtextextended({name}, 0) = hashtextextended($$, 0)");
     // Ids are hexadecimal: those that begin so lie side by side.
     also(" AND id >= $$", text(&filter.id), true);
-    also(" AND id < $$ || 'g'", text(&filter.id), true);
+    also(" AND id < $$::text || 'g'", text(&filter.id), true);
     also(" AND kind = $$", filter.kind.map(|kind| Box::new(kind.name()) as Value), false);
     also(&hashed("session"), text(&filter.session), true);
     also(&hashed("topic"), text(&filter.topic), true);

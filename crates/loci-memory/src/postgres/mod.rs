@@ -18,7 +18,7 @@ mod tls;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use address::{Address, Search};
+use address::Address;
 use rows::PostgresRows;
 use session::{About, Session};
 

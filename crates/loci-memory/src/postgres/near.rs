@@ -55,7 +55,10 @@ pub(super) fn by_index(
         quoted(space),
         most.saturating_mul(2)
     );
+    // Its estimate of what the index costs is far too high where this many are wanted.
+    session.batch("SET LOCAL enable_sort = off")?;
     let rows = session.all(&sql, &[&scope.0, &Numbers(query.to_vec())])?;
+    session.batch("SET LOCAL enable_sort = on")?;
     let read = rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect::<Result<_, _>>();
     let found = best_items(read.map_err(|error| session.about.failed(&error))?, most);
     Ok(Some(found).filter(|found| found.len() >= most))

@@ -65,7 +65,7 @@ impl<'t> PostgresRows<'t> {
         })
     }
 
-    /// The first row of a query, if there is one.
+    /// The first row of a query.
     fn one<T>(
         &self,
         sql: &str,
@@ -271,7 +271,7 @@ impl Rows for PostgresRows<'_> {
             *self.indexed.borrow_mut() = Some(space.to_owned());
         }
         let sql = "INSERT INTO embedding (space, key, scope, item, numbers) \
-                   SELECT $1, row, scope, item, $4 FROM key WHERE row = $2 AND scope = $3 ON CONFLICT (key, space) DO NOTHING";
+                   SELECT $1::text, row, scope, item, $4::vector FROM key WHERE row = $2 AND scope = $3 ON CONFLICT (key, space) DO NOTHING";
         self.run(sql, &[&space, &key, &scope.0, &Numbers(vector.to_vec())]).map(drop)
     }
 

@@ -42,6 +42,7 @@ pub(crate) fn surroundings(clock: &Clock) -> Surroundings {
 }
 
 /// Makes of each function two tests, one on a file of SQLite and one on the server of `LOCI_TEST_POSTGRES`.
+#[allow(unused_macros)] // as above
 macro_rules! each_engine {
     ($($test:ident),+ $(,)?) => {
         mod sqlite {
@@ -53,6 +54,7 @@ macro_rules! each_engine {
         }
     };
 }
+#[allow(unused_imports)]
 pub(crate) use each_engine;
 
 pub(crate) fn open(place: &Place, clock: &Clock) -> Memory {
