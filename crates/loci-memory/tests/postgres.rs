@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex};
 use common::place::on_postgres;
 use common::{Clock, Place, found, memory, open, remember, surroundings};
 use loci_engine::{Control, EngineError};
-use loci_memory::{Content, Filter, Key, KeyKind, Memory, MemoryError, Query, Scope, Target};
+use loci_memory::{Content, Filter, Key, KeyKind, Kind, Memory, MemoryError, Query, Scope, Target};
 use loci_reading::TextEncoder;
 use loci_reading::ranker::By;
 
@@ -259,8 +259,8 @@ fn an_index_of_vectors_finds_most_and_a_small_memory_all() {
         let open =
             |store: &str| Memory::open_at(store, Scope::default(), "test", surroundings(&clock)).unwrap();
         let mut memory = open(&store);
-        for part in 0..6 {
-            let items: Vec<(Content, Vec<Key>)> = (0..1_000)
+        for part in 0..5 {
+            let items: Vec<(Content, Vec<Key>)> = (0..900)
                 .map(|n| {
                     (Content::note(&format!("w{} item {} of {part}", (n * 7 + part) % 97, n)), Vec::new())
                 })
@@ -298,6 +298,9 @@ fn an_index_of_vectors_finds_most_and_a_small_memory_all() {
             both += other.iter().filter(|id| one.contains(id)).count();
             all += other.len();
         }
+        // Where none of the best may be taken all are looked at.
+        let none = Query { kind: Some(Kind::Event), ..query("w1") };
+        assert!(memory.recall(&none, Some(&Drawn)).unwrap().found.is_empty());
         drop(memory);
         let mut used = 0_i64;
         for _ in 0..50 {

@@ -43,6 +43,11 @@ pub(super) fn entry(row: &Row) -> Result<RawEntry, postgres::Error> {
     })
 }
 
+/// A count as the database takes it.
+pub(super) fn most(count: usize) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
+
 /// A word as the table of words has it.
 pub(super) fn kept(word: &str) -> String {
     match word.len() > LONGEST {

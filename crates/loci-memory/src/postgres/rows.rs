@@ -8,7 +8,7 @@ use postgres::types::ToSql;
 use super::address::Search;
 use super::filter::conditions;
 use super::near;
-use super::read::{ITEM, Numbers, counted, entry, item, kept};
+use super::read::{ITEM, Numbers, counted, entry, item, kept, most};
 use super::session::{Session, Values};
 use crate::error::MemoryError;
 use crate::log::{Entry, Hash};
@@ -75,15 +75,10 @@ impl<'t> PostgresRows<'t> {
         Ok(self.all(sql, values, read)?.into_iter().next())
     }
 
-    /// A number that a statement returns.
+    /// A number that is returned.
     fn number(&self, sql: &str, values: Values<'_>) -> Result<i64, MemoryError> {
         Ok(self.one(sql, values, |row| row.try_get(0))?.unwrap_or(0))
     }
-}
-
-/// A count as the database takes it.
-fn most(count: usize) -> i64 {
-    i64::try_from(count).unwrap_or(i64::MAX)
 }
 
 /// Items by rows that were read.
@@ -299,7 +294,7 @@ impl Rows for PostgresRows<'_> {
         query: &[f32],
         at_most: usize,
     ) -> Result<Option<Vec<(i64, f64)>>, MemoryError> {
-        let indexed = self.search == Search::Hnsw && self.size(scope)?.keys > 4 * at_most as u64;
+        let indexed = self.search == Search::Hnsw && self.size(scope)?.keys / 4 > at_most as u64;
         self.with(|session| {
             let found = match indexed {
                 true => near::by_index(session, scope, space, query, at_most)?,

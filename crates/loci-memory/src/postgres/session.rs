@@ -62,8 +62,15 @@ impl About {
 
     /// Why no connection could be made.
     fn unreached(&self, error: &postgres::Error) -> MemoryError {
-        let cause = std::error::Error::source(error).map(|cause| format!(": {cause}"));
-        self.message(format!("{error}{}", cause.unwrap_or_default()))
+        let said = error.to_string();
+        let remedy = match said.contains("TLS") {
+            true => "; sslrootcert=FILE in the address names certificates to believe",
+            false => "",
+        };
+        // Some errors tell their cause themselves.
+        let cause = std::error::Error::source(error).map(ToString::to_string);
+        let cause = cause.filter(|cause| !said.contains(cause.as_str())).map(|cause| format!(": {cause}"));
+        self.message(format!("{said}{}{remedy}", cause.unwrap_or_default()))
     }
 
     pub(super) fn message(&self, message: String) -> MemoryError {

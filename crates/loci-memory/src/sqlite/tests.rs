@@ -9,9 +9,9 @@ use crate::record::{Content, Scope};
 use crate::rows::Filter;
 
 const CHILD: &str = "LOCI_MEMORY_MIGRATION_TEST";
-const ROUNDS: u64 = 40;
+const ROUNDS: u64 = 24;
 const ITEMS: usize = 40;
-const NEW_ROWS: i64 = 60_000;
+const NEW_ROWS: i64 = 12_000;
 
 /// A second version that takes its time: a table, a column of an old one, and rows of both.
 fn versions() -> [String; 2] {
@@ -66,7 +66,7 @@ fn a_migration_that_is_killed_leaves_one_version_or_the_other() {
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         assert!(lines.by_ref().any(|line| line.unwrap() == "#begun"));
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        std::thread::sleep(Duration::from_millis((state >> 33) % 600));
+        std::thread::sleep(Duration::from_millis((state >> 33) % 200));
         child.kill().unwrap();
         child.wait().unwrap();
         let connection = Connection::open(&path).unwrap();
