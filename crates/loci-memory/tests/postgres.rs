@@ -1,5 +1,5 @@
 //! What is special to the engine of Postgres: lost connections, other stores, the same scores as SQLite's, an index of vectors.
-#![cfg(feature = "postgres")]
+#![cfg(all(unix, feature = "postgres"))]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // a test fails by panicking
 
 mod common;

@@ -52,7 +52,13 @@ fn a_migration_that_is_killed_leaves_one_version_or_the_other() {
         memory.add(&Content::note(&format!("Item number {number} of the first version.")), &[]).unwrap();
     }
     drop(memory);
-    let (mut state, mut old, mut new, mut broken_off) = (11_u64, 0, 0, 0);
+    // How long it takes here, without the start of a process.
+    let whole = folder.path().join("whole.db");
+    std::fs::copy(&first, &whole).unwrap();
+    let started = std::time::Instant::now();
+    open(&whole).unwrap();
+    let took = u64::try_from(started.elapsed().as_millis()).unwrap().max(10);
+    let (mut state, mut old, mut new, mut broken_off) = (11_u64, 0_u64, 0_u64, 0);
     for round in 0..ROUNDS {
         let path = folder.path().join(format!("{round}.db"));
         std::fs::copy(&first, &path).unwrap();
@@ -66,7 +72,7 @@ fn a_migration_that_is_killed_leaves_one_version_or_the_other() {
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         assert!(lines.by_ref().any(|line| line.unwrap() == "#begun"));
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        std::thread::sleep(Duration::from_millis((state >> 33) % 200));
+        std::thread::sleep(Duration::from_millis((state >> 33) % (took * 3 / 2)));
         child.kill().unwrap();
         child.wait().unwrap();
         let connection = Connection::open(&path).unwrap();
@@ -109,5 +115,5 @@ fn a_migration_that_is_killed_leaves_one_version_or_the_other() {
         std::fs::remove_file(&path).unwrap();
     }
     println!("{old} kept the first version ({broken_off} broken off), {new} had the second");
-    assert!(broken_off > 0, "no migration was killed before its end");
+    assert!(broken_off > 0 && old + new == ROUNDS, "no migration was killed before its end");
 }
