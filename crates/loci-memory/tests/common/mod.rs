@@ -62,7 +62,7 @@ pub(crate) fn open(place: &Place, clock: &Clock) -> Memory {
 }
 
 pub(crate) fn reopened(place: &Place, clock: &Clock) -> Result<Memory, MemoryError> {
-    Memory::open_at(&place.store(), Scope::default(), "test", surroundings(clock))
+    Memory::open_at(place.store(), Scope::default(), "test", surroundings(clock))
 }
 
 /// A memory in a new place, at noon of the first of June 2023.
