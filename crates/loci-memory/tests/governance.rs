@@ -91,6 +91,10 @@ fn nothing_of_a_forgotten_text_is_left_in_any_file() {
     assert!(memory.recall(&query, Some(&Letters)).unwrap().found.iter().all(|found| found.item.id != id));
     let verified = memory.verify(None).unwrap();
     assert_eq!((verified.faults, verified.items), (Vec::new(), 602));
+    // What lies last in a page is not overwritten by what is moved up when it is gone.
+    let last = remember(&mut memory, "The newest word is sousaphone.");
+    memory.forget(&Target::Ids(vec![last]), None, false).unwrap();
+    assert_eq!(place.files_with(b"sousaphone").unwrap_or_default(), Vec::<String>::new());
     // Again is no error and changes nothing.
     assert!(memory.forget(&Target::Ids(vec![id]), None, false).unwrap().items.is_empty());
 }
