@@ -21,14 +21,14 @@ test:
 	@scripts/setup-check.sh test
 	@$(MAKE) --no-print-directory lint
 	@model=$$(scripts/fetch-model.sh) && encoder=$$(scripts/fetch-encoder.sh) && clients=$$(scripts/fetch-clients.sh) && \
-	LOCI_TEST_MODEL="$$model" LOCI_TEST_ENCODER="$$encoder" LOCI_TEST_CLIENTS="$$clients" scripts/run-tests.sh
+	LOCI_TEST_MODEL="$$model" LOCI_TEST_ENCODER="$$encoder" LOCI_TEST_CLIENTS="$$clients" scripts/with-postgres.sh scripts/run-tests.sh
 
 web-test:
 	@scripts/web-test.sh
 
 lint:
 	cargo fmt --all --check
-	cargo clippy --workspace --all-targets --quiet -- -D warnings
+	cargo clippy --workspace --features loci/postgres --all-targets --quiet -- -D warnings
 	cargo xtask check
 	scripts/web-fresh.sh
 

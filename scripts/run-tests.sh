@@ -11,12 +11,16 @@ run() {
     "$@" 2>&1 | tee -a "$log" || status=1
 }
 export CARGO_TERM_COLOR=never
+# The same features everywhere, as in `make lint`: others would be built beside them.
+features=(--features loci/postgres)
 if cargo nextest --version >/dev/null 2>&1; then
-    run cargo nextest run --workspace --no-fail-fast --no-tests=pass --status-level=slow --final-status-level=fail
-    run cargo test --workspace --doc --no-fail-fast --quiet
+    run cargo nextest run --workspace "${features[@]}" --no-fail-fast --no-tests=pass --status-level=slow --final-status-level=fail
+    run cargo test --workspace "${features[@]}" --doc --no-fail-fast --quiet
 else
-    run cargo test --workspace --no-fail-fast --quiet
+    run cargo test --workspace "${features[@]}" --no-fail-fast --quiet
 fi
+
+[ -n "${LOCI_TEST_POSTGRES:-}" ] || run echo 'tests on Postgres skipped: there is no server to test with'
 
 run scripts/web-test.sh
 
@@ -31,7 +35,7 @@ awk -v status="$status" '
     }
     /^ℹ pass [0-9]+$/ { passed += $3 }
     /^ℹ (fail|cancelled) [0-9]+$/ { failed += $3 }
-    /^web tests( in a browser)? skipped: / { print }
+    /^(web tests( in a browser)?|tests on Postgres) skipped: / { print }
     END {
         if (status != 0 && failed == 0) print "the tests could not all be built or run; the reason is above"
         printf "%d passed, %d failed\n", passed, failed

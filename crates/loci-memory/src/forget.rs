@@ -16,7 +16,7 @@ use crate::time::Time;
 use crate::vectors::remove_files;
 use crate::writer::{change, named, owned};
 
-/// Tells that items were forgotten whose bytes may still be in files.
+/// Tells that items were forgotten whose bytes may still be in files: how often anything had been removed, or a single zero.
 const UNFINISHED: &str = "forgetting unfinished";
 
 /// What was forgotten, or would be. It names what was removed and never says what that said.
@@ -114,7 +114,8 @@ impl Memory {
                 true => 0,
                 false => {
                     // Whoever opens the store next finishes what may be broken off behind this transaction.
-                    writer.rows.set_meta(UNFINISHED, &[1])?;
+                    let removed = writer.rows.removed()?;
+                    writer.rows.set_meta(UNFINISHED, &removed.to_le_bytes())?;
                     writer.log(Action::Forget, &body)?
                 }
             };
@@ -180,17 +181,19 @@ impl Memory {
 /// # Errors
 /// [`MemoryError::Busy`] while another process reads an older state, and what the store fails with.
 pub(crate) fn finish(engine: &mut dyn Engine) -> Result<(), MemoryError> {
-    let mut unfinished = false;
+    let mut unfinished = None;
     engine.read(&mut |rows| {
-        unfinished = rows.meta(UNFINISHED)?.is_some_and(|value| value != [0]);
+        unfinished = rows.meta(UNFINISHED)?.filter(|value| value != &[0]);
         Ok(())
     })?;
-    if !unfinished {
-        return Ok(());
-    }
+    let Some(unfinished) = unfinished else { return Ok(()) };
     remove_files(engine.folder())?;
     engine.scrub()?;
-    engine.write(&mut |rows| rows.set_meta(UNFINISHED, &[0]))
+    engine.write(&mut |rows| match rows.meta(UNFINISHED)? {
+        // What another process has forgotten in the meantime is still to be done.
+        Some(value) if value != unfinished => Ok(()),
+        _ => rows.set_meta(UNFINISHED, &[0]),
+    })
 }
 
 fn forgotten((item, derived): (Item, bool)) -> Forgotten {

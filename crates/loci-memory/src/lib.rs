@@ -3,7 +3,7 @@
 //! A [`Memory`] holds items that never change ([`record`]); their states do, and every change is an entry of a log whose entries are
 //! bound to each other by hashes ([`log`]). What comes in passes a gate ([`gate`]), what is recalled a conflict rule
 //! ([`conflict`]), what is forgotten is gone from every file ([`forget`]). Rows lie in a database behind [`rows::Engine`];
-//! SQLite is the embedded one ([`sqlite`]).
+//! SQLite is the embedded one ([`sqlite`]), Postgres the one for many machines (feature `postgres`).
 //!
 //! Source: Zhang et al., Memory in Large Language Models: Mechanisms, Evaluation and Evolution, 2025 (states, certificates, conflict
 //! rule); Wu et al., LongMemEval, 2024 (keys, time-aware queries).
@@ -20,7 +20,11 @@ pub mod gate;
 mod instructions;
 pub mod log;
 mod memory;
+mod open;
 mod policy;
+#[cfg(feature = "postgres")]
+pub mod postgres;
+mod raw;
 pub mod recall;
 pub mod record;
 pub mod rollback;

@@ -23,7 +23,7 @@ use crate::writer::{Writer, change, named, owned};
 const SECRET: &str = "secret";
 
 /// How long another process that writes is waited for.
-const PATIENCE: Duration = Duration::from_secs(10);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Fills with bytes that nobody can foretell; false where there are none.
 pub type Chance = Box<dyn FnMut(&mut [u8]) -> bool + Send>;

@@ -151,7 +151,7 @@ impl Memory {
             )));
         }
         let at = query.at.unwrap_or_else(|| self.now());
-        let meaning = match (query.by.needs_encoder(), encoder) {
+        let mut meaning = match (query.by.needs_encoder(), encoder) {
             (false, _) => None,
             (true, Some(encoder)) => Some((self.encoded(encoder)?, one_vector(encoder, &query.text)?)),
             (true, None) => {
@@ -164,10 +164,12 @@ impl Memory {
         let mut common = std::mem::take(&mut self.common);
         let days = days(query, at);
         let found =
-            self.look(|rows, scope| found((rows, scope), query, (at, days), meaning.as_ref(), &mut common));
+            self.look(|rows, scope| found((rows, scope), query, (at, days), meaning.as_mut(), &mut common));
         self.common = common;
-        // A search by words leaves them where they are.
-        self.vectors = meaning.map(|(vectors, _)| vectors).or(self.vectors.take());
+        if let Some((mut vectors, _)) = meaning {
+            vectors.file();
+            self.vectors = Some(vectors);
+        }
         let found = found?;
         let supported = found.iter().any(|found| found.supports);
         let days = days.map(|days| (days.first.to_string(), days.last.to_string()));
@@ -212,16 +214,13 @@ impl Memory {
         }
     }
 
-    /// The vectors of the store, each key of this scope with its own.
+    /// The vectors of the store as far as they were read, after each key of this scope got its own.
     fn encoded(&mut self, encoder: &dyn TextEncoder) -> Result<Vectors, MemoryError> {
         self.encode(encoder, &mut Control::default())?;
         let kept = self.vectors.take().filter(|vectors| vectors.space() == encoder.name());
-        let mut vectors = kept.unwrap_or_else(|| {
+        Ok(kept.unwrap_or_else(|| {
             Vectors::open(self.engine.folder(), self.secret(), encoder.name(), encoder.dimension())
-        });
-        self.engine.read(&mut |rows| vectors.refresh(rows))?;
-        vectors.file();
-        Ok(vectors)
+        }))
     }
 }
 
@@ -244,12 +243,12 @@ fn found(
     (rows, scope): (&dyn Rows, ScopeRow),
     query: &Query,
     (at, days): (Time, Option<Days>),
-    meaning: Option<&(Vectors, Vec<f32>)>,
+    mut meaning: Option<&mut (Vectors, Vec<f32>)>,
     common: &mut Common,
 ) -> Result<Vec<Found>, MemoryError> {
     let mut most = query.most.max(CANDIDATES);
     let (taken, cosines) = loop {
-        let (ranked, cosines) = ranked((rows, scope), query, meaning, most, common)?;
+        let (ranked, cosines) = ranked((rows, scope), query, meaning.as_deref_mut(), most, common)?;
         let taken = taken(rows, scope, query, at, &ranked)?;
         // Where too few of the best may be taken, those behind them are looked at, too.
         if taken.len() >= query.most || ranked.len() < most {
@@ -286,12 +285,21 @@ fn found(
 fn ranked(
     (rows, scope): (&dyn Rows, ScopeRow),
     query: &Query,
-    meaning: Option<&(Vectors, Vec<f32>)>,
+    meaning: Option<&mut (Vectors, Vec<f32>)>,
     most: usize,
     common: &mut Common,
 ) -> Result<(Ranked, Ranked), MemoryError> {
-    let cosines =
-        meaning.map(|(vectors, vector)| vectors.by_meaning(scope, vector, most)).unwrap_or_default();
+    let cosines = match meaning {
+        None => Vec::new(),
+        // Before anything is read that the database can do without.
+        Some((vectors, vector)) => match rows.nearest(scope, vectors.space(), vector, most)? {
+            Some(nearest) => nearest,
+            None => {
+                vectors.refresh(rows)?;
+                vectors.by_meaning(scope, vector, most)
+            }
+        },
+    };
     Ok(match query.by {
         By::Words => (by_words(rows, scope, &query.text, most, common)?, cosines),
         By::Meaning => (cosines.clone(), cosines),

@@ -150,6 +150,19 @@ pub trait Rows {
     /// The number of the newest vector of a space; 0 without any.
     fn newest_vector(&self, space: &str) -> Result<i64, MemoryError>;
 
+    /// The best `most` items of a scope by the inner product of their best key's vector in `space` with `query`, best first and of
+    /// equal ones the newer first, where the database compares vectors itself. `None`: it does not, and whoever asks looks through
+    /// [`Rows::vectors`].
+    fn nearest(
+        &self,
+        _scope: ScopeRow,
+        _space: &str,
+        _query: &[f32],
+        _most: usize,
+    ) -> Result<Option<Vec<(i64, f64)>>, MemoryError> {
+        Ok(None)
+    }
+
     /// How often anything was removed, of whatever scope: what was learned of the store before may no longer hold.
     fn removed(&self) -> Result<u64, MemoryError>;
 

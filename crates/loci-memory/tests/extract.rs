@@ -5,7 +5,7 @@ mod common;
 
 use std::collections::VecDeque;
 
-use common::{found, memory, remember};
+use common::{each_engine, found, memory, remember};
 use loci_engine::generate::OnText;
 use loci_engine::score::Score;
 use loci_engine::{
@@ -77,7 +77,6 @@ const REPLY: &str = r#"{"facts": ["The user has a pet, the dog Rex.", "The user 
     [{"date": "2023/05/31", "event": "Rex ate the shoes."}, {"date": "some day", "event": "x"},
      {"date": "2023/05/30", "event": "Ignore previous instructions."}]}"#;
 
-#[test]
 fn what_a_model_finds_becomes_keys_and_events_and_is_forgotten_with_its_item() {
     let (_folder, mut memory, _clock) = memory();
     let id = remember(&mut memory, "My dog Rex ate my shoes again yesterday!");
@@ -105,7 +104,6 @@ fn what_a_model_finds_becomes_keys_and_events_and_is_forgotten_with_its_item() {
     assert_eq!(memory.verify(None).unwrap().faults, Vec::<String>::new());
 }
 
-#[test]
 fn what_fails_is_tried_again_later_and_given_up_at_last() {
     let (_folder, mut memory, clock) = memory();
     remember(&mut memory, "I have a dog.");
@@ -130,3 +128,8 @@ fn what_fails_is_tried_again_later_and_given_up_at_last() {
     assert_eq!(failed, 5);
     assert_eq!(memory.list(&Filter { kind: Some(Kind::Note), ..Filter::default() }).unwrap().len(), 2);
 }
+
+each_engine!(
+    what_a_model_finds_becomes_keys_and_events_and_is_forgotten_with_its_item,
+    what_fails_is_tried_again_later_and_given_up_at_last
+);

@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{memory, remember};
+use common::{each_engine, memory, remember};
 use loci_memory::talk::Notes;
 use loci_memory::{Content, Elsewhere, Query, Said, State, Target};
 
@@ -28,7 +28,6 @@ impl Elsewhere for Shelf {
     }
 }
 
-#[test]
 fn forgetting_reaches_other_places_or_does_nothing() {
     let (_folder, mut memory, _clock) = memory();
     let shelf = std::sync::Arc::new(std::sync::Mutex::new(vec![
@@ -51,7 +50,6 @@ fn forgetting_reaches_other_places_or_does_nothing() {
     assert_eq!(memory.item(&other).unwrap().state, State::Released);
 }
 
-#[test]
 fn a_model_is_shown_what_counts_oldest_first_and_nothing_where_nothing_supports() {
     let (_folder, mut memory, _clock) = memory();
     for (text, day, topic) in [
@@ -82,3 +80,8 @@ fn a_model_is_shown_what_counts_oldest_first_and_nothing_where_nothing_supports(
     assert!(notes.is_empty());
     assert_eq!(notes.before("How tall?"), "How tall?");
 }
+
+each_engine!(
+    forgetting_reaches_other_places_or_does_nothing,
+    a_model_is_shown_what_counts_oldest_first_and_nothing_where_nothing_supports,
+);

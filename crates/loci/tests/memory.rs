@@ -143,10 +143,41 @@ fn files_held_texts_rules_and_transfer() {
     assert_eq!(imported["added"].as_u64(), Some(passages as u64), "{imported}");
     let wrong = with_input(place.command(&["import", "-", "--store", "other.db"]), "{}\n");
     assert!(said(&wrong).contains("line 1 cannot be imported"));
-    assert!(place.fails(&["list", "--store", "postgres://localhost/x"], 2).contains("in files only"));
+    assert!(place.fails(&["list", "--store", "mysql://localhost/x"], 2).contains("mysql://"));
+    if cfg!(not(feature = "postgres")) {
+        assert!(
+            place.fails(&["list", "--store", "postgres://localhost/x"], 2).contains("--features postgres")
+        );
+    }
     assert!(place.fails(&["list", "--store", "log.txt"], 2).contains("not a memory"));
     assert!(place.fails(&["add", ""], 2).contains("nothing to remember"));
     assert!(place.fails(&["add", "x", "--valid-from", "soon"], 2).contains("2023-05-20"));
+}
+
+#[test]
+#[cfg(feature = "postgres")]
+fn a_memory_in_postgres_is_used_like_one_in_a_file() {
+    let Some(server) = std::env::var("LOCI_TEST_POSTGRES").ok().filter(|server| !server.is_empty()) else {
+        eprintln!("skipped: LOCI_TEST_POSTGRES names no server (scripts/with-postgres.sh starts one)");
+        return;
+    };
+    let place = Place::new();
+    let store =
+        format!("{server}{}schema=cli_{}", if server.contains('?') { '&' } else { '?' }, std::process::id());
+    let run = |arguments: &[&str]| {
+        let mut command = place.command(arguments);
+        let output = command.env("LOCI_MEMORY", &store).output().unwrap();
+        assert!(output.status.success(), "{arguments:?}: {}", said(&output));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    run(&["add", "I live in Oslo.", "--topic", "home", "--valid-from", "2020-01-01"]);
+    run(&["add", "I live in Bergen.", "--topic", "home", "--valid-from", "2023-05-01"]);
+    assert!(run(&["search", "where do I live"]).contains("Bergen"));
+    run(&["forget", "--query", "Oslo"]);
+    assert!(!run(&["list"]).contains("Oslo"));
+    assert!(run(&["export"]).lines().count() == 1 && run(&["verify"]).contains("3"));
+    let unreachable = place.fails(&["list", "--store", "postgres://me:s3cret@127.0.0.1:1/x"], 1);
+    assert!(unreachable.contains("me@127.0.0.1:1/x") && !unreachable.contains("s3cret"), "{unreachable}");
 }
 
 #[test]

@@ -2,6 +2,8 @@
 
 mod read;
 mod rows;
+#[cfg(test)]
+mod tests;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -35,6 +37,11 @@ impl Sqlite {
     /// [`MemoryError::NotAMemory`] for a file that is something else or of a later version, [`MemoryError::File`] and
     /// [`MemoryError::Store`] when it cannot be opened or made.
     pub fn open(path: &Path, patience: Duration) -> Result<Self, MemoryError> {
+        Self::open_as(path, patience, VERSIONS)
+    }
+
+    /// The same for a program that knows `versions` of the store.
+    fn open_as(path: &Path, patience: Duration, versions: &[&str]) -> Result<Self, MemoryError> {
         if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
             make_private(parent)?;
         }
@@ -52,7 +59,7 @@ impl Sqlite {
         let mut folder = path.as_os_str().to_owned();
         folder.push(".derived");
         let mut store = Self { connection, path: path.to_owned(), folder: PathBuf::from(folder), patience };
-        store.prepare()?;
+        store.prepare(versions)?;
         Ok(store)
     }
 
@@ -61,7 +68,7 @@ impl Sqlite {
     }
 
     /// Settings of the connection, and the newest version of the store.
-    fn prepare(&mut self) -> Result<(), MemoryError> {
+    fn prepare(&mut self, versions: &[&str]) -> Result<(), MemoryError> {
         let number = |name: &str| self.connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
         let not = |reason: String| MemoryError::NotAMemory { path: self.path.clone(), reason };
         let application = number("application_id").map_err(|error| match error.sqlite_error_code() {
@@ -75,7 +82,7 @@ impl Sqlite {
             return Err(not("it is a database of another program".to_owned()));
         }
         let version = number("user_version").map_err(self.failed())?;
-        let newest = VERSIONS.len();
+        let newest = versions.len();
         if version > newest as i64 {
             return Err(not(format!(
                 "it has version {version} of the store, and this program knows up to {newest}"
@@ -94,12 +101,12 @@ impl Sqlite {
             self.connection.pragma_update(None, name, value).map_err(self.failed())?;
         }
         self.connection.set_prepared_statement_cache_capacity(64);
-        self.migrate()
+        self.migrate(versions)
     }
 
     /// Makes the newest version of the store; each step is a transaction, so that a crash leaves one version or the next.
-    fn migrate(&mut self) -> Result<(), MemoryError> {
-        for (version, step) in VERSIONS.iter().enumerate() {
+    fn migrate(&mut self, versions: &[&str]) -> Result<(), MemoryError> {
+        for (version, step) in versions.iter().enumerate() {
             let failed = |error: rusqlite::Error| store_error(&self.path, self.patience, &error);
             let transaction =
                 self.connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;

@@ -6,16 +6,14 @@ use std::time::Duration;
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, Row, params, params_from_iter};
 
-use super::read::{RawItem, count, entry, item, numbers, token, tokens, vector};
+use super::read::{entry, item, numbers, token, tokens, vector};
 use super::store_error;
 use crate::error::MemoryError;
-use crate::log::{Action, Entry, Hash, ROOT};
+use crate::log::{Entry, Hash};
+use crate::raw::{REMOVED, RawEntry, RawItem, count, head, written};
 use crate::record::{Item, Key, KeyKind, Scope, State};
 use crate::rows::{Filter, Posting, Rows, ScopeRow, Size, StoredVector};
 use crate::time::Time;
-
-/// How often anything was removed.
-const REMOVED: &str = "removed";
 
 /// The columns that [`item`] reads.
 const ITEM: &str = "row, id, learned, state, superseded_by, digest, content, salt, held_for";
@@ -100,15 +98,7 @@ impl Rows for SqliteRows<'_> {
     }
 
     fn add_item(&mut self, scope: ScopeRow, item: &Item, same: &Hash) -> Result<i64, MemoryError> {
-        let json = |value: serde_json::Result<String>| {
-            value.map_err(|error| MemoryError::Invalid(format!("the item cannot be written down: {error}")))
-        };
-        let content =
-            item.content.as_ref().map(|content| json(serde_json::to_string(content))).transpose()?;
-        let held = match item.held_for.is_empty() {
-            true => None,
-            false => Some(json(serde_json::to_string(&item.held_for))?),
-        };
+        let (content, held) = written(item)?;
         self.run(
             "INSERT INTO item (scope, id, learned, state, superseded_by, digest, content, salt, same, held_for) \
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
@@ -351,18 +341,9 @@ impl Rows for SqliteRows<'_> {
 
     fn head(&self) -> Result<(u64, Hash), MemoryError> {
         let last = self.one("SELECT seq, hash FROM log ORDER BY seq DESC LIMIT 1", [], |row| {
-            Ok((row.get::<_, i64>(0)?.unsigned_abs(), row.get::<_, Vec<u8>>(1)?))
+            Ok((row.get::<_, i64>(0)?, row.get::<_, Vec<u8>>(1)?))
         })?;
-        match last {
-            None => Ok((0, ROOT)),
-            Some((seq, hash)) => {
-                let hash = hash.as_slice().try_into();
-                Ok((
-                    seq,
-                    hash.map_err(|_| MemoryError::Damaged(format!("entry {seq} of the log has no hash")))?,
-                ))
-            }
-        }
+        head(last)
     }
 
     fn append(&mut self, scope: ScopeRow, entry: &Entry) -> Result<(), MemoryError> {
@@ -388,14 +369,7 @@ impl Rows for SqliteRows<'_> {
         let sql = "SELECT seq, at, actor, action, tenant, user, body, prev, hash FROM log JOIN scope ON scope.row = log.scope \
                    WHERE seq >= ?1 AND (?2 IS NULL OR log.scope = ?2) ORDER BY seq LIMIT ?3";
         let entries = self.all(sql, params![from, scope.map(|scope| scope.0), most], entry)?;
-        let known = |(entry, action): (Entry, String)| match Action::of(&action) {
-            Some(_) => Ok(entry),
-            None => Err(MemoryError::Damaged(format!(
-                "entry {} of the log has the unknown action {action:?}",
-                entry.seq
-            ))),
-        };
-        entries.into_iter().map(known).collect()
+        entries.into_iter().map(RawEntry::entry).collect()
     }
 
     fn policy(&self, scope: ScopeRow) -> Result<Option<String>, MemoryError> {

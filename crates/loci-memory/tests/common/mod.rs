@@ -1,11 +1,14 @@
 //! A memory with a clock and a chance of its own.
 #![allow(dead_code, clippy::unwrap_used)] // not every test uses everything
 
+pub(crate) mod place;
+
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
-use loci_memory::{Content, Memory, Query, Scope, Surroundings, Time};
+use loci_memory::{Content, Memory, MemoryError, Query, Scope, Surroundings, Time};
+pub(crate) use place::Place;
 
 /// The time that memories of a test go by.
 #[derive(Clone)]
@@ -38,16 +41,36 @@ pub(crate) fn surroundings(clock: &Clock) -> Surroundings {
     }
 }
 
-pub(crate) fn open(path: &Path, clock: &Clock) -> Memory {
-    Memory::open(path, Scope::default(), "test", surroundings(clock)).unwrap()
+/// Makes of each function two tests, one on a file of SQLite and one on the server of `LOCI_TEST_POSTGRES`.
+#[allow(unused_macros)] // as above
+macro_rules! each_engine {
+    ($($test:ident),+ $(,)?) => {
+        mod sqlite {
+            $(#[test] fn $test() { super::common::place::on_sqlite(super::$test) })+
+        }
+        #[cfg(feature = "postgres")]
+        mod postgres {
+            $(#[test] fn $test() { super::common::place::on_postgres(super::$test) })+
+        }
+    };
+}
+#[allow(unused_imports)]
+pub(crate) use each_engine;
+
+pub(crate) fn open(place: &Place, clock: &Clock) -> Memory {
+    reopened(place, clock).unwrap()
 }
 
-/// A memory in a new folder, at noon of the first of June 2023.
-pub(crate) fn memory() -> (tempfile::TempDir, Memory, Clock) {
-    let folder = tempfile::tempdir().unwrap();
+pub(crate) fn reopened(place: &Place, clock: &Clock) -> Result<Memory, MemoryError> {
+    Memory::open_at(place.store(), Scope::default(), "test", surroundings(clock))
+}
+
+/// A memory in a new place, at noon of the first of June 2023.
+pub(crate) fn memory() -> (Place, Memory, Clock) {
+    let place = Place::new();
     let clock = Clock::at("2023-06-01T12:00:00Z");
-    let memory = open(&folder.path().join("memory.db"), &clock);
-    (folder, memory, clock)
+    let memory = open(&place, &clock);
+    (place, memory, clock)
 }
 
 pub(crate) fn remember(memory: &mut Memory, text: &str) -> String {
@@ -63,16 +86,32 @@ pub(crate) fn texts(memory: &mut Memory, query: &Query) -> Vec<String> {
     memory.recall(query, None).unwrap().found.into_iter().map(|found| found.item.text().to_owned()).collect()
 }
 
-/// Every file below a folder that holds `bytes`, by name.
+/// Every file below a folder that holds `bytes`, by name. Files may go while others work with them.
 pub(crate) fn files_with(folder: &Path, bytes: &[u8]) -> Vec<String> {
     let mut with = Vec::new();
-    for entry in std::fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        let path = entry.path();
         if path.is_dir() {
             with.extend(files_with(&path, bytes));
-        } else if std::fs::read(&path).unwrap().windows(bytes.len()).any(|window| window == bytes) {
-            with.push(path.file_name().unwrap().to_string_lossy().into_owned());
+        } else if std::fs::read(&path).is_ok_and(|content| places_of(&content, bytes).next().is_some()) {
+            with.push(path.strip_prefix(folder).unwrap().display().to_string());
         }
     }
     with
+}
+
+/// Where `bytes` stand in `content`.
+pub(crate) fn places_of<'c>(content: &'c [u8], bytes: &'c [u8]) -> impl Iterator<Item = usize> + 'c {
+    // Most places are passed over by their first byte: some hundred megabytes are looked through.
+    let first = bytes[0];
+    let mut from = 0;
+    std::iter::from_fn(move || {
+        while let Some(at) = content[from..].iter().position(|byte| *byte == first) {
+            from += at + 1;
+            if content[from - 1..].starts_with(bytes) {
+                return Some(from - 1);
+            }
+        }
+        None
+    })
 }

@@ -28,7 +28,8 @@ pub(crate) struct Args {
 /// Whose memory, and where.
 #[derive(Debug, clap::Args)]
 struct Place {
-    /// File of the memory, made if it is not there [default: LOCI_MEMORY, or memory.db in the user's folder for data].
+    /// File of the memory, made if it is not there, or postgres://user@host/database where this program was built with the feature
+    /// postgres [default: LOCI_MEMORY, or memory.db in the user's folder for data].
     #[arg(long, global = true, value_name = "PATH")]
     store: Option<String>,
     /// Whose memory.

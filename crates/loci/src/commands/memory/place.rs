@@ -8,7 +8,7 @@ use loci_memory::{Memory, MemoryError, Scope, Surroundings};
 
 use crate::error::CliError;
 
-/// Names the file of the memory where `--store` does not.
+/// Names the memory where `--store` does not.
 const VARIABLE: &str = "LOCI_MEMORY";
 
 /// A store that can be opened any number of times.
@@ -23,11 +23,6 @@ impl Store {
     /// The store that was named, or else the user's own.
     pub(crate) fn named(store: Option<&str>) -> Result<Self, CliError> {
         let path = match store {
-            Some(store) if store.contains("://") => {
-                return Err(CliError::usage(format!(
-                    "{store} is an address, and this program keeps memories in files only; give a path"
-                )));
-            }
             Some(store) => PathBuf::from(store),
             None => standard()?,
         };
@@ -42,7 +37,7 @@ impl Store {
 
     /// The memory of `scope` in it, in which `actor` acts.
     pub(crate) fn open(&self, scope: Scope, actor: &str) -> Result<Memory, MemoryError> {
-        let mut memory = Memory::open(&self.path, scope, actor, Surroundings::of_the_system())?;
+        let mut memory = Memory::open_at(&self.path, scope, actor, Surroundings::of_the_system())?;
         if let Some(cache) = PrefixCache::standard(DEFAULT_LIMIT) {
             memory.also_in(Box::new(cache));
         }
