@@ -38,6 +38,8 @@ pub use first_sentence::FirstSentence;
 pub use joint_recall::JointRecall;
 pub use key_value::KeyValue;
 pub use lines::Lines;
+#[cfg(feature = "memory")]
+pub(crate) use make::listed;
 pub use mqar::Mqar;
 pub use needle::Needle;
 pub use ordered_events::OrderedEvents;
