@@ -47,7 +47,7 @@ one() {
         ;;
     # The fields of device summaries: text and question once and twice, at three lengths.
     extraction)
-        against=plain run extraction extraction --lengths 500,1000,1500 --n 4 --methods plain,jrt,closed-book
+        against=plain run extraction extraction:questions=9 --lengths 500,750,1000 --n 4 --methods plain,jrt
         ;;
     updates-2 | updates-8 | updates-32)
         run "$1" "pi-updates:keys=6,updates=${1#updates-}" --lengths 2k --n 5 --methods "$ends"

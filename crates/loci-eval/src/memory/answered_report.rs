@@ -296,7 +296,7 @@ pub fn memory_table(report: &MemoryReport) -> String {
                 figure.name.to_owned(),
                 figure.n.to_string(),
                 figure.value.map_or("not measured".to_owned(), |value| format!("{value:.3}")),
-                figure.interval.map_or("-".to_owned(), |(low, high)| interval(low, high)),
+                figure.interval.map_or("-".to_owned(), |(low, high)| format!("{low:.3} to {high:.3}")),
             ]);
         }
         text.push_str(&format!("\n{}, {}\n{}", one.reader, one.setting, aligned(&rows, 2)));

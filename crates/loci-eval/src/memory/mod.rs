@@ -1,7 +1,8 @@
 //! How well the governed memory keeps and finds what a user told, and what can be answered from it.
 //!
-//! Histories are generated ([`compile`]) or read from a data set. They are written into a store by the memory's own public
-//! operations and found again by its own recall ([`store`]).
+//! Histories are generated ([`compile`]) or read from a data set ([`corpus`]). They are written into a store by the memory's own
+//! operations and found again by its own recall ([`store`]): [`finding`] compares the choices of its design, [`answering`] has
+//! readers answer from no memory, a frozen one and the live one, and [`panels`] say what that shows.
 
 pub mod answered_report;
 pub mod answering;

@@ -52,14 +52,17 @@ pub trait Reader {
     fn answer(&mut self, question: &str, at: Time, given: Given<'_>) -> Result<Reply, EvalError>;
 }
 
-/// The text of the first item, if the memory takes any for support; to a question about an order, the texts of all that support
-/// one, oldest first. What it gets right the store alone has got right.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct FirstItem;
+/// The text of the first item; to a question about an order, the texts of all, oldest first. What it gets right the store alone has
+/// got right.
+#[derive(Clone, Copy, Debug)]
+pub struct FirstItem {
+    /// Whether it says that it does not know where the memory takes no item for support; otherwise only where there is no item.
+    pub refuses: bool,
+}
 
 impl Reader for FirstItem {
     fn name(&self) -> String {
-        "first-item".to_owned()
+        if self.refuses { "first-item".to_owned() } else { "first-item, always".to_owned() }
     }
 
     fn reads_chats(&self) -> bool {
@@ -69,15 +72,11 @@ impl Reader for FirstItem {
     fn answer(&mut self, question: &str, _: Time, given: Given<'_>) -> Result<Reply, EvalError> {
         let unknown = Reply { text: UNKNOWN.to_owned(), ..Reply::default() };
         let Given::Items(recall) = given else { return Ok(unknown) };
-        let Some(first) = recall.found.first().filter(|_| recall.supported) else { return Ok(unknown) };
+        let may = recall.supported || !self.refuses;
+        let Some(first) = recall.found.first().filter(|_| may) else { return Ok(unknown) };
         let question = question.to_lowercase();
         let text = match question.contains("which order") || question.contains("came first") {
-            true => by_date(recall)
-                .iter()
-                .filter(|item| item.supports)
-                .map(|item| item.item.text())
-                .collect::<Vec<_>>()
-                .join("\n"),
+            true => by_date(recall).iter().map(|item| item.item.text()).collect::<Vec<_>>().join("\n"),
             false => first.item.text().to_owned(),
         };
         Ok(Reply { text, confidence: Some(first.score), ..Reply::default() })

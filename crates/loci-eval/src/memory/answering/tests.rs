@@ -95,7 +95,7 @@ fn a_reader_that_knows_everything_is_right_in_every_setting() {
 #[test]
 fn settings_are_apart_by_what_they_can_know() {
     let histories = histories(60);
-    let answering = answered(&histories, Box::new(FirstItem));
+    let answering = answered(&histories, Box::new(FirstItem { refuses: true }));
     // It reads no chats.
     assert_eq!(answering.arms.len(), 7);
     let po = of(&answering, Setting::Po, None);
@@ -130,7 +130,10 @@ fn the_same_seed_answers_the_same() {
             .map(|answer| (answer.answer, answer.right))
             .collect()
     };
-    assert_eq!(of(answered(&histories, Box::new(FirstItem))), of(answered(&histories, Box::new(FirstItem))));
+    assert_eq!(
+        of(answered(&histories, Box::new(FirstItem { refuses: true }))),
+        of(answered(&histories, Box::new(FirstItem { refuses: true })))
+    );
 }
 
 #[test]

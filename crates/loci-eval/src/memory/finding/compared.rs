@@ -55,10 +55,9 @@ pub(super) fn rows(outcomes: &[FindingOutcome], all: &[Choice], top: &BTreeSet<u
 /// Whether a group's questions are compared for what two choices differ in: those of all groups together, for days those of
 /// the groups that are about time. So the family of comparisons is declared before anything is seen.
 fn is_compared(of: &str, group: &str, names: &[&str]) -> bool {
-    let about_time = |name: &str| name.starts_with("temporal");
-    match of == "days" && names.iter().any(|name| about_time(name)) {
-        true => about_time(group),
-        false => group == "all" || !names.contains(&"all"),
+    match of {
+        "days" => group.starts_with("temporal"),
+        _ => group == "all" || !names.contains(&"all"),
     }
 }
 

@@ -100,10 +100,11 @@ fn the_best_are_taken_and_then_put_in_the_order_of_their_dates() {
 }
 
 #[test]
-fn the_first_item_answers_and_orders_take_all_that_support() {
+fn the_first_item_answers_and_orders_take_all() {
     let recall = recall();
     let at = recall.at;
-    let say = |question: &str, given: Given<'_>| FirstItem.answer(question, at, given).unwrap();
+    let say =
+        |question: &str, given: Given<'_>| FirstItem { refuses: true }.answer(question, at, given).unwrap();
     let reply = say("swim?", Given::Items(&recall));
     assert_eq!(reply.text, "swim swim swim");
     assert_eq!((reply.confidence, reply.tokens), (Some(recall.found[0].score), None));
@@ -112,6 +113,13 @@ fn the_first_item_answers_and_orders_take_all_that_support() {
     let empty = Recall { found: Vec::new(), supported: false, ..recall.clone() };
     assert_eq!(say("swim?", Given::Items(&empty)).text, UNKNOWN);
     assert_eq!(say("swim?", Given::Nothing).text, UNKNOWN);
+    let doubtful = Recall { supported: false, ..recall.clone() };
+    assert_eq!(say("swim?", Given::Items(&doubtful)).text, UNKNOWN);
+    let always = |given: Given<'_>| FirstItem { refuses: false }.answer("swim?", at, given).unwrap().text;
+    assert_eq!(
+        (always(Given::Items(&doubtful)).as_str(), always(Given::Items(&empty)).as_str()),
+        ("swim swim swim", UNKNOWN)
+    );
 }
 
 #[test]

@@ -94,9 +94,9 @@ pub(super) const FIELDS: &[Field] = &[
     Field {
         asked: "type of test",
         said: &[
-            ("By its type the test is a ", ". "),
-            ("The method is best described as a ", ". "),
-            ("The type of test is a ", ". "),
+            ("By its type the test is listed as ", ". "),
+            ("The method is classified as ", ". "),
+            ("The type of test is given as ", ". "),
         ],
         draw: |random, _| random.one_of(TESTS).to_owned(),
     },

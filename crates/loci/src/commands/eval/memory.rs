@@ -183,7 +183,7 @@ pub(crate) fn recall(args: &RecallArgs) -> Result<(), CliError> {
     after_help = "Settings: po, without any memory; lc-off, the chats up to a snapshot in the prompt; sr-off, what is recalled \
 of a memory that ends at the snapshot; online, what is recalled of the memory as it is now. Memories are asked twice: without \
 topics, when nothing outdoes anything, and with the topics of what was told, when the conflict rule decides. Answers are judged by \
-rule. The panels (E-MARS+) are never merged into one number; what was not measured says why."
+rule; -m names a model that reads beside the rule that takes the first item. The panels (E-MARS+) are never merged into one number; what was not measured says why."
 )]
 pub(crate) struct MemoryArgs {
     #[command(flatten)]
@@ -196,7 +196,7 @@ pub(crate) struct MemoryArgs {
     by: RankBy,
     #[command(flatten)]
     kit: KitArgs,
-    /// A model that reads beside the rule that takes the first item: given with -m.
+    // With -m a model reads beside the rules.
     #[command(flatten)]
     model: ModelArgs,
     /// Print one JSON object.
@@ -212,7 +212,8 @@ pub(crate) fn memory(args: &MemoryArgs, ui: &Ui) -> Result<(), CliError> {
     let by: loci_reading::By = args.by.into();
     let encoder = args.kit.encoder(by.needs_encoder())?;
     let engine = args.model.model.as_ref().map(|_| args.model.open()).transpose()?;
-    let mut readers: Vec<Box<dyn Reader + '_>> = vec![Box::new(FirstItem)];
+    let mut readers: Vec<Box<dyn Reader + '_>> =
+        vec![Box::new(FirstItem { refuses: true }), Box::new(FirstItem { refuses: false })];
     if let Some(engine) = &engine {
         readers.push(Box::new(reader(engine)?));
     }
@@ -253,7 +254,7 @@ fn card(args: &MemoryArgs, histories: &[History], engine: Option<&Engine>, encod
         command: typed(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         models: engine.map(|engine| engine.name().to_owned()).into_iter().collect(),
-        methods: vec!["first-item".to_owned()].into_iter().chain(engine.map(|engine| engine.name().to_owned())).collect(),
+        methods: ["first-item", "first-item, always"].map(str::to_owned).into_iter().chain(engine.map(|engine| engine.name().to_owned())).collect(),
         texts: format!(
             "{} generated histories of {} chats; {window}; snapshots of the frozen stores: {}",
             histories.len(),
