@@ -20,13 +20,13 @@ strategies="$strategies,full-ranking:$few,candidates=8,full-ranking:$few,candida
 strategies="$strategies,structured:by=meaning,closed-book"
 ends="full,retrieval:$few,sculptor:policy=scripted"
 tenths=0,0.1,0.2,0.3,0.4,0.5,0.6,0.7,0.8,0.9,1
-run() { # NAME TASK OPTION…
+run() { # NAME TASK OPTION…; the strategy that others are compared with is `against`
     local name=$1 folder status=0
     shift
     local kept=docs/results/reading-$name.jsonl
     folder=$(mktemp -d)
     [ ! -f "$kept" ] || cp "$kept" "$folder/answers.jsonl"
-    "$loci" eval "$@" --encoder "$(scripts/fetch-encoder.sh)" --against full -o "$folder" || status=$?
+    "$loci" eval "$@" --encoder "$(scripts/fetch-encoder.sh)" --against "${against:-full}" -o "$folder" || status=$?
     [ ! -f "$folder/answers.jsonl" ] || cp "$folder/answers.jsonl" "$kept"
     rm -r "$folder"
     return $status
@@ -45,6 +45,10 @@ one() {
     positions-1 | positions-4 | positions-12)
         run "$1" "niah-multikey-1:keys=${1#positions-}" --choose --lengths 1k --depths $tenths --n 6 --methods full
         ;;
+    # The fields of device summaries: text and question once and twice, at three lengths.
+    extraction)
+        against=plain run extraction extraction:questions=9 --lengths 500,750,1000 --n 4 --methods plain,jrt
+        ;;
     updates-2 | updates-8 | updates-32)
         run "$1" "pi-updates:keys=6,updates=${1#updates-}" --lengths 2k --n 5 --methods "$ends"
         ;;
@@ -55,7 +59,7 @@ one() {
         ;;
     esac
 }
-[ $# -gt 0 ] || set -- passkey keys positions-12 positions-4 positions-1 likeliest updates-2 updates-8 updates-32
+[ $# -gt 0 ] || set -- passkey keys positions-12 positions-4 positions-1 likeliest extraction updates-2 updates-8 updates-32
 for name in "$@"; do
     one "$name"
 done

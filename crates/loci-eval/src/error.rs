@@ -12,6 +12,10 @@ pub enum EvalError {
     /// A task or its parameters were refused.
     #[error(transparent)]
     Parameter(#[from] ParameterError),
+    /// A memory that is measured refused or failed.
+    #[cfg(feature = "memory")]
+    #[error(transparent)]
+    Memory(#[from] loci_memory::MemoryError),
     /// A file could not be read or written.
     #[error("{path}: {source}")]
     File {

@@ -8,6 +8,8 @@ mod declare;
 pub mod error;
 pub mod example;
 pub mod export;
+#[cfg(feature = "memory")]
+pub mod memory;
 pub mod metrics;
 pub mod registry;
 pub mod report;

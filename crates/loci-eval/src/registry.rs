@@ -8,7 +8,8 @@ use crate::datasets::{
 };
 use crate::synthetic::ruler::{self, CommonWords, FrequentWords, VariableTracking};
 use crate::synthetic::{
-    self, FirstSentence, JointRecall, KeyValue, Lines, Mqar, Needle, OrderedEvents, Passkey, PiUpdates,
+    self, Extraction, FirstSentence, JointRecall, KeyValue, Lines, Mqar, Needle, OrderedEvents, Passkey,
+    PiUpdates,
 };
 use crate::task::Task;
 
@@ -41,6 +42,7 @@ pub const TASKS: &[&dyn Task] = &[
     &synthetic::Babilong,
     &synthetic::ALTERED_NUMERIC_QA,
     &synthetic::FREE_FORM_QA,
+    &Extraction,
     &synthetic::VAL_DOCUMENT,
     &synthetic::VAL_CODE,
     &synthetic::VAL_DATABASE,

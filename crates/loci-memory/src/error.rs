@@ -82,8 +82,10 @@ pub enum MemoryError {
         source: std::io::Error,
     },
     /// Another place does not let go of what was to be forgotten.
-    #[error("nothing was forgotten, because of the {place}: {message}")]
+    #[error("{so_far}; the {place}: {message}")]
     Elsewhere {
+        /// What was forgotten up to then.
+        so_far: &'static str,
         /// The place.
         place: String,
         /// What stands in the way.

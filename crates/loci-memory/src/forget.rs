@@ -18,6 +18,9 @@ use crate::writer::{change, named, owned};
 
 /// Tells that items were forgotten whose bytes may still be in files: how often anything had been removed, or a single zero.
 const UNFINISHED: &str = "forgetting unfinished";
+/// How far forgetting was when another place failed.
+const NOTHING: &str = "nothing was forgotten";
+const STORE: &str = "the store has forgotten it, and another place may still hold it";
 
 /// What was forgotten, or would be. It names what was removed and never says what that said.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -89,13 +92,13 @@ impl Memory {
         let now = self.now();
         if dry_run {
             let items = self.look(|rows, scope| chosen(rows, scope, target, now))?;
-            let elsewhere = self.sweep(&Said::of(items.iter().map(|(item, _)| item)), true)?;
+            let elsewhere = self.sweep(&Said::of(items.iter().map(|(item, _)| item)), true, NOTHING)?;
             return Ok(Certificate { elsewhere, ..self.certificate(items, reason, now) });
         }
         // Other places first: a process that is killed on the way leaves items that can be forgotten again, and with them what
         // to look for.
         let items = self.look(|rows, scope| chosen(rows, scope, target, now))?;
-        let mut elsewhere = self.sweep(&Said::of(items.iter().map(|(item, _)| item)), false)?;
+        let mut elsewhere = self.sweep(&Said::of(items.iter().map(|(item, _)| item)), false, NOTHING)?;
         let (mut certificate, said) = self.change(|writer| {
             let items = chosen(writer.rows, writer.row, target, writer.now)?;
             let (mut keys, mut vectors) = (0, 0);
@@ -138,7 +141,7 @@ impl Memory {
         self.vectors = None;
         finish(self.engine.as_mut())?;
         // What was made while the store was written.
-        for (first, second) in elsewhere.iter_mut().zip(self.sweep(&said, false)?) {
+        for (first, second) in elsewhere.iter_mut().zip(self.sweep(&said, false, STORE)?) {
             first.removed += second.removed;
         }
         elsewhere.retain(|place| place.removed > 0);
@@ -148,13 +151,18 @@ impl Memory {
     }
 
     /// Removes what other places hold of what was `said`, or only counts it.
-    fn sweep(&mut self, said: &Said, dry_run: bool) -> Result<Vec<Removed>, MemoryError> {
+    fn sweep(
+        &mut self,
+        said: &Said,
+        dry_run: bool,
+        so_far: &'static str,
+    ) -> Result<Vec<Removed>, MemoryError> {
         if said.is_empty() {
             return Ok(Vec::new());
         }
         let sweep = |place: &mut Box<dyn Elsewhere>| match place.remove(said, dry_run) {
             Ok(removed) => Ok(Removed { place: place.name().to_owned(), removed }),
-            Err(message) => Err(MemoryError::Elsewhere { place: place.name().to_owned(), message }),
+            Err(message) => Err(MemoryError::Elsewhere { so_far, place: place.name().to_owned(), message }),
         };
         self.elsewhere.iter_mut().map(sweep).collect()
     }

@@ -109,6 +109,7 @@ impl From<EvalError> for CliError {
     fn from(error: EvalError) -> Self {
         match error {
             EvalError::Engine(error) => error.into(),
+            EvalError::Memory(error) => error.into(),
             EvalError::Parameter(_) | EvalError::Nothing(_) | EvalError::Unmakeable { .. } => {
                 Self::usage(error)
             }

@@ -70,7 +70,7 @@ fn decompress(mut from: impl std::io::BufRead, to: &mut Vec<u8>) -> std::io::Res
 
 /// One JSON object of a file, and where it stands.
 #[derive(Clone, Debug)]
-pub(super) struct Record {
+pub(crate) struct Record {
     path: Arc<str>,
     /// Line of its beginning, from 1.
     pub(super) line: usize,
@@ -83,7 +83,7 @@ pub(super) struct Record {
 ///
 /// # Errors
 /// [`EvalError::File`] as [`text`]; [`EvalError::Line`] for what is not JSON, not an object, and for an empty file.
-pub(super) fn records(path: &Path) -> Result<Vec<Record>, EvalError> {
+pub(crate) fn records(path: &Path) -> Result<Vec<Record>, EvalError> {
     let name: Arc<str> = path.display().to_string().into();
     let values = values(&name, &text(path)?)?;
     let mut records = Vec::with_capacity(values.len());
@@ -185,19 +185,19 @@ fn kind(value: &Value) -> &'static str {
 
 impl Record {
     /// An error about this record.
-    pub(super) fn error(&self, message: impl Into<String>) -> EvalError {
+    pub(crate) fn error(&self, message: impl Into<String>) -> EvalError {
         let message = message.into();
         let message = if self.within.is_empty() { message } else { format!("{}: {message}", self.within) };
         EvalError::Line { path: self.path.to_string(), line: self.line, message }
     }
 
     /// Whether it has a field of that name, and not null.
-    pub(super) fn has(&self, name: &str) -> bool {
+    pub(crate) fn has(&self, name: &str) -> bool {
         self.fields.get(name).is_some_and(|value| !value.is_null())
     }
 
     /// Names of its fields, sorted.
-    pub(super) fn names(&self) -> Vec<&str> {
+    pub(crate) fn names(&self) -> Vec<&str> {
         let mut names: Vec<&str> = self.fields.keys().map(String::as_str).collect();
         names.sort_unstable();
         names
@@ -207,7 +207,7 @@ impl Record {
     ///
     /// # Errors
     /// [`EvalError::Line`] where there is none.
-    pub(super) fn value(&self, name: &str) -> Result<&Value, EvalError> {
+    pub(crate) fn value(&self, name: &str) -> Result<&Value, EvalError> {
         self.fields.get(name).ok_or_else(|| {
             let names = self.names().join(", ");
             self.error(format!("no field {name:?}; there are: {names}"))
@@ -222,43 +222,43 @@ impl Record {
     ///
     /// # Errors
     /// [`EvalError::Line`] where it is missing or something else; so for all fields below.
-    pub(super) fn text(&self, name: &str) -> Result<&str, EvalError> {
+    pub(crate) fn text(&self, name: &str) -> Result<&str, EvalError> {
         let value = self.value(name)?;
         value.as_str().ok_or_else(|| self.expected(name, "a text", value))
     }
 
     /// A text, or the empty one where it is missing or null.
-    pub(super) fn text_or_empty(&self, name: &str) -> Result<&str, EvalError> {
+    pub(crate) fn text_or_empty(&self, name: &str) -> Result<&str, EvalError> {
         if self.has(name) { self.text(name) } else { Ok("") }
     }
 
     /// A text, or a number as text.
-    pub(super) fn written(&self, name: &str) -> Result<String, EvalError> {
+    pub(crate) fn written(&self, name: &str) -> Result<String, EvalError> {
         let value = self.value(name)?;
         written(value).ok_or_else(|| self.expected(name, "a text or a number", value))
     }
 
     /// A whole number from 0.
-    pub(super) fn size(&self, name: &str) -> Result<usize, EvalError> {
+    pub(crate) fn size(&self, name: &str) -> Result<usize, EvalError> {
         let value = self.value(name)?;
         let size = value.as_u64().and_then(|number| usize::try_from(number).ok());
         size.ok_or_else(|| self.expected(name, "a whole number from 0", value))
     }
 
     /// True or false.
-    pub(super) fn flag(&self, name: &str) -> Result<bool, EvalError> {
+    pub(crate) fn flag(&self, name: &str) -> Result<bool, EvalError> {
         let value = self.value(name)?;
         value.as_bool().ok_or_else(|| self.expected(name, "true or false", value))
     }
 
     /// A list.
-    pub(super) fn list(&self, name: &str) -> Result<&[Value], EvalError> {
+    pub(crate) fn list(&self, name: &str) -> Result<&[Value], EvalError> {
         let value = self.value(name)?;
         value.as_array().map(Vec::as_slice).ok_or_else(|| self.expected(name, "a list", value))
     }
 
     /// A list of texts.
-    pub(super) fn texts(&self, name: &str) -> Result<Vec<String>, EvalError> {
+    pub(crate) fn texts(&self, name: &str) -> Result<Vec<String>, EvalError> {
         self.list(name)?
             .iter()
             .map(|item| {
@@ -268,7 +268,7 @@ impl Record {
     }
 
     /// A list of texts or numbers, or one of them, as texts.
-    pub(super) fn all_written(&self, name: &str) -> Result<Vec<String>, EvalError> {
+    pub(crate) fn all_written(&self, name: &str) -> Result<Vec<String>, EvalError> {
         let value = self.value(name)?;
         let items = value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice);
         items
@@ -278,7 +278,7 @@ impl Record {
     }
 
     /// A list of objects.
-    pub(super) fn records(&self, name: &str) -> Result<Vec<Self>, EvalError> {
+    pub(crate) fn records(&self, name: &str) -> Result<Vec<Self>, EvalError> {
         self.list(name)?
             .iter()
             .map(|item| match item {
@@ -289,7 +289,7 @@ impl Record {
     }
 
     /// An object.
-    pub(super) fn record(&self, name: &str) -> Result<Self, EvalError> {
+    pub(crate) fn record(&self, name: &str) -> Result<Self, EvalError> {
         match self.value(name)? {
             Value::Object(fields) => Ok(Self { within: Arc::from(name), ..self.of(fields.clone()) }),
             other => Err(self.expected(name, "an object", other)),
@@ -297,7 +297,7 @@ impl Record {
     }
 
     /// Other fields that stand at the same place.
-    pub(super) fn of(&self, fields: Map<String, Value>) -> Self {
+    pub(crate) fn of(&self, fields: Map<String, Value>) -> Self {
         Self { path: Arc::clone(&self.path), line: self.line, within: Arc::clone(&self.within), fields }
     }
 }

@@ -205,7 +205,7 @@ fn recent(request: &Request<'_>, texts: &mut Vec<(String, String)>) -> Result<()
 }
 
 /// Whether an answer says that it does not know.
-fn declines(answer: &str) -> bool {
+pub(crate) fn declines(answer: &str) -> bool {
     const SIGNS: &str = "not mention|n't mention|no information|not enough information|do not know|don't know|not know|\
                          cannot answer|can't answer|cannot determine|not provided|no record|no mention|unanswerable";
     let answer = answer.to_lowercase().replace('’', "'");

@@ -22,7 +22,14 @@ use figures::Figures;
 
 use super::files::{Record, records};
 use super::long_mem_eval::{NAMES, SET};
-use super::long_mem_eval_sessions::{Session, sessions};
+use super::long_mem_eval_sessions::Session;
+#[cfg(feature = "memory")]
+pub(crate) use super::long_mem_eval_sessions::sessions;
+#[cfg(not(feature = "memory"))]
+use super::long_mem_eval_sessions::sessions;
+#[cfg(feature = "memory")]
+pub(crate) use pooled::answers;
+
 use super::retrieval::{FoundReport, Search, Searcher, Setting, found_table};
 use crate::error::EvalError;
 use crate::report::{Estimate, aligned};
@@ -147,7 +154,7 @@ pub fn measure(
 }
 
 /// The files of a subset with their records.
-fn files(root: &Path, subset: &str) -> Result<Vec<(PathBuf, Vec<Record>)>, EvalError> {
+pub(crate) fn files(root: &Path, subset: &str) -> Result<Vec<(PathBuf, Vec<Record>)>, EvalError> {
     let parts =
         || NAMES.iter().skip(1).zip(SET.files).filter(|(name, _)| subset == "all" || **name == subset);
     let mut found = Vec::new();

@@ -4,30 +4,30 @@ use super::files::Record;
 use crate::error::EvalError;
 
 /// One message of a chat.
-pub(super) struct Said {
+pub(crate) struct Said {
     /// `user` or `assistant`.
-    pub(super) role: String,
+    pub(crate) role: String,
     /// What was said.
-    pub(super) content: String,
+    pub(crate) content: String,
     /// Whether it is marked as holding evidence.
-    pub(super) has_answer: bool,
+    pub(crate) has_answer: bool,
 }
 
 /// A chat.
-pub(super) struct Session {
+pub(crate) struct Session {
     /// Its id; empty where the file has none.
-    pub(super) id: String,
+    pub(crate) id: String,
     /// Its date, written so that dates sort as text.
-    pub(super) date: String,
+    pub(crate) date: String,
     /// What was said in it.
-    pub(super) turns: Vec<Said>,
+    pub(crate) turns: Vec<Said>,
 }
 
 /// The sessions of a record, in the order of their dates.
 ///
 /// # Errors
 /// [`EvalError::Line`] for lists of unlike lengths, and fields that are missing or not what they should be.
-pub(super) fn sessions(record: &Record) -> Result<Vec<Session>, EvalError> {
+pub(crate) fn sessions(record: &Record) -> Result<Vec<Session>, EvalError> {
     let mut all = Vec::new();
     if record.has("conversation") {
         // One list of turns with dates: a new date is a new session.

@@ -13,7 +13,7 @@ mod literal;
 mod long_bench;
 pub mod long_bench_retrieval;
 mod long_ins;
-mod long_mem_eval;
+pub(crate) mod long_mem_eval;
 pub mod long_mem_eval_retrieval;
 mod long_mem_eval_sessions;
 mod longchat;
@@ -24,7 +24,7 @@ mod pi_llm;
 pub mod retrieval;
 mod scbench;
 mod scbench_score;
-mod scoring;
+pub(crate) mod scoring;
 
 pub use book_sort::BookSort;
 pub use cnn_sum::CnnSum;

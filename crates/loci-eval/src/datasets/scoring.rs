@@ -7,12 +7,12 @@ use crate::metrics::rouge::Rouge;
 use crate::metrics::{f1, normal, rouge};
 
 /// The words of `text` without case, articles and punctuation.
-pub(super) fn words(text: &str) -> Vec<String> {
+pub(crate) fn words(text: &str) -> Vec<String> {
     normal::words(&normal::english(text)).map(str::to_owned).collect()
 }
 
 /// Whether the words of `gold` stand in `answer`, one after the other, without case, articles and punctuation.
-pub(super) fn holds(answer: &str, gold: &str) -> bool {
+pub(crate) fn holds(answer: &str, gold: &str) -> bool {
     let (answer, gold) = (words(answer), words(gold));
     !gold.is_empty() && answer.windows(gold.len()).any(|run| run == gold)
 }

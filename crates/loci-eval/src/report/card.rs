@@ -21,6 +21,12 @@ pub struct Card {
     pub texts: String,
     /// What was done against texts that stand in the training data or twice.
     pub deduplication: String,
+    /// How often what is asked for changes; empty where nothing does.
+    pub updates: String,
+    /// What an unanswerable question is; empty where there are none.
+    pub unanswerable: String,
+    /// Settings of a memory: what is an item, how many are replayed, when it refuses; empty without a memory.
+    pub memory: String,
     /// Where the memory is when a question is asked: in the prompt, frozen, or live.
     pub protocol: String,
     /// What finds passages, where a method has such a part.
@@ -114,6 +120,9 @@ pub(super) fn rows(card: &Card) -> Vec<Vec<String>> {
     row("setting", &card.setting);
     row("texts", &card.texts);
     row("deduplication", &card.deduplication);
+    row("updates", &card.updates);
+    row("unanswerable", &card.unanswerable);
+    row("memory", &card.memory);
     row("protocol", &card.protocol);
     row("retriever", &card.retriever);
     row("decoding", &card.decoding);

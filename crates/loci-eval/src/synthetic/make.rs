@@ -93,7 +93,7 @@ pub(super) fn depths(cell: Cell, questions: usize, random: &mut Random) -> Vec<f
 }
 
 /// `a`, `a and b`, `a, b, and c`.
-pub(super) fn listed<T: AsRef<str>>(items: &[T]) -> String {
+pub(crate) fn listed<T: AsRef<str>>(items: &[T]) -> String {
     let items: Vec<&str> = items.iter().map(AsRef::as_ref).collect();
     match items.as_slice() {
         [] => String::new(),

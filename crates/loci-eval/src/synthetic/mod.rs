@@ -4,6 +4,7 @@ mod babilong;
 mod data;
 mod documents;
 mod draw;
+mod extraction;
 mod first_sentence;
 #[cfg(test)]
 mod fixtures;
@@ -32,10 +33,13 @@ mod tests;
 
 pub use babilong::Babilong;
 pub use documents::{ALTERED_NUMERIC_QA, Documents, FREE_FORM_QA};
+pub use extraction::Extraction;
 pub use first_sentence::FirstSentence;
 pub use joint_recall::JointRecall;
 pub use key_value::KeyValue;
 pub use lines::Lines;
+#[cfg(feature = "memory")]
+pub(crate) use make::listed;
 pub use mqar::Mqar;
 pub use needle::Needle;
 pub use ordered_events::OrderedEvents;

@@ -113,7 +113,10 @@ pub(super) fn measure(
             let own =
                 |item: usize| rounds.get(item).is_some_and(|round| round.records.contains(&question.record));
             let answers = |item: usize| {
-                own(item) && rounds.get(item).is_some_and(|round| answers(round, &question.answer))
+                own(item)
+                    && rounds
+                        .get(item)
+                        .is_some_and(|round| answers(&round.message, &round.reply, &question.answer))
             };
             let groups = ["all".to_owned()];
             tally.outcomes.extend(Outcome::of(&groups, OWN_RECORD, &question.id, number, &ranked, own));
@@ -192,11 +195,11 @@ fn pooled(rounds: Vec<Round>) -> Vec<Round> {
 
 /// Whether a round holds an answer: one of the acceptable ones word by word, or enough of its content words. A bare number is
 /// looked for in the user's message only, for replies number their lists.
-fn answers(round: &Round, answer: &str) -> bool {
+pub(crate) fn answers(message: &str, reply: &str, answer: &str) -> bool {
     if words(answer).iter().all(|word| word.chars().all(char::is_numeric)) {
-        return holds(&round.message, answer);
+        return holds(message, answer);
     }
-    let text = format!("{}\n{}", round.message, round.reply);
+    let text = format!("{message}\n{reply}");
     if acceptable(answer).iter().any(|answer| holds(&text, answer)) {
         return true;
     }

@@ -36,7 +36,7 @@ impl Expansions {
     }
 
     /// The expansion of a key; empty where there is none.
-    pub(super) fn of(&self, key: &str) -> &str {
+    pub(crate) fn of(&self, key: &str) -> &str {
         self.by_key.get(&blake3::hash(key.as_bytes())).map_or("", String::as_str)
     }
 }

@@ -1,6 +1,7 @@
 //! `loci eval`: how well methods do on tasks, and how surely that is known.
 
 mod measure;
+mod memory;
 mod picture;
 mod report;
 mod retrieval;
@@ -49,6 +50,10 @@ enum Action {
     },
     /// Measure how well the evidence of a data set is found, without a model that reads.
     Retrieval(retrieval::RetrievalArgs),
+    /// Measure how well the governed memory finds evidence, by the choices of its design.
+    Recall(memory::RecallArgs),
+    /// Measure what can be answered from the governed memory: frozen, live, and without it.
+    Memory(memory::MemoryArgs),
     /// Write results in the layout of another harness.
     Export {
         /// answers.jsonl of a run.
@@ -86,6 +91,8 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<(), CliError> {
             print(&comparison_table(&pairs))
         }
         Some(Action::Retrieval(args)) => retrieval::run(args),
+        Some(Action::Recall(args)) => memory::recall(args),
+        Some(Action::Memory(args)) => memory::memory(args, ui),
         Some(Action::Export { answers, format: Format::LmEval, out, stamp }) => {
             for path in lm_eval(&run::answers(std::slice::from_ref(answers))?, out, stamp)? {
                 print(&format!("{}\n", path.display()))?;

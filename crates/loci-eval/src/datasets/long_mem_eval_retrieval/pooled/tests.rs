@@ -103,13 +103,7 @@ fn expansions_lead_to_rounds_and_dropped_rounds_leave_what_is_sought() {
 
 #[test]
 fn answers_are_words_in_a_row_or_most_content_words() {
-    let round = |message: &str, reply: &str| Round {
-        message: message.to_owned(),
-        reply: reply.to_owned(),
-        date: String::new(),
-        records: BTreeSet::new(),
-    };
-    let text = round("We met in May", "3. At the Old Harbour, by boat.");
+    let (message, reply) = ("We met in May", "3. At the Old Harbour, by boat.");
     for (answer, right) in [
         ("Old Harbour", true),
         ("3", false),
@@ -119,9 +113,9 @@ fn answers_are_words_in_a_row_or_most_content_words() {
         ("1 day. The old harbour is also acceptable.", true),
         ("", false),
     ] {
-        assert_eq!(answers(&text, answer), right, "{answer}");
+        assert_eq!(answers(message, reply, answer), right, "{answer}");
     }
-    assert!(answers(&round("It cost 3 dollars", ""), "3"));
+    assert!(answers("It cost 3 dollars", "", "3"));
 }
 
 #[test]
