@@ -43,10 +43,10 @@ impl Reader for Oracle<'_> {
             }
         });
         let asked = self.histories.iter().flat_map(|history| &history.questions);
-        let gold = asked
+        let mut gold = asked
             .filter(|asked| asked.text == question || asked.again == question)
             .map(|asked| asked.gold.join(", "));
-        Ok(Reply { text: gold.last().unwrap_or_default(), confidence: Some(1.0), ..Reply::default() })
+        Ok(Reply { text: gold.next_back().unwrap_or_default(), confidence: Some(1.0), ..Reply::default() })
     }
 }
 
