@@ -12,6 +12,7 @@ mod compared;
 mod table;
 
 use super::corpus::{Corpus, Searched, Sought};
+use super::history::Session;
 use super::store::{Keys, Store, Unit, Writing, Written, session_of};
 use crate::error::EvalError;
 use crate::metrics::ranking::{Discount, ndcg_at, recall_all, recall_any, until_different};
@@ -259,12 +260,16 @@ impl Seek<'_> {
 
     /// What a ranking of sessions, some of them several times, gives; `None` where all evidence was left out of the store.
     fn outcome(&self, sought: &Sought, ranked: &[&str], top: &BTreeSet<usize>) -> Option<FindingOutcome> {
+        // What only the assistant said is no item, and cannot be dropped.
         let there = |id: &&String| {
             let session = self.history.sessions.iter().find(|session| session.id == **id);
-            !self.dropped.contains(*id)
-                && session.is_some_and(|session| {
-                    (0..session.said.len()).any(|index| !self.dropped.contains(&session.round(index)))
+            let kept = |session: &Session| {
+                let mut messages = session.said.iter().enumerate();
+                messages.any(|(index, said)| {
+                    said.speaker == "user" && !self.dropped.contains(&session.round(index))
                 })
+            };
+            !self.dropped.contains(*id) && session.is_some_and(kept)
         };
         let evidence: Vec<&str> = sought.sessions.iter().filter(there).map(String::as_str).collect();
         if evidence.is_empty() {

@@ -78,7 +78,11 @@ fn items_without_facts_leave_the_store_and_the_evidence_on_request() {
         chat("plain", "2023-05-10", &["how do canoes float"]),
         chat("told", "2023-05-11", &["I bought two canoes"]),
     ];
-    let corpus = corpus(sessions, "canoes", &["plain", "told"]);
+    let mut corpus = corpus(sessions, "canoes", &["plain", "told"]);
+    for session in &mut corpus.histories[0].sessions {
+        let reply = Said { speaker: "assistant".to_owned(), ..session.said[0].clone() };
+        session.said.push(reply);
+    }
     let keep = found(&corpus, &choices(&[Unit::Round], &[Keys::Facts], &[2]));
     assert_eq!((keep.outcomes[0].evidence, keep.outcomes[0].places.len()), (2, 2));
     let official = Choices { official_empty: true, ..choices(&[Unit::Round], &[Keys::Facts], &[2]) };
