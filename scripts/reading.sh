@@ -45,9 +45,9 @@ one() {
     positions-1 | positions-4 | positions-12)
         run "$1" "niah-multikey-1:keys=${1#positions-}" --choose --lengths 1k --depths $tenths --n 6 --methods full
         ;;
-    # The fields of device summaries: text and question once and twice, at three lengths.
+    # The fields of device summaries: text and question once and twice.
     extraction)
-        against=plain run extraction extraction:questions=9 --lengths 500,750,1000 --n 4 --methods plain,jrt
+        against=plain run extraction extraction:questions=9 --lengths 500 --n 12 --methods plain,jrt
         ;;
     updates-2 | updates-8 | updates-32)
         run "$1" "pi-updates:keys=6,updates=${1#updates-}" --lengths 2k --n 5 --methods "$ends"
