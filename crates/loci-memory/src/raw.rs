@@ -2,7 +2,7 @@
 
 use crate::error::MemoryError;
 use crate::log::{Action, Entry, Hash, ROOT};
-use crate::record::{Content, Item, Scope, State};
+use crate::record::{Content, Item, Key, KeyKind, Scope, State};
 use crate::time::Time;
 
 /// Names the value of a store that says how often anything was removed.
@@ -64,6 +64,18 @@ pub(crate) fn written(item: &Item) -> Result<(Option<String>, Option<String>), M
     let content = item.content.as_ref().map(|content: &Content| json(serde_json::to_string(content)));
     let held = (!item.held_for.is_empty()).then(|| json(serde_json::to_string(&item.held_for)));
     Ok((content.transpose()?, held.transpose()?))
+}
+
+/// A key from its row, kind, text and maker.
+///
+/// # Errors
+/// [`MemoryError::Damaged`] where the kind is none.
+pub(crate) fn key(
+    (row, kind, text, maker): (i64, String, String, String),
+) -> Result<(i64, Key), MemoryError> {
+    let kind =
+        KeyKind::of(&kind).ok_or_else(|| MemoryError::Damaged(format!("key {row}: its kind is unknown")))?;
+    Ok((row, Key { kind, text, maker }))
 }
 
 /// An entry of the log as the database has it.

@@ -1,6 +1,5 @@
 //! What became of questions to a memory: settings side by side, the panels of each, and the minimal evaluation card.
 
-use loci_context::random::Random;
 use serde::Serialize;
 
 use super::answering::{Answering, Arm, Setting};
@@ -9,7 +8,7 @@ use super::judged::Answered;
 use super::panels::{Figure, panels};
 use crate::report::{Card, Estimate, aligned, estimate_of};
 use crate::statistics::trend::middle_drop;
-use crate::statistics::{RESAMPLES, bootstrap_mean, holm, mean, paired_permutation};
+use crate::statistics::{PairedTest, holm, mean, paired_test};
 
 /// Everything about a run.
 #[derive(Clone, Debug, Serialize)]
@@ -182,10 +181,7 @@ fn comparisons(arms: &[Arm]) -> Vec<Pair> {
                 .zip(&other.answers)
                 .map(|(one, other)| right(one) - right(other))
                 .collect();
-            let random = || Random::new(values.len() as u64);
-            let interval = bootstrap_mean(&values, RESAMPLES, &mut random());
-            let p = paired_permutation(&values, RESAMPLES, &mut random());
-            let (Some(difference), Some(interval), Some(p)) = (mean(&values), interval, p) else { continue };
+            let Some(PairedTest { difference, interval, p }) = paired_test(&values) else { continue };
             pairs.push(Pair {
                 reader: reader.to_owned(),
                 setting: one.named(),

@@ -15,7 +15,7 @@ pub mod trend;
 pub use correction::{benjamini_hochberg, holm};
 pub use effect::{cliffs_delta, cohens_d};
 pub use intervals::{Interval, RESAMPLES, bootstrap_mean, wilson};
-pub use paired::{mcnemar, paired_bootstrap, paired_permutation};
+pub use paired::{PairedTest, mcnemar, paired_bootstrap, paired_permutation, paired_test};
 
 /// Mean; `None` of nothing and where a value is not finite.
 pub(crate) fn mean(values: &[f64]) -> Option<f64> {

@@ -3,7 +3,29 @@
 
 use loci_context::random::Random;
 
-use super::intervals::{Interval, bootstrap_mean};
+use super::intervals::{Interval, RESAMPLES, bootstrap_mean};
+use super::mean;
+
+/// What the differences of two methods say.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct PairedTest {
+    /// Their mean.
+    pub difference: f64,
+    /// Its 95 % interval, by [`paired_bootstrap`].
+    pub interval: Interval,
+    /// By [`paired_permutation`].
+    pub p: f64,
+}
+
+/// Mean, interval and p of differences, with what is drawn seeded by their number. `None` where one of them cannot be told.
+pub fn paired_test(differences: &[f64]) -> Option<PairedTest> {
+    let random = || Random::new(differences.len() as u64);
+    Some(PairedTest {
+        difference: mean(differences)?,
+        interval: paired_bootstrap(differences, RESAMPLES, &mut random())?,
+        p: paired_permutation(differences, RESAMPLES, &mut random())?,
+    })
+}
 
 /// Most differences for which all signs are tried.
 const EXACT: usize = 20;

@@ -12,8 +12,8 @@ use super::read::{ITEM, Numbers, counted, entry, item, kept, most};
 use super::session::{Session, Values};
 use crate::error::MemoryError;
 use crate::log::{Entry, Hash};
-use crate::raw::{REMOVED, RawEntry, RawItem, count, head, written};
-use crate::record::{Item, Key, KeyKind, Scope, State};
+use crate::raw::{REMOVED, RawEntry, RawItem, count, head, key, written};
+use crate::record::{Item, Key, Scope, State};
 use crate::rows::{Filter, Posting, Rows, ScopeRow, Size, StoredVector};
 use crate::time::Time;
 
@@ -208,11 +208,6 @@ impl Rows for PostgresRows<'_> {
         let rows = self.all(sql, &[&item, &scope.0], |row| {
             Ok((row.try_get::<_, i64>(0)?, row.try_get::<_, String>(1)?, row.try_get(2)?, row.try_get(3)?))
         })?;
-        let key = |(row, kind, text, maker): (i64, String, String, String)| {
-            let kind = KeyKind::of(&kind)
-                .ok_or_else(|| MemoryError::Damaged(format!("key {row}: its kind is unknown")))?;
-            Ok((row, Key { kind, text, maker }))
-        };
         rows.into_iter().map(key).collect()
     }
 

@@ -10,8 +10,8 @@ use super::read::{entry, item, numbers, token, tokens, vector};
 use super::store_error;
 use crate::error::MemoryError;
 use crate::log::{Entry, Hash};
-use crate::raw::{REMOVED, RawEntry, RawItem, count, head, written};
-use crate::record::{Item, Key, KeyKind, Scope, State};
+use crate::raw::{REMOVED, RawEntry, RawItem, count, head, key, written};
+use crate::record::{Item, Key, Scope, State};
 use crate::rows::{Filter, Posting, Rows, ScopeRow, Size, StoredVector};
 use crate::time::Time;
 
@@ -221,11 +221,6 @@ impl Rows for SqliteRows<'_> {
         let rows = self.all(sql, params![item, scope.0], |row| {
             Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?, row.get(2)?, row.get(3)?))
         })?;
-        let key = |(row, kind, text, maker): (i64, String, String, String)| {
-            let kind = KeyKind::of(&kind)
-                .ok_or_else(|| MemoryError::Damaged(format!("key {row}: its kind is unknown")))?;
-            Ok((row, Key { kind, text, maker }))
-        };
         rows.into_iter().map(key).collect()
     }
 

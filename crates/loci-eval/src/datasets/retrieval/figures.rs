@@ -2,16 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use loci_context::random::Random;
 use serde::Serialize;
 
 use super::Setting;
 use crate::metrics::ranking::{Discount, ndcg_at};
 use crate::report::{Estimate, estimate_of, in_order};
-use crate::statistics::{Interval, bootstrap_mean, holm, mean, paired_permutation};
-
-/// Samples of a bootstrap, and draws of signs.
-const RESAMPLES: usize = 10_000;
+use crate::statistics::{Interval, PairedTest, holm, mean, paired_test};
 
 /// How well evidence was found where a data set does not come with a published scorer.
 #[derive(Clone, Debug, Serialize)]
@@ -217,15 +213,13 @@ impl Tally {
                     Some(outcome.ndcg(k) - other.ndcg(k))
                 });
                 let differences: Vec<f64> = pairs.collect();
-                let random = || Random::new(differences.len() as u64);
+                let Some(PairedTest { difference, interval, p }) = paired_test(&differences) else {
+                    continue;
+                };
                 // One question says nothing of others.
                 let interval = match differences.len() {
-                    1 => Some(Interval { low: -1.0, high: 1.0 }),
-                    _ => bootstrap_mean(&differences, RESAMPLES, &mut random()),
-                };
-                let p = paired_permutation(&differences, RESAMPLES, &mut random());
-                let (Some(difference), Some(interval), Some(p)) = (mean(&differences), interval, p) else {
-                    continue;
+                    1 => Interval { low: -1.0, high: 1.0 },
+                    _ => interval,
                 };
                 all.push(Difference {
                     group: group.clone(),

@@ -2,11 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use loci_context::random::Random;
-
 use super::{Choice, ChoiceDifference, FindingOutcome, FindingRow};
 use crate::report::estimate_of;
-use crate::statistics::{RESAMPLES, bootstrap_mean, holm, mean, paired_permutation};
+use crate::statistics::{PairedTest, holm, paired_test};
 
 /// Groups in their order, and the questions of all together where they are of several.
 fn groups(outcomes: &[FindingOutcome]) -> Vec<(String, Vec<&FindingOutcome>)> {
@@ -107,12 +105,7 @@ pub(super) fn differences(
                     if values.len() < 2 {
                         continue;
                     }
-                    let random = || Random::new(values.len() as u64);
-                    let interval = bootstrap_mean(&values, RESAMPLES, &mut random());
-                    let p = paired_permutation(&values, RESAMPLES, &mut random());
-                    let (Some(difference), Some(interval), Some(p)) = (mean(&values), interval, p) else {
-                        continue;
-                    };
+                    let Some(PairedTest { difference, interval, p }) = paired_test(&values) else { continue };
                     found.push(ChoiceDifference {
                         of,
                         group: group.clone(),

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use super::super::body::Body;
-use super::{Of, Parameters, Whose, kind, one_of, state, time};
+use super::{Of, Parameters, Whose, filter, kind, one_of, time};
 use crate::error::{ApiError, ErrorBody};
 
 /// Items of one answer, at most.
@@ -115,12 +115,10 @@ impl Parameters for Timed {
 pub(crate) async fn timeline(of: Of<Timed>) -> Result<Json<Value>, ApiError> {
     of.work(|memory, asked, _| {
         let filter = Filter {
-            states: state(asked.state.as_deref())?.map(|state| vec![state]),
-            kind: kind(asked.kind.as_deref())?,
             session: asked.session,
             topic: asked.topic,
             newest: asked.last,
-            ..Filter::default()
+            ..filter(asked.state.as_deref(), asked.kind.as_deref())?
         };
         let (from, until) = (time("from", asked.from.as_deref())?, time("until", asked.until.as_deref())?);
         let items = memory.timeline(&filter, from, until)?;

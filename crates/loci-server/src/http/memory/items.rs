@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use super::super::body::Body;
-use super::{Of, Parameters, Whose, kind, state, time};
+use super::{Of, Parameters, Whose, filter, kind, state, time};
 use crate::error::{ApiError, ErrorBody};
 
 /// What is to be remembered.
@@ -101,12 +101,10 @@ impl Parameters for Listed {
 impl Listed {
     fn filter(self) -> Result<Filter, ApiError> {
         Ok(Filter {
-            states: state(self.state.as_deref())?.map(|state| vec![state]),
-            kind: kind(self.kind.as_deref())?,
             session: self.session,
             topic: self.topic,
             newest: self.last,
-            ..Filter::default()
+            ..filter(self.state.as_deref(), self.kind.as_deref())?
         })
     }
 }

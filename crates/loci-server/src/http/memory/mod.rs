@@ -11,7 +11,7 @@ use axum::extract::rejection::QueryRejection;
 use axum::extract::{FromRequestParts, Query};
 use axum::http::request::Parts;
 use axum::routing::{get, post};
-use loci_memory::{Kind, Memory, Scope, State, Time};
+use loci_memory::{Filter, Kind, Memory, Scope, State, Time};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
@@ -116,6 +116,12 @@ fn kind(word: Option<&str>) -> Result<Option<Kind>, ApiError> {
 fn state(word: Option<&str>) -> Result<Option<State>, ApiError> {
     let all: Vec<&str> = State::ALL.iter().map(|state| state.name()).collect();
     word.map(|word| one_of("state", word, State::of(word), &all)).transpose()
+}
+
+/// Items in one state and of one kind, where these are named.
+fn filter(state_word: Option<&str>, kind_word: Option<&str>) -> Result<Filter, ApiError> {
+    let states = state(state_word)?.map(|state| vec![state]);
+    Ok(Filter { states, kind: kind(kind_word)?, ..Filter::default() })
 }
 
 fn time(field: &'static str, text: Option<&str>) -> Result<Option<Time>, ApiError> {

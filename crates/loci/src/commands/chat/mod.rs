@@ -53,10 +53,10 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<(), CliError> {
             print("> ")?;
         }
         line.clear();
-        let wait = || while_waiting(|| std::io::stdin().lock().read_line(&mut line));
+        let mut wait = || while_waiting(|| std::io::stdin().lock().read_line(&mut line));
         let read = match &mut talk.companion {
             Some(companion) => companion.meanwhile(wait, ui),
-            None => while_waiting(|| std::io::stdin().lock().read_line(&mut line)),
+            None => wait(),
         };
         if read? == 0 {
             return if typed { print("\n") } else { Ok(()) };
