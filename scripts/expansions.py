@@ -51,7 +51,7 @@ def facts(url, text):
     with urllib.request.urlopen(request, timeout=600) as response:
         reply = json.load(response)["choices"][0]["message"]["content"]
     try:
-        return json.loads(reply)["facts"]
+        return list(dict.fromkeys(json.loads(reply)["facts"]))  # small models say the same again and again
     except ValueError:
         return None
 
