@@ -31,7 +31,7 @@ pub struct GenerateOptions {
     /// What the answer is held to.
     pub grammar: Option<Grammar>,
     /// At most this many ranges of the text, or of the last message, that the answer attended to are told, where the model
-    /// shows its attention.
+    /// shows its attention. Of an input that marks a part as shared, only that part counts: behind it stands what is asked.
     pub evidence: usize,
 }
 
@@ -79,7 +79,8 @@ pub struct Generation {
     /// What reading the prompt took, as a [`LanguageModel`](crate::LanguageModel) fills it in.
     pub account: Account,
     /// Bytes of the text, or of the last message, that the answer attended to, heaviest first, with their shares; empty unless
-    /// [`GenerateOptions::evidence`] asked for it. Attention is counted from the second token of the answer on.
+    /// [`GenerateOptions::evidence`] asked for it. Attention is counted from the second token of the answer on. Of a reading
+    /// strategy it is what the strategy made the answer from, with a share of 0 where nothing was attended to.
     pub looked_at: Vec<(Range<usize>, f32)>,
 }
 

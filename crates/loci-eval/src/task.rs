@@ -180,6 +180,12 @@ pub trait Task: Send + Sync {
     /// Scores the answer to one question. Any text is an answer; the empty one too.
     fn score(&self, turn: &Turn, answer: &str) -> Score;
 
+    /// Whether the score says how much was right. Where it does not, as with the likelihood of a text, it is averaged with
+    /// that of no other task.
+    fn scores_rightness(&self) -> bool {
+        true
+    }
+
     /// The answers of a program that reads only `context` and questions, never the gold: what a perfect reader would say.
     /// `None` where no program can.
     fn read(&self, _example: &Example) -> Option<Vec<String>> {

@@ -1,5 +1,6 @@
 //! A model that is given what a strategy makes of a text, and then the question.
 
+use std::ops::Range;
 use std::time::Instant;
 
 use loci_engine::documents::Document;
@@ -10,6 +11,7 @@ use loci_engine::{
 };
 use loci_models::template::Message;
 
+use crate::read::{FoundBy, evidence};
 use crate::strategy::{Asked, Prepared, ReadingStrategy};
 
 /// A model that is given what a [`ReadingStrategy`] makes of a text.
@@ -43,11 +45,7 @@ impl Given {
 
     /// What the model is given for `whole`, whose first `shared` bytes are the text.
     fn ready(&mut self, input: &Input<'_>, control: &mut Control<'_>) -> Result<Ready, EngineError> {
-        let whole = match input.body {
-            Body::Text(text) => text,
-            Body::Messages(messages) => messages.last().map_or("", |message| message.content.as_str()),
-        };
-        let (text, question) = apart(whole, input.shared, self.strategy.info().id)?;
+        let (text, question) = apart(whole_of(input), input.shared, self.strategy.info().id)?;
         let documents = [Document { name: String::new(), text: text.to_owned() }];
         let asked = Asked { documents: &documents, question };
         let mut prepared = self.strategy.prepare(&asked, self.model.as_mut(), control)?;
@@ -75,6 +73,14 @@ impl Given {
                 ask(self.model.as_mut(), &pass(Body::Messages(&messages)))
             }
         }
+    }
+}
+
+/// The text, or the last message.
+fn whole_of<'a>(input: &Input<'a>) -> &'a str {
+    match input.body {
+        Body::Text(text) => text,
+        Body::Messages(messages) => messages.last().map_or("", |message| message.content.as_str()),
     }
 }
 
@@ -119,6 +125,10 @@ impl LanguageModel for Given {
                 self.with(input, &ready, |model, input| model.answer(input, options, control, on_text))?
             }
         };
+        if options.evidence > 0 {
+            let looked_at = std::mem::take(&mut generation.looked_at);
+            generation.looked_at = ready.made_from(input, &looked_at, options.evidence);
+        }
         ready.add_to(&mut generation.account);
         generation.account.prefill += preparing;
         Ok(generation)
@@ -160,6 +170,25 @@ impl LanguageModel for Given {
 }
 
 impl Ready {
+    /// Bytes of the text of `input` that the answer was made from, where the model looked at `looked_at` of what it was given;
+    /// none where that is all that was given.
+    fn made_from(
+        &self,
+        input: &Input<'_>,
+        looked_at: &[(Range<usize>, f32)],
+        most: usize,
+    ) -> Vec<(Range<usize>, f32)> {
+        let text = whole_of(input).get(..input.shared).unwrap_or_default();
+        let documents = [Document { name: String::new(), text: text.to_owned() }];
+        match evidence(&self.prepared, looked_at, &documents, most) {
+            (_, FoundBy::Given) => Vec::new(),
+            (passages, FoundBy::Attention | FoundBy::Strategy) => {
+                let places = passages.into_iter();
+                places.map(|passage| (passage.start..passage.end, passage.mass.unwrap_or(0.0))).collect()
+            }
+        }
+    }
+
     /// Adds what was read and written before the answer.
     fn add_to(&self, account: &mut Account) {
         account.read_tokens += self.prepared.work.read_tokens;

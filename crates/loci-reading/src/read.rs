@@ -205,7 +205,7 @@ fn messages(prepared: &Prepared, question: &str, options: &ReadOptions) -> Vec<M
 
 /// What an answer was made from: what was quoted, or else what the answer attended to, or else what the strategy chose, or
 /// else all that was given.
-fn evidence(
+pub(crate) fn evidence(
     prepared: &Prepared,
     looked_at: &[(Range<usize>, f32)],
     documents: &[Document],

@@ -100,6 +100,31 @@ fn a_run_is_whole_goes_on_where_it_was_stopped_and_repeats_nothing() {
 }
 
 #[test]
+fn passages_are_kept_on_request_and_say_whether_they_hold_what_is_right() {
+    let place = Place::new();
+    let typed = ["eval", "passkey", "--lengths", "400", "--n", "2", "-m", "tiny.gguf", "--methods"];
+    let measure = |more: &[&'static str]| {
+        place.well(&[&typed[..], &["full,retrieval:words=20,top=1,closed-book"], more].concat());
+        answers_of(&place, "eval/answers.jsonl")
+    };
+    let without = measure(&[]);
+    assert!(without.iter().all(|answer| answer["passage"].is_null() && answer["also"]["evidence"].is_null()));
+    // They are asked again, because none was kept.
+    let answers = measure(&["--evidence"]);
+    assert_eq!(answers.len(), 12);
+    for answer in &answers[6..] {
+        let (passage, holds) = (answer["passage"].as_str(), answer["also"]["evidence"].as_f64());
+        let key = answer["gold"][0].as_str().unwrap();
+        match answer["method"].as_str().unwrap() {
+            // Nothing of the text was shown.
+            "closed-book" => assert!(passage.is_none() && holds.is_none(), "{answer}"),
+            _ => assert_eq!(holds, Some(f64::from(u8::from(passage.unwrap().contains(key)))), "{answer}"),
+        }
+    }
+    assert_eq!(measure(&["--evidence"]).len(), 12, "and then not any more");
+}
+
+#[test]
 fn predictions_are_compared_with_those_of_the_baseline() {
     let place = Place::new();
     let measure = |methods: &'static str, more: &[&'static str]| {

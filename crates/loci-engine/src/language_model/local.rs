@@ -106,6 +106,8 @@ impl LocalModel {
             Body::Text(text) => text,
             Body::Messages(messages) => messages.last().map_or("", |message| message.content.as_str()),
         };
+        // What is shared by several inputs is the text; behind it stands what is asked.
+        let text = if input.shared == 0 { text } else { text.get(..input.shared).unwrap_or(text) };
         let prompt = located(&self.engine, &input.body, input.tools, input.answer_start, text.len())?;
         // Of a shortened prompt it is not known any more which token is which.
         if held.skipped > 0 || prompt.len() != prompt_tokens {

@@ -113,6 +113,10 @@ fn where_the_end_of_a_prompt_looks_is_told_row_by_row() {
     assert!(!answer.looked_at.is_empty() && answer.looked_at.len() <= 3);
     assert!(answer.looked_at.iter().all(|(bytes, mass)| text.get(bytes.clone()).is_some() && *mass > 0.0));
     assert!(answer.looked_at.windows(2).all(|pair| pair[0].1 >= pair[1].1));
+    // Of a text that inputs share, no place behind it is told.
+    let input = Input { shared: from, ..input };
+    let answer = model.answer(&input, &options, &mut control, &mut |_| ControlFlow::Continue(())).unwrap();
+    assert!(!answer.looked_at.is_empty() && answer.looked_at.iter().all(|(bytes, _)| bytes.end <= from));
 }
 
 #[test]

@@ -64,12 +64,20 @@ impl Keys {
         }
     }
 
-    /// The facts of a text; `None` where none are looked for.
-    fn of(&self, text: &str) -> Option<String> {
+    /// The facts of messages that are one item, `text`; `None` where none are looked for. Given ones are those of the text,
+    /// or else those of its messages.
+    fn of(&self, text: &str, messages: &[&str]) -> Option<String> {
         match self {
             Self::Plain => None,
             Self::Facts => Some(expand::facts(text).join(" ")),
-            Self::Given(given) => Some(given.of(text).to_owned()),
+            Self::Given(given) => match given.of(text) {
+                "" => {
+                    let each =
+                        messages.iter().map(|message| given.of(message)).filter(|facts| !facts.is_empty());
+                    Some(each.collect::<Vec<_>>().join(" "))
+                }
+                facts => Some(facts.to_owned()),
+            },
         }
     }
 }
@@ -201,11 +209,12 @@ pub fn session_of(found: &loci_memory::Found) -> &str {
 fn contents(session: &Session, writing: &Writing, written: &mut Written) -> Vec<(Content, Vec<Key>)> {
     let user = |said: &Said| said.speaker == "user";
     let mut all = Vec::new();
-    let mut add = |name: String, speaker: &str, text: String, said: Option<&Said>| {
+    let mut add = |name: String, speaker: &str, messages: &[&str], said: Option<&Said>| {
+        let text = messages.join(" ");
         if text.trim().is_empty() {
             return;
         }
-        let facts = writing.keys.of(&text);
+        let facts = writing.keys.of(&text, messages);
         if facts.as_ref().is_some_and(|facts| facts.trim().is_empty()) {
             written.without_facts += 1;
             if writing.official_empty {
@@ -235,12 +244,12 @@ fn contents(session: &Session, writing: &Writing, written: &mut Written) -> Vec<
         Unit::Session => {
             let texts: Vec<&str> =
                 session.said.iter().filter(|said| user(said)).map(|said| said.text.as_str()).collect();
-            add(session.id.clone(), "user", texts.join(" "), None);
+            add(session.id.clone(), "user", &texts, None);
         }
         Unit::Round | Unit::Message => {
             for (index, said) in session.said.iter().enumerate() {
                 if user(said) || writing.unit == Unit::Message {
-                    add(session.round(index), &said.speaker, said.text.clone(), Some(said));
+                    add(session.round(index), &said.speaker, &[&said.text], Some(said));
                 }
             }
         }
@@ -276,6 +285,23 @@ mod tests {
             // Another user's memory has none of it.
             assert!(store.recall("b", &query, None).unwrap().found.is_empty());
         }
+    }
+
+    #[test]
+    fn a_session_has_the_given_facts_of_its_messages() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("facts.jsonl");
+        let lines = [
+            r#"{"key": "I swam.", "expansion": ["The user swims."]}"#,
+            r#"{"key": "I ran.", "expansion": "The user runs."}"#,
+            r#"{"key": "I ran. I rode.", "expansion": "The user does sports."}"#,
+        ];
+        std::fs::write(&path, lines.join("\n")).unwrap();
+        let keys = Keys::Given(Arc::new(Expansions::open(&path).unwrap()));
+        let of = |messages: &[&str]| keys.of(&messages.join(" "), messages).unwrap();
+        assert_eq!(of(&["I swam.", "Hello.", "I ran."]), "The user swims. The user runs.");
+        assert_eq!(of(&["I ran.", "I rode."]), "The user does sports.", "facts of the whole go first");
+        assert_eq!(of(&["Hello."]), "");
     }
 
     #[test]

@@ -26,6 +26,7 @@ pub fn build(mut card: Card, tasks: &[(&dyn Task, &str, Vec<&Record>)]) -> Repor
                 diffusion: info.diffusion,
                 scope: info.scope,
                 metric: info.metric.to_owned(),
+                scores_rightness: task.scores_rightness(),
                 over_lengths: over_lengths(&cells),
                 cells,
                 averages: averages(records),

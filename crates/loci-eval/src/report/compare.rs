@@ -5,11 +5,11 @@ use std::path::Path;
 use loci_context::random::Random;
 
 use super::Comparison;
-use super::estimates::{RESAMPLES, by_example, in_order, rising};
+use super::estimates::{in_order, rising, scores_by_example};
 use crate::error::EvalError;
 use crate::run::{Record, read};
 use crate::statistics::{
-    benjamini_hochberg, cliffs_delta, cohens_d, holm, mean, paired_bootstrap, paired_permutation,
+    RESAMPLES, benjamini_hochberg, cliffs_delta, cohens_d, holm, mean, paired_bootstrap, paired_permutation,
 };
 
 /// Every method of `records` against the method `against`, on the examples that both were scored on: all lengths
@@ -42,7 +42,7 @@ fn methods_compared(records: &[&Record], against: &str) -> Vec<Comparison> {
 
 /// One set of records against another; `None` when they share no example.
 fn pair(own: &[&Record], base: &[&Record], method: &str, against: &str) -> Option<Comparison> {
-    let (own, base) = (by_example(own), by_example(base));
+    let (own, base) = (scores_by_example(own), scores_by_example(base));
     let pairs: Vec<(f64, f64)> =
         own.iter().filter_map(|(example, score)| Some((*score, *base.get(example)?))).collect();
     let differences: Vec<f64> = pairs.iter().map(|(own, base)| own - base).collect();

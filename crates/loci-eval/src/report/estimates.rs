@@ -6,10 +6,8 @@ use loci_context::random::Random;
 
 use super::Estimate;
 use crate::run::Record;
-use crate::statistics::{Interval, bootstrap_mean, mean, wilson};
+use crate::statistics::{Interval, RESAMPLES, bootstrap_mean, mean, wilson};
 
-/// Samples of a bootstrap.
-pub(super) const RESAMPLES: usize = 10_000;
 /// Depths up to which each stands for itself.
 const OWN_DEPTHS: usize = 12;
 
@@ -29,20 +27,23 @@ pub(super) fn rising(lengths: impl Iterator<Item = usize>) -> Vec<usize> {
     lengths.collect::<BTreeSet<_>>().into_iter().collect()
 }
 
-/// Score of each example: the mean of its questions, which are not independent of each other.
-pub(super) fn by_example<'a>(records: &[&'a Record]) -> BTreeMap<&'a str, f64> {
-    let mut scores: BTreeMap<&str, Vec<f64>> = BTreeMap::new();
-    for record in records {
-        if let Some(score) = record.score {
-            scores.entry(&record.example).or_default().push(score);
-        }
+/// Score of each example.
+pub(super) fn scores_by_example<'a>(records: &[&'a Record]) -> BTreeMap<&'a str, f64> {
+    by_example(records.iter().filter_map(|record| Some((record.example.as_str(), record.score?))))
+}
+
+/// Figure of each example: the mean of those of its questions, which are not independent of each other.
+pub(super) fn by_example<'a>(figures: impl Iterator<Item = (&'a str, f64)>) -> BTreeMap<&'a str, f64> {
+    let mut found: BTreeMap<&str, Vec<f64>> = BTreeMap::new();
+    for (example, figure) in figures {
+        found.entry(example).or_default().push(figure);
     }
-    scores.into_iter().filter_map(|(example, scores)| Some((example, mean(&scores)?))).collect()
+    found.into_iter().filter_map(|(example, figures)| Some((example, mean(&figures)?))).collect()
 }
 
 /// Mean over examples, with its interval.
 pub(super) fn estimate(records: &[&Record]) -> Option<Estimate> {
-    estimate_of(&by_example(records).into_values().collect::<Vec<_>>())
+    estimate_of(&scores_by_example(records).into_values().collect::<Vec<_>>())
 }
 
 /// Mean of scores that do not depend on each other, with its interval.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 
 use super::TaskReport;
-use super::estimates::{by_example, in_order};
+use super::estimates::{in_order, scores_by_example};
 use crate::run::Record;
 use crate::statistics::mean;
 use crate::task::Level;
@@ -65,13 +65,15 @@ fn high(level: Level) -> bool {
     level >= Level::Medium
 }
 
-/// All four quadrants, those without a task too.
+/// All four quadrants, those without a task too. Tasks whose score does not say how much was right are in none.
 pub(super) fn quadrants(tasks: &[TaskReport]) -> Vec<Quadrant> {
     let methods = in_order(tasks.iter().flat_map(|task| task.cells.iter().map(|cell| cell.method.as_str())));
     let all = [(false, false), (true, false), (false, true), (true, true)];
     let quadrant = |(diffuse, wide): (bool, bool)| {
-        let own: Vec<&TaskReport> =
-            tasks.iter().filter(|task| (high(task.diffusion), high(task.scope)) == (diffuse, wide)).collect();
+        let here = |task: &&TaskReport| {
+            task.scores_rightness && (high(task.diffusion), high(task.scope)) == (diffuse, wide)
+        };
+        let own: Vec<&TaskReport> = tasks.iter().filter(here).collect();
         let standing = |method: &String| {
             let scores: Option<Vec<f64>> = own.iter().map(|task| over_cells(task, method)).collect();
             Standing { method: method.clone(), mean: scores.and_then(|scores| mean(&scores)) }
@@ -150,7 +152,7 @@ pub(super) fn averages(records: &[&Record]) -> Vec<Average> {
 }
 
 fn set_mean(records: &[&Record]) -> Option<f64> {
-    mean(&by_example(records).into_values().collect::<Vec<_>>())
+    mean(&scores_by_example(records).into_values().collect::<Vec<_>>())
 }
 
 #[cfg(test)]

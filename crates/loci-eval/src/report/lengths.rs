@@ -82,10 +82,11 @@ fn places(cell: &Cell) -> Vec<Worst> {
     cell.score.iter().map(|score| place(None, score.n, score.mean)).collect()
 }
 
-/// Each method over the lengths that all sized tasks have, its score at each the mean over tasks. Empty unless two tasks
-/// or more have the same two lengths or more.
+/// Each method over the lengths that all sized tasks have, its score at each the mean over tasks that score how much was right.
+/// Empty unless two tasks or more have the same two lengths or more.
 pub(super) fn over_tasks(tasks: &[TaskReport]) -> Vec<OverLengths> {
-    let sized: Vec<&TaskReport> = tasks.iter().filter(|task| !task.over_lengths.is_empty()).collect();
+    let sized: Vec<&TaskReport> =
+        tasks.iter().filter(|task| task.scores_rightness && !task.over_lengths.is_empty()).collect();
     let mut lengths = sized.first().map_or_else(Vec::new, |task| lengths_of(&task.cells));
     lengths.retain(|length| sized.iter().all(|task| task.cells.iter().any(|cell| cell.length == *length)));
     if sized.len() < 2 || lengths.len() < 2 {

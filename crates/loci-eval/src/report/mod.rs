@@ -70,6 +70,8 @@ pub struct TaskReport {
     pub scope: Level,
     /// Name of the score.
     pub metric: String,
+    /// Whether the score says how much was right; otherwise it goes into no mean over tasks.
+    pub scores_rightness: bool,
     /// Each method at each length, in the order in which they were run.
     pub cells: Vec<Cell>,
     /// Each method over lengths; empty with fewer than two.

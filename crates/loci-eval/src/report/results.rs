@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::Estimate;
 use super::estimates::{by_depth, by_example, estimate_of, in_order};
-use crate::run::Record;
+use crate::run::{EVIDENCE, Record};
 use crate::task::Task;
 
 /// Tasks that ask for the newest of several values.
@@ -20,9 +20,10 @@ const UNANSWERABLE: &str = "abstention";
 pub struct Results {
     /// The method.
     pub method: String,
-    /// Mean over the examples of all tasks.
+    /// Mean over the examples of all tasks that score how much was right.
     pub correctness: Option<Estimate>,
-    /// Share of what is said that the text supports. No task measures it yet.
+    /// Of right answers, the share whose heaviest passage of evidence holds what is right; measured where passages were asked
+    /// for and what is right stands in the text.
     pub faithfulness: Option<Estimate>,
     /// Of the task in which depth matters most.
     pub position: Option<PositionGap>,
@@ -56,25 +57,30 @@ pub(super) fn results(tasks: &[(&dyn Task, &str, Vec<&Record>)]) -> Vec<Results>
     let methods = in_order(
         tasks.iter().flat_map(|(_, _, records)| records.iter().map(|record| record.method.as_str())),
     );
+    let tasks: Vec<_> = tasks.iter().filter(|(task, ..)| task.scores_rightness()).collect();
     let of = |method: &String| {
-        let own = |records: &[&'_ Record], wanted: &dyn Fn(&Record) -> bool| -> Vec<f64> {
-            let fits = |record: &&Record| record.method == *method && wanted(record);
-            by_example(&records.iter().copied().filter(fits).collect::<Vec<_>>()).into_values().collect()
-        };
         // Ids of examples are unlike within a task only.
-        let over = |wanted: &dyn Fn(&str, &Record) -> bool| {
-            let scores: Vec<f64> = tasks
-                .iter()
-                .flat_map(|(task, _, records)| own(records, &|record| wanted(task.info().method.id, record)))
-                .collect();
-            estimate_of(&scores)
+        let mean_of = |figure: &dyn Fn(&str, &Record) -> Option<f64>| {
+            let own = |(task, _, records): &&(&dyn Task, &str, Vec<&Record>)| -> Vec<f64> {
+                let of_method = records.iter().filter(|record| record.method == *method);
+                let figures = of_method.filter_map(|record| {
+                    Some((record.example.as_str(), figure(task.info().method.id, record)?))
+                });
+                by_example(figures).into_values().collect()
+            };
+            estimate_of(&tasks.iter().flat_map(own).collect::<Vec<_>>())
         };
+        let over = |wanted: &dyn Fn(&str, &Record) -> bool| {
+            mean_of(&|id, record| record.score.filter(|_| wanted(id, record)))
+        };
+        let supported =
+            |record: &Record| record.also.get(EVIDENCE).copied().filter(|_| record.score == Some(1.0));
         let kind = |record: &Record, value: &str| record.labels.get(KIND).is_some_and(|kind| kind == value);
         let gaps = tasks.iter().filter_map(|(_, named, records)| gap(named, method, records));
         Results {
             method: method.clone(),
             correctness: over(&|_, _| true),
-            faithfulness: None,
+            faithfulness: mean_of(&|_, record| supported(record)),
             position: gaps.min_by(|one, other| one.difference.total_cmp(&other.difference)),
             timeliness: over(&|id, record| NEWEST_VALUE.contains(&id) || kind(record, UPDATED)),
             refusal: over(&|_, record| kind(record, UNANSWERABLE)),
@@ -155,5 +161,35 @@ mod tests {
         let other = &report.results[1];
         assert_eq!((other.timeliness, other.refusal, other.faithfulness), (None, None, None));
         assert_eq!(n_and_mean(other.correctness), Some((1, 1.0)));
+    }
+
+    #[test]
+    fn faithful_is_who_is_right_and_shows_where_it_stands() {
+        let of = |example: &str, turn: usize, score: f64, shown: Option<f64>| Record {
+            turn,
+            also: shown.map(|shown| (EVIDENCE.to_owned(), shown)).into_iter().collect(),
+            ..record("passkey", "full", example, score)
+        };
+        // What is wrong has nothing to show, and one text with two questions is one example.
+        let keys = [
+            of("a", 0, 1.0, Some(1.0)),
+            of("a", 1, 1.0, Some(0.0)),
+            of("b", 0, 1.0, Some(1.0)),
+            of("c", 0, 0.0, Some(0.0)),
+            of("d", 0, 1.0, None),
+        ];
+        let found = report_of(&[("passkey", &keys)]).results[0].faithfulness.unwrap();
+        assert_eq!((found.n, found.mean), (2, 0.75));
+    }
+
+    #[test]
+    fn likelihoods_are_averaged_with_no_other_score() {
+        let keys = [record("passkey", "full", "a", 1.0)];
+        let texts = [record("perplexity", "full", "a", 0.03), record("perplexity", "other", "a", 0.02)];
+        let report = report_of(&[("passkey", &keys), ("perplexity", &texts)]);
+        let correct: Vec<_> =
+            report.results.iter().map(|one| one.correctness.map(|one| (one.n, one.mean))).collect();
+        assert_eq!(correct, [Some((1, 1.0)), None]);
+        assert_eq!(report.quadrants[0].tasks.len(), 1);
     }
 }

@@ -1,9 +1,11 @@
 //! Runs: every example of a task by every subject, each answer on the disk before the next is begun.
 
+mod evidence;
 mod examples;
 mod likelihood;
 mod record;
 
+pub use evidence::EVIDENCE;
 pub use examples::examples;
 pub use record::{Journal, Key, Record, answers, hash, read};
 
@@ -130,7 +132,10 @@ pub fn run(
 fn blanks(task: &str, example: &Example, subject: &Subject, manner: &Manner, compared: &str) -> Vec<Record> {
     let mut before = String::new();
     let mut records = Vec::with_capacity(example.turns.len());
-    let asked = format!("{} choose={} {}", subject.recipe, manner.choose, drawn(&manner.generate.sampler));
+    // Answers without passages are asked again once passages are wanted.
+    let shown = if manner.generate.evidence > 0 { " evidence" } else { "" };
+    let asked =
+        format!("{} choose={} {}{shown}", subject.recipe, manner.choose, drawn(&manner.generate.sampler));
     for (number, turn) in example.turns.iter().enumerate() {
         records.push(Record {
             task: task.to_owned(),
@@ -202,6 +207,10 @@ impl Seat<'_> {
                 record.score = Some(score.score);
                 record.also = score.also.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
                 record.answer = generation.text;
+                // Behind the first of questions in turn, the text stands in an earlier message.
+                if self.example.mode == Mode::Apart || number == 0 {
+                    evidence::note(record, &self.example.context, &generation.looked_at);
+                }
                 if generation.finish == Finish::Interrupted {
                     return Err(EngineError::Interrupted {
                         done: record.answer_tokens,

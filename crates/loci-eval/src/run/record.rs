@@ -46,6 +46,9 @@ pub struct Record {
     /// What a reading strategy counted on the way to the answer: figures, and what was wrong with replies.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub counted: BTreeMap<String, f64>,
+    /// The passage that weighed most for the answer, where passages were asked for and the model tells them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub passage: Option<String>,
     /// Why there was no answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,

@@ -85,6 +85,10 @@ impl Task for Perplexity {
     fn score(&self, turn: &Turn, answer: &str) -> Score {
         Score::right(turn.gold.first().is_some_and(|gold| gold == answer))
     }
+
+    fn scores_rightness(&self) -> bool {
+        false
+    }
 }
 
 #[cfg(test)]

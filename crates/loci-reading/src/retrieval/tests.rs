@@ -111,6 +111,22 @@ fn of_messages_only_the_last_is_shortened() {
 }
 
 #[test]
+fn what_was_chosen_is_told_by_its_place_in_the_text_on_request() {
+    let whole = format!("{TEXT}Where lay the key, which stone?");
+    let input = Input { shared: TEXT.len(), ..Input::text(&whole) };
+    let told = |evidence| {
+        let options = GenerateOptions { evidence, ..GenerateOptions::default() };
+        let mut quiet = |_: &str| ControlFlow::Continue(());
+        let mut model = retrieval(8, 1);
+        model.answer(&input, &options, &mut Control::default(), &mut quiet).unwrap().looked_at
+    };
+    let found = told(5);
+    let texts: Vec<&str> = found.iter().map(|(bytes, _)| TEXT.get(bytes.clone()).unwrap().trim()).collect();
+    assert_eq!(texts, ["The old key lay under a stone."]);
+    assert!(told(0).is_empty());
+}
+
+#[test]
 fn with_a_closed_book_only_the_question_is_given() {
     let mut model = Given::new(Box::new(Echo), Box::new(ClosedBook));
     let whole = format!("{TEXT}Which key?");

@@ -119,6 +119,10 @@ pub(super) fn results(report: &Report) -> Table {
         "Means with 95 % intervals.".to_owned(),
         measured(|one| one.position.is_some(), &position),
         measured(
+            |one| one.faithfulness.is_some(),
+            " Faithfulness: the share of right answers whose heaviest passage of evidence holds what is right.",
+        ),
+        measured(
             |one| one.timeliness.is_some(),
             " Timeliness: questions whose right answer changed within the text.",
         ),

@@ -20,6 +20,8 @@ use crate::ui::{Ui, print, print_json, stop_flag};
 
 /// What is compared unless something else is asked for.
 const METHODS: &str = "full,inf-llm,window,retrieval";
+/// Ranges of the text that passages of evidence are made of, as in `loci ask`: those that touch become one.
+const PASSAGES: usize = 5;
 
 #[derive(Debug, clap::Args)]
 #[command(
@@ -58,6 +60,10 @@ pub(crate) struct MeasureArgs {
     /// Where a question has few answers, take the most likely one instead of what the model writes.
     #[arg(long)]
     choose: bool,
+    /// Keep from which passage each answer was read, and count whether it holds what is right. Of answers that are chosen or
+    /// rated nothing is kept.
+    #[arg(long)]
+    evidence: bool,
     /// Folder for answers and reports.
     #[arg(short, long, value_name = "FOLDER", default_value = "eval")]
     out: PathBuf,
@@ -150,8 +156,9 @@ pub(crate) fn run(args: &MeasureArgs, ui: &Ui) -> Result<(), CliError> {
         .iter()
         .position(|subject| subject.method == against)
         .filter(|_| args.endpoint.endpoint.is_none());
-    let manner =
-        Manner { choose: args.choose, generate: GenerateOptions::default(), seed: args.seed, reference };
+    let evidence = if args.evidence { PASSAGES } else { 0 };
+    let generate = GenerateOptions { evidence, ..GenerateOptions::default() };
+    let manner = Manner { choose: args.choose, generate, seed: args.seed, reference };
     let tokenizer_name = format!("{} {}", engine.name(), tokenizer.vocab_size());
     // All examples are made before the first is read: what is wrong is said at once.
     let mut made = Vec::new();
