@@ -45,6 +45,31 @@ impl TextEncoder for Letters {
     }
 }
 
+/// Rows move from page to page as others come and go, and what they leave behind must be gone with them.
+fn nothing_is_left_where_a_forgotten_text_once_stood() {
+    let (place, mut memory, _clock) = memory();
+    // On a server each forgetting takes longer, and tables are written anew all the same.
+    let steps = if is_on_postgres() { 200 } else { 1000 };
+    let (mut there, mut gone, mut state) = (Vec::new(), BTreeSet::new(), 1_u64);
+    let mut draw = |most: usize| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) as usize % most
+    };
+    for number in 0..steps {
+        if there.len() > 50 && draw(4) == 0 {
+            let (id, word): (String, String) = there.swap_remove(draw(there.len()));
+            memory.forget(&Target::Ids(vec![id]), None, false).unwrap();
+            gone.insert(word);
+        } else {
+            let word = format!("quux{number}z");
+            there.push((remember(&mut memory, &format!("The word is {word}")), word));
+        }
+    }
+    let left = place.words_in_files(b"quux");
+    let found: Vec<&String> = gone.intersection(&left).collect();
+    assert!(gone.len() > steps / 8 && found.is_empty(), "{found:?}");
+}
+
 fn nothing_of_a_forgotten_text_is_left_in_any_file() {
     let (place, mut memory, _clock) = memory();
     let secret = "xylophone quartzite marmalade";
@@ -403,6 +428,7 @@ proptest! {
 }
 
 each_engine!(
+    nothing_is_left_where_a_forgotten_text_once_stood,
     nothing_of_a_forgotten_text_is_left_in_any_file,
     a_reader_of_an_older_state_keeps_forgetting_from_being_done,
     verification_finds_every_change,

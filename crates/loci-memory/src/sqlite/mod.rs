@@ -17,6 +17,9 @@ use rows::SqliteRows;
 /// Marks a file as a memory of Loci: the letters `Loci`.
 const APPLICATION: i32 = 0x4c6f_6369;
 
+/// Bytes of a store up to which its copy is made in memory when it is written anew; of a larger one in a temporary file.
+const COPIED_IN_MEMORY: i64 = 64 << 20;
+
 /// What makes each version of the store from the one before; the first makes it from nothing. Versions only go forward.
 const VERSIONS: &[&str] = &[include_str!("schema-1.sql")];
 
@@ -147,6 +150,23 @@ impl Engine for Sqlite {
     }
 
     fn scrub(&mut self) -> Result<(), MemoryError> {
+        // SQLite overwrites what is deleted, not what it moves: rows that a full page handed on to another one leave their bytes
+        // in the part of the page that nothing uses, and nobody knows them any more when the row is deleted. So the file is
+        // written anew, from what there is.
+        let size = |name: &str| self.connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
+        let bytes =
+            size("page_count").and_then(|pages| Ok(pages * size("page_size")?)).map_err(self.failed())?;
+        let large = bytes > COPIED_IN_MEMORY;
+        let copied_in =
+            |place: &str| self.connection.pragma_update(None, "temp_store", place).map_err(self.failed());
+        if large {
+            copied_in("FILE")?;
+        }
+        let written = self.connection.execute_batch("VACUUM").map_err(self.failed());
+        if large {
+            copied_in("MEMORY")?;
+        }
+        written?;
         let (busy, _, _) = self
             .connection
             .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| {

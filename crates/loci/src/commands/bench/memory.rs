@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use loci_context::random::Random;
 use loci_engine::EngineError;
-use loci_memory::{Content, Key, Memory, Query, Scope, Surroundings};
+use loci_memory::{Content, Filter, Key, Memory, Query, Scope, Surroundings, Target};
 use loci_reading::{By, TextEncoder};
 use serde::Serialize;
 
@@ -28,6 +28,9 @@ pub(crate) struct Args {
     /// Searches of each kind that are measured.
     #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u16).range(1..))]
     searches: u16,
+    /// Items forgotten, one after the other, that are measured.
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..))]
+    forgets: u16,
     /// Numbers of a vector.
     #[arg(long, default_value_t = 384, value_parser = clap::value_parser!(u16).range(1..))]
     dimension: u16,
@@ -187,6 +190,12 @@ fn measure(args: &Args, store: &Path, ui: &Ui) -> Result<Output, CliError> {
         times.push(of(what, searches));
     }
     let store_bytes = std::fs::metadata(store).ok().map(|facts| facts.len());
+    let mut forgets = Vec::new();
+    for item in memory.list(&Filter::default())?.into_iter().take(usize::from(args.forgets)) {
+        let target = Target::Ids(vec![item.id]);
+        forgets.push(timed(|| memory.forget(&target, None, false).map(drop))?);
+    }
+    times.push(of("forgetting one item", forgets));
     let (items, dimension) = (args.items, args.dimension);
     Ok(Output { items, dimension, words: args.words, filled_items_per_s, store_bytes, times })
 }
