@@ -174,7 +174,8 @@ A cell reads: mean score (95 % interval; texts · questions a text). Questions a
 what is counted: Wilson intervals for right and wrong, else a percentile bootstrap over texts; one text alone says nothing of
 others, and its interval is all there is. Differences are to full attention on the same texts, all lengths together, by a
 paired permutation test; p-values are corrected over all comparisons of the section. A dash was not run. The model was
-trained for 8,192 tokens.
+trained for 8,192 tokens. Beyond them `full` with the model's own positions is lost itself: what differs from it there, in kl
+or otherwise, is no worse for that.
 """
 
 
