@@ -203,6 +203,7 @@ fn the_real_model_is_reminded() {
     place.with_input(&chat, "My parrot is called Coco and it is green.\n");
     let asked = place.with_input(&chat, "What is my parrot called?\n");
     assert!(String::from_utf8_lossy(&asked.stdout).contains("Coco"), "{}", said(&asked));
-    let asked = place.json(&["memory", "ask", "Which colour is my parrot?", "-m", model, "-n", "24"]);
+    // On some days, with some instruction sets, it repeats the whole note, its date before what it says.
+    let asked = place.json(&["memory", "ask", "Which colour is my parrot?", "-m", model, "-n", "48"]);
     assert!(asked["answer"].as_str().unwrap().to_lowercase().contains("green"), "{asked}");
 }
