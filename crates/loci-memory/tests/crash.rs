@@ -12,7 +12,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use common::place::is_on_postgres;
-use common::{Place, each_engine};
+use common::{Place, each_engine, next};
 use loci_memory::{Content, Filter, Memory, Scope, State, Surroundings, Target};
 
 const CHILD: &str = "LOCI_MEMORY_CRASH_TEST";
@@ -20,12 +20,6 @@ const ROUNDS: u64 = 60;
 
 fn open(store: &str) -> Memory {
     Memory::open_at(store, Scope::default(), "test", Surroundings::of_the_system()).unwrap()
-}
-
-/// Numbers that look like chance.
-fn next(state: &mut u64) -> u64 {
-    *state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-    *state >> 33
 }
 
 fn say(line: &str) {

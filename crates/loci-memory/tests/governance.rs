@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use common::place::is_on_postgres;
-use common::{Clock, Place, each_engine, found, memory, open, remember, reopened, surroundings};
+use common::{Clock, Place, each_engine, found, memory, next, open, remember, reopened, surroundings};
 use loci_engine::{Control, EngineError};
 use loci_memory::{
     Content, Filter, Key, KeyKind, Kind, Memory, MemoryError, Query, Scope, Source, State, Target,
@@ -51,10 +51,7 @@ fn nothing_is_left_where_a_forgotten_text_once_stood() {
     // On a server each forgetting takes longer, and tables are written anew all the same.
     let steps = if is_on_postgres() { 200 } else { 1000 };
     let (mut there, mut gone, mut state) = (Vec::new(), BTreeSet::new(), 1_u64);
-    let mut draw = |most: usize| {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (state >> 33) as usize % most
-    };
+    let mut draw = |most: usize| next(&mut state) as usize % most;
     for number in 0..steps {
         if there.len() > 50 && draw(4) == 0 {
             let (id, word): (String, String) = there.swap_remove(draw(there.len()));

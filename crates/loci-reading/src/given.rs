@@ -45,7 +45,7 @@ impl Given {
 
     /// What the model is given for `whole`, whose first `shared` bytes are the text.
     fn ready(&mut self, input: &Input<'_>, control: &mut Control<'_>) -> Result<Ready, EngineError> {
-        let (text, question) = apart(whole_of(input), input.shared, self.strategy.info().id)?;
+        let (text, question) = apart(input.whole(), input.shared, self.strategy.info().id)?;
         let documents = [Document { name: String::new(), text: text.to_owned() }];
         let asked = Asked { documents: &documents, question };
         let mut prepared = self.strategy.prepare(&asked, self.model.as_mut(), control)?;
@@ -73,14 +73,6 @@ impl Given {
                 ask(self.model.as_mut(), &pass(Body::Messages(&messages)))
             }
         }
-    }
-}
-
-/// The text, or the last message.
-fn whole_of<'a>(input: &Input<'a>) -> &'a str {
-    match input.body {
-        Body::Text(text) => text,
-        Body::Messages(messages) => messages.last().map_or("", |message| message.content.as_str()),
     }
 }
 
@@ -178,7 +170,7 @@ impl Ready {
         looked_at: &[(Range<usize>, f32)],
         most: usize,
     ) -> Vec<(Range<usize>, f32)> {
-        let text = whole_of(input).get(..input.shared).unwrap_or_default();
+        let text = input.whole().get(..input.shared).unwrap_or_default();
         let documents = [Document { name: String::new(), text: text.to_owned() }];
         match evidence(&self.prepared, looked_at, &documents, most) {
             (_, FoundBy::Given) => Vec::new(),

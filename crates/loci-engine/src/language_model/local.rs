@@ -102,10 +102,7 @@ impl LocalModel {
         prompt_tokens: usize,
         most: usize,
     ) -> Result<Vec<(Range<usize>, f32)>, EngineError> {
-        let text = match input.body {
-            Body::Text(text) => text,
-            Body::Messages(messages) => messages.last().map_or("", |message| message.content.as_str()),
-        };
+        let text = input.whole();
         // What is shared by several inputs is the text; behind it stands what is asked.
         let text = if input.shared == 0 { text } else { text.get(..input.shared).unwrap_or(text) };
         let prompt = located(&self.engine, &input.body, input.tools, input.answer_start, text.len())?;

@@ -55,6 +55,14 @@ impl<'a> Input<'a> {
     pub const fn messages(messages: &'a [Message]) -> Self {
         Self { body: Body::Messages(messages), answer_start: "", shared: 0, tools: &[] }
     }
+
+    /// The text, or the last message: what [`Input::shared`] and places of evidence count bytes of.
+    pub fn whole(&self) -> &'a str {
+        match self.body {
+            Body::Text(text) => text,
+            Body::Messages(messages) => messages.last().map_or("", |message| message.content.as_str()),
+        }
+    }
 }
 
 /// What an answer took.

@@ -2,15 +2,11 @@
 
 use std::path::Path;
 
-use loci_context::random::Random;
-
 use super::Comparison;
 use super::estimates::{in_order, rising, scores_by_example};
 use crate::error::EvalError;
 use crate::run::{Record, read};
-use crate::statistics::{
-    RESAMPLES, benjamini_hochberg, cliffs_delta, cohens_d, holm, mean, paired_bootstrap, paired_permutation,
-};
+use crate::statistics::{PairedTest, benjamini_hochberg, cliffs_delta, cohens_d, holm, paired_test};
 
 /// Every method of `records` against the method `against`, on the examples that both were scored on: all lengths
 /// together, then, where there are several, each of them. Not yet corrected.
@@ -46,16 +42,14 @@ fn pair(own: &[&Record], base: &[&Record], method: &str, against: &str) -> Optio
     let pairs: Vec<(f64, f64)> =
         own.iter().filter_map(|(example, score)| Some((*score, *base.get(example)?))).collect();
     let differences: Vec<f64> = pairs.iter().map(|(own, base)| own - base).collect();
-    let seed = differences.len() as u64;
-    let interval = paired_bootstrap(&differences, RESAMPLES, &mut Random::new(seed))?;
-    let p = paired_permutation(&differences, RESAMPLES, &mut Random::new(seed))?;
+    let PairedTest { difference, interval, p } = paired_test(&differences)?;
     let (own, base): (Vec<f64>, Vec<f64>) = pairs.into_iter().unzip();
     Some(Comparison {
         method: method.to_owned(),
         against: against.to_owned(),
         length: None,
         n: differences.len(),
-        difference: mean(&differences)?,
+        difference,
         low: interval.low,
         high: interval.high,
         p,

@@ -13,19 +13,24 @@ pub const EVIDENCE: &str = "evidence";
 /// right.
 pub(super) fn note(record: &mut Record, context: &str, looked_at: &[(Range<usize>, f32)]) {
     let Some(passage) = looked_at.first().and_then(|(bytes, _)| context.get(bytes.clone())) else { return };
-    let stand: Vec<&String> = record.gold.iter().filter(|gold| stands(context, gold)).collect();
-    if !stand.is_empty() {
-        let holds = stand.iter().any(|gold| stands(passage, gold));
+    let (all, shown) = (one_spaced(context), one_spaced(passage));
+    let golds: Vec<String> =
+        record.gold.iter().map(|gold| one_spaced(gold)).filter(|gold| stands(&all, gold)).collect();
+    if !golds.is_empty() {
+        let holds = golds.iter().any(|gold| stands(&shown, gold));
         record.also.insert(EVIDENCE.to_owned(), f64::from(u8::from(holds)));
     }
     record.passage = Some(passage.to_owned());
 }
 
-/// Whether `gold` stands in `text`, however its blanks are set: as words of its own, or anywhere in a script without blanks.
+/// The text with one space for whatever blanks there are.
+fn one_spaced(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// Whether `gold` stands in `text`: as words of its own, or anywhere in a script without blanks.
 fn stands(text: &str, gold: &str) -> bool {
-    let plain = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
-    let (text, gold) = (plain(text), plain(gold));
-    contains_word(&text, &gold) || (!gold.is_ascii() && contains(&text, &gold))
+    contains_word(text, gold) || (!gold.is_ascii() && contains(text, gold))
 }
 
 #[cfg(test)]

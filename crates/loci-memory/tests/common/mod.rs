@@ -41,6 +41,12 @@ pub(crate) fn surroundings(clock: &Clock) -> Surroundings {
     }
 }
 
+/// Numbers that look like chance.
+pub(crate) fn next(state: &mut u64) -> u64 {
+    *state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+    *state >> 33
+}
+
 /// Makes of each function two tests, one on a file of SQLite and one on the server of `LOCI_TEST_POSTGRES`.
 #[allow(unused_macros)] // as above
 macro_rules! each_engine {
