@@ -1,9 +1,11 @@
 //! k-means: sorts vectors into groups whose members lie close to their mean.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use loci_kernels::linear::{PackedMatrix, matmul};
 use loci_kernels::pool::Parts;
 use loci_kernels::quant::GgmlType;
-use loci_kernels::vector::dot;
+use loci_kernels::vector::{argmax, dot};
 use loci_kernels::{Isa, Pool};
 use loci_models::memory::MemoryError;
 
@@ -55,15 +57,17 @@ impl KMeans {
         let mut random = Random::new(self.seed);
         let mut centres = Vec::with_capacity(self.clusters.min(count) * dim);
         let mut distances = vec![f32::INFINITY; count];
+        let lengths: Vec<f32> = points.chunks_exact(dim).map(|point| dot(isa, point, point)).collect();
         let mut next = random.below(count);
         while let Some(point) = next.filter(|_| centres.len() < self.clusters * dim) {
             let centre = &points[point * dim..(point + 1) * dim];
-            let length = dot(isa, centre, centre);
+            let length = lengths[point];
             let parts = Parts::new(&mut distances, TASK);
             pool.run(count.div_ceil(TASK), &|task| {
                 let Some(part) = parts.take(task) else { return };
-                for (distance, point) in part.iter_mut().zip(points[task * TASK * dim..].chunks_exact(dim)) {
-                    let own = dot(isa, point, point) + length - 2.0 * dot(isa, point, centre);
+                let points = points[task * TASK * dim..].chunks_exact(dim);
+                for ((distance, point), own) in part.iter_mut().zip(points).zip(&lengths[task * TASK..]) {
+                    let own = own + length - 2.0 * dot(isa, point, centre);
                     *distance = distance.min(if own < SAME { 0.0 } else { own });
                 }
             });
@@ -92,22 +96,25 @@ fn assign(
     // |x - c|^2 is smallest where x.c - |c|^2 / 2 is largest.
     let halves: Vec<f32> = centres.chunks_exact(dim).map(|centre| dot(isa, centre, centre) / 2.0).collect();
     let mut products = vec![0.0; BATCH.min(labels.len()) * clusters];
-    let mut changed = false;
+    let changed = AtomicBool::new(false);
     for (points, labels) in points.chunks(BATCH * dim).zip(labels.chunks_mut(BATCH)) {
         let products = &mut products[..labels.len() * clusters];
         matmul(isa, pool, points, labels.len(), &[&packed], &mut [&mut *products]);
-        for (label, products) in labels.iter_mut().zip(products.chunks_exact(clusters)) {
-            let mut best = (0_u32, f32::NEG_INFINITY);
-            for ((cluster, product), half) in (0_u32..).zip(products).zip(&halves) {
-                if product - half > best.1 {
-                    best = (cluster, product - half);
+        let tasks = labels.len().div_ceil(TASK);
+        let (labels, products) = (Parts::new(labels, TASK), Parts::new(products, TASK * clusters));
+        pool.run(tasks, &|task| {
+            let (Some(labels), Some(products)) = (labels.take(task), products.take(task)) else { return };
+            for (label, products) in labels.iter_mut().zip(products.chunks_exact_mut(clusters)) {
+                products.iter_mut().zip(&halves).for_each(|(product, half)| *product -= half);
+                let nearest = argmax(isa, products).map_or(0, |nearest| nearest as u32);
+                if *label != nearest {
+                    *label = nearest;
+                    changed.store(true, Ordering::Relaxed);
                 }
             }
-            changed |= *label != best.0;
-            *label = best.0;
-        }
+        });
     }
-    Ok(changed)
+    Ok(changed.into_inner())
 }
 
 /// Moves each centre to the mean of its points; one without points stays.

@@ -54,7 +54,7 @@ pub use engine::Engine;
 pub use error::EngineError;
 pub use generate::{Finish, GenerateOptions, Generation, Writing};
 pub use grammar::{Form, Grammar};
-pub use language_model::{Account, Body, Input, LanguageModel, LocalModel, Rating};
+pub use language_model::{Account, Body, Input, LanguageModel, LocalModel, Rating, Readings};
 pub use likelihood::{Drawn, Likely};
 pub use saved::{ReadOptions, Reading, ReadingError};
 pub use session::{Control, Progress, Session};

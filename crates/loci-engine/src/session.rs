@@ -294,6 +294,30 @@ impl Session {
         Ok(again + new.len())
     }
 
+    /// Whether other methods that read alike may take over what was read.
+    pub(crate) fn has_whole_rows(&self) -> bool {
+        !self.broken && !self.is_empty() && self.memory.whole_rows().is_some()
+    }
+
+    /// Takes over what `other` has read of `tokens`, as far as this session is empty and would have read it alike; returns
+    /// how many tokens that were. The last of `tokens` is never among them.
+    ///
+    /// # Errors
+    /// [`EngineError::Memory`] when rows cannot be read.
+    pub(crate) fn take_over(&mut self, other: &Self, tokens: &[u32]) -> Result<usize, EngineError> {
+        let Some(rows) = other.memory.whole_rows().filter(|_| self.is_empty() && !other.broken) else {
+            return Ok(0);
+        };
+        if !Arc::ptr_eq(&self.engine, &other.engine) || self.layers != other.layers {
+            return Ok(0);
+        }
+        let alike = other.shared_with(tokens).min(tokens.len().saturating_sub(1));
+        // Chunks end where they would have ended.
+        let taken = self.memory.take_over(rows, alike - alike % self.chunk_tokens())?;
+        self.tokens.extend_from_slice(tokens.get(..taken).unwrap_or(&[]));
+        Ok(taken)
+    }
+
     /// A second session with the same content; both then go their own ways.
     ///
     /// # Errors

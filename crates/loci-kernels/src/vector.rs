@@ -105,6 +105,22 @@ pub fn dot(isa: Isa, a: &[f32], b: &[f32]) -> f32 {
     reduce::dot(isa, a, b)
 }
 
+/// Columns that [`products`] takes at a time.
+pub const COLUMNS: usize = 16;
+
+/// Products of a row of numbers with columns of a matrix: `out[16 g + j]` = sum of `columns[g, i, j] * numbers[i]`, where
+/// `columns` is `[out / 16, numbers, 16]`.
+///
+/// The same bits on all instruction sets.
+///
+/// # Panics
+/// When lengths do not fit, or the columns are no multiple of [`COLUMNS`].
+pub fn products(isa: Isa, columns: &[f32], numbers: &[f32], out: &mut [f32]) {
+    assert_eq!(columns.len(), numbers.len() * out.len(), "a column for each product");
+    assert!(out.len().is_multiple_of(COLUMNS), "groups of {COLUMNS} columns");
+    plain::products(isa, columns, numbers, out);
+}
+
 /// Numbers rounded to 16 bits, with the scale that gives them back: `numbers[i]` is about `rounded[i] * scale`, within
 /// half a 32,767th of the largest one.
 pub fn round_to_16_bits(isa: Isa, numbers: &[f32]) -> (Vec<i16>, f32) {

@@ -1,5 +1,6 @@
 //! The seam between a model and its contextual memory.
 
+use std::any::Any;
 use std::io::Write;
 use std::ops::Range;
 
@@ -224,6 +225,22 @@ pub trait ContextMemory: Send + Sync {
     /// # Errors
     /// [`MemoryError::Budget`] or [`MemoryError::Cold`] when the copy has no room.
     fn fork(&self) -> Result<Box<dyn ContextMemory>, MemoryError>;
+
+    /// This memory, as far as it has read as full attention reads and holds every row of it: others of its kind may then
+    /// [take them over](Self::take_over). `None` for other methods, and once something was dropped.
+    fn whole_rows(&self) -> Option<&dyn Any> {
+        None
+    }
+
+    /// Takes over the first `tokens` tokens from the [`whole_rows`](Self::whole_rows) of another memory, where this one is
+    /// empty and would have made the same rows. Returns how many it took: fewer where it must see the newest tokens itself,
+    /// none where they read differently. Afterwards it stands where it would after reading them.
+    ///
+    /// # Errors
+    /// [`MemoryError`] when rows cannot be read.
+    fn take_over(&mut self, _rows: &dyn Any, _tokens: usize) -> Result<usize, MemoryError> {
+        Ok(0)
+    }
 
     /// Writes the whole state.
     ///

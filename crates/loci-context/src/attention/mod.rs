@@ -1,5 +1,6 @@
 //! One attention call of a layer: from a choice of rows to the kernel's parts, cut into tasks for the pool.
 
+mod alone;
 mod unit;
 
 use std::cell::RefCell;
@@ -54,6 +55,7 @@ fn refill(buffer: &mut Vec<f32>, count: usize, number: f32) -> &mut [f32] {
 }
 
 /// What one call works on.
+#[derive(Clone, Copy)]
 pub(crate) struct Call<'a> {
     pub(crate) store: &'a KvStore,
     pub(crate) layer: usize,
@@ -98,6 +100,9 @@ impl Call<'_> {
         out: &mut [f32],
         readers: MassReaders<'_>,
     ) -> Result<(), MemoryError> {
+        if let Choice::PerQuery(choices) = self.choice {
+            return self.run_alone(choices, buffers, out, readers);
+        }
         let mut units = self.units()?;
         self.gather_sparse(&mut units);
         let Some(heads) = units.first().map(|unit| unit.heads.len()) else { return Ok(()) };

@@ -6,8 +6,10 @@ mod learn;
 mod mass;
 mod state;
 mod step;
+mod take_over;
 mod watch;
 
+use std::any::Any;
 use std::io::Write;
 use std::ops::Range;
 use std::sync::Arc;
@@ -307,6 +309,14 @@ impl ContextMemory for RecipeMemory {
             packings: self.packings,
             fresh: self.fresh.fork(),
         }))
+    }
+
+    fn whole_rows(&self) -> Option<&dyn Any> {
+        self.has_whole_rows().then_some(self)
+    }
+
+    fn take_over(&mut self, rows: &dyn Any, tokens: usize) -> Result<usize, MemoryError> {
+        self.take_rows(rows, tokens)
     }
 
     fn save(&self, out: &mut dyn Write) -> Result<(), MemoryError> {

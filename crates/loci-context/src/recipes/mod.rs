@@ -32,9 +32,9 @@ use loci_models::method::{MethodInfo, ParameterError, Values};
 use crate::heads::HeadScores;
 use crate::index::{Index, NoIndex};
 use crate::keep::{Keep, KvHead};
-use crate::place::Place;
+use crate::place::{Place, Stand};
 use crate::segment::{NoBlocks, Segment};
-use crate::select::Select;
+use crate::select::{Role, Select};
 
 /// The five parts of a method, put together for one model.
 pub struct Recipe {
@@ -118,6 +118,19 @@ impl Recipe {
         self.keep.most_rows().is_some_and(|rows| rows < tokens)
             || self.keep.prompt_queries() > 0
             || KvHead::all(shape).any(|head| !self.keep.unreachable(head, tokens).is_empty())
+    }
+
+    /// Whether a prompt of at most `tokens` tokens is read as full attention reads it, so that rows are the same, and its
+    /// end is seen before anything is done with them.
+    pub(crate) fn reads_prompts_whole(&self, shape: AttentionShape, tokens: usize) -> bool {
+        let everywhere = Stand { near: usize::MAX, far: None };
+        self.select.reads_prompts_whole()
+            && self.place.stand(Role::Recent) == everywhere
+            && self.segment.most(tokens) == 0
+            && !self.keep.is_stateful()
+            && !self.keep.wants_signals()
+            && self.keep.most_rows().is_none()
+            && KvHead::all(shape).all(|head| self.keep.unreachable(head, tokens).is_empty())
     }
 
     /// Whether the state after some tokens depends on more than their rows.

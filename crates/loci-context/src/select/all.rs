@@ -13,6 +13,10 @@ impl Select for All {
         true
     }
 
+    fn reads_prompts_whole(&self) -> bool {
+        true
+    }
+
     fn select(&mut self, view: &SelectView<'_>) -> Result<Choice, MemoryError> {
         let mut selection = Selection::default();
         selection.push(0..view.end(), Role::Recent);

@@ -2,10 +2,14 @@
 
 use loci_models::memory::{AttentionShape, MemoryError};
 
-use super::{Choice, Role, Select, SelectView, Selection, largest};
+use super::{Choice, Role, Select, SelectView, SelectedSpan, Selection, largest};
+use crate::parallel;
 
 /// Bytes of the table of angles for each distance, beside the angles: two vectors and their place in a map.
 const ANGLES_BESIDE: usize = 64;
+
+/// Most queries that choose at the same time, each for itself: enough to occupy all threads.
+const TOGETHER: usize = 64;
 
 /// A query behind `a` blocks reads block 0, block `a - 1`, what is behind that (its own chunk) up to itself and, of the
 /// other blocks, those that the index scores highest for the unrotated query of each head: `chunks` in all. They stand side
@@ -35,11 +39,11 @@ impl HeadChunks {
         std::iter::once(0).chain(best).chain([own - 1, own]).collect()
     }
 
-    /// The rows of one head.
-    fn selection(&self, view: &SelectView<'_>, scores: &[f32]) -> Selection {
+    /// The rows of one head of the query before `end`.
+    fn selection(&self, view: &SelectView<'_>, end: usize, scores: &[f32]) -> Selection {
         let own = view.blocks;
         let from = own.checked_sub(1).map_or(0, |last| view.segment.block(last).end);
-        let rows_of = |chunk: usize| if chunk < own { view.segment.block(chunk) } else { from..view.end() };
+        let rows_of = |chunk: usize| if chunk < own { view.segment.block(chunk) } else { from..end };
         let chosen = self.choose(own, scores);
         let left_out = from
             - chosen.iter().filter(|chunk| **chunk < own).map(|chunk| rows_of(*chunk).len()).sum::<usize>();
@@ -64,18 +68,31 @@ impl Select for HeadChunks {
             all.push(0..view.end(), Role::Recent);
             return Ok(Choice::AllHeads(all));
         }
-        let mut scores = Vec::new();
-        let heads = view.queries.chunks_exact(view.shape.head_dim).enumerate();
-        let choose = |(head, query): (usize, &[f32])| {
-            view.index.score_head(view.layer, head, query, view.blocks, &mut scores);
-            self.selection(view, &scores)
+        let heads = view.shape.heads;
+        let choose = |number: usize| {
+            let mut scores = Vec::new();
+            let query = &view.queries[number * view.shape.head_dim..(number + 1) * view.shape.head_dim];
+            view.index.score_head(view.layer, number % heads, query, view.blocks, &mut scores);
+            self.selection(view, view.first + number / heads + 1, &scores)
         };
-        Ok(Choice::PerHead(heads.map(choose).collect()))
+        if view.count == 1 {
+            // Threads would take longer to wake than this takes.
+            return Ok(Choice::PerHead((0..heads).map(choose).collect()));
+        }
+        let mut chosen =
+            parallel::for_each(view.pool, view.count * heads, |number| Ok(choose(number)))?.into_iter();
+        let alone = |_| Choice::PerHead(chosen.by_ref().take(heads).collect());
+        Ok(Choice::PerQuery((0..view.count).map(alone).collect()))
     }
 
     fn group(&self, first: usize) -> Option<usize> {
-        // Beyond `begin` each query chooses for itself; before it, groups must end there.
-        Some(if first < self.begin { self.queries } else { 1 })
+        if first < self.begin {
+            // These must end where choosing begins.
+            return Some(self.queries);
+        }
+        // Each query chooses for itself; those of a group must be behind the same blocks.
+        let together = |count: &usize| self.sizes.1.is_multiple_of(*count);
+        Some(if self.sizes.0 == self.sizes.1 { (1..=TOGETHER).rev().find(together).unwrap_or(1) } else { 1 })
     }
 
     fn window(&self, _read: usize) -> usize {
@@ -95,7 +112,9 @@ impl Select for HeadChunks {
     fn most_bytes(&self, shape: AttentionShape, read: usize) -> usize {
         // Angles for each distance by which rows are moved: sums of lengths of blocks.
         let distances = if self.sizes.0 == self.sizes.1 { read / self.sizes.1 } else { read };
-        2 * distances * (shape.head_dim * size_of::<f32>() + ANGLES_BESIDE)
+        let chosen =
+            TOGETHER * shape.heads * (self.chunks * size_of::<SelectedSpan>() + size_of::<Selection>());
+        2 * distances * (shape.head_dim * size_of::<f32>() + ANGLES_BESIDE) + 2 * chosen
     }
 
     fn clone_box(&self) -> Box<dyn Select> {

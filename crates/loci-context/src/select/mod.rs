@@ -114,6 +114,8 @@ pub enum Choice {
     PerKvHead(Vec<Selection>),
     /// One for each query head.
     PerHead(Vec<Selection>),
+    /// One for each query, which then reads alone.
+    PerQuery(Vec<Self>),
 }
 
 impl Choice {
@@ -135,6 +137,7 @@ impl Choice {
                 .enumerate()
                 .map(|(head, selection)| (head / group, head..head + 1, selection))
                 .collect(),
+            Self::PerQuery(choices) => choices.iter().flat_map(|choice| choice.groups(shape)).collect(),
         }
     }
 }
@@ -277,6 +280,11 @@ pub trait Select: Send + Sync {
     /// # Errors
     /// When a cold block cannot be read.
     fn select(&mut self, view: &SelectView<'_>) -> Result<Choice, MemoryError>;
+
+    /// Whether every query of a prompt reads everything before it, until a context or a prompt ends.
+    fn reads_prompts_whole(&self) -> bool {
+        false
+    }
 
     /// Newest tokens that every query reads at their true distance, itself included, once `read` tokens have been written;
     /// where the placement sees less far, that counts.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use loci_kernels::vector::dot;
+use loci_kernels::vector;
 use loci_models::memory::{AttentionShape, MemoryError};
 
 use super::{Choice, Role, Select, SelectView, Selection, largest};
@@ -130,25 +130,39 @@ impl RangeSearch {
         let positions = chosen().map(|query| view.first + query);
         let queries = rotated(&queries, positions, view.shape, view.schedule, view.rows.isa());
         view.for_heads(|head| {
+            let kv_head = head / view.shape.group();
+            let columns = columns(of_head(&queries, head, view.shape), head_dim);
+            let mut products = vec![0.0; columns.len() / head_dim];
             let mut key = vec![0.0; head_dim];
-            let mut known = BTreeMap::new();
+            // Ranges that are not halved are scored again.
+            let mut known = vec![f32::NAN; rows.div_ceil(self.ranges.key_block)];
             self.search(rows, |block| {
-                if let Some(score) = known.get(&block) {
-                    return Ok(*score);
-                }
+                let Some(best) = known.get_mut(block).filter(|best| best.is_nan()) else {
+                    return Ok(known[block]);
+                };
                 let start = self.ranges.sinks + block * self.ranges.key_block;
-                let mut best = f32::NEG_INFINITY;
+                *best = f32::NEG_INFINITY;
                 for position in start..(start + self.ranges.key_block).min(self.ranges.sinks + rows) {
-                    view.rows.read_rotated_key(head / view.shape.group(), position, &mut key)?;
-                    for query in of_head(&queries, head, view.shape) {
-                        best = best.max(dot(view.rows.isa(), query, &key));
-                    }
+                    view.rows.read_rotated_key(kv_head, position, &mut key)?;
+                    vector::products(view.rows.isa(), &columns, &key, &mut products);
+                    *best = products.iter().fold(*best, |best, product| best.max(*product));
                 }
-                known.insert(block, best);
-                Ok(best)
+                Ok(*best)
             })
         })
     }
+}
+
+/// `queries` (each `[dim]`) as the columns that [`vector::products`] wants; the last one fills the last group of them.
+fn columns<'a>(queries: impl Iterator<Item = &'a [f32]>, dim: usize) -> Vec<f32> {
+    let queries: Vec<&[f32]> = queries.collect();
+    let mut columns = Vec::with_capacity(queries.len().next_multiple_of(vector::COLUMNS) * dim);
+    for group in queries.chunks(vector::COLUMNS) {
+        for number in 0..dim {
+            columns.extend((0..vector::COLUMNS).map(|column| group[column.min(group.len() - 1)][number]));
+        }
+    }
+    columns
 }
 
 impl Select for RangeSearch {

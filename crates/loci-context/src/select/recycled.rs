@@ -103,6 +103,10 @@ fn ranked(scores: &[f32], count: usize) -> Vec<usize> {
 }
 
 impl Select for Recycled {
+    fn reads_prompts_whole(&self) -> bool {
+        true
+    }
+
     fn select(&mut self, view: &SelectView<'_>) -> Result<Choice, MemoryError> {
         let mut all = Selection::default();
         all.push(0..view.end(), Role::Recent);

@@ -111,6 +111,10 @@ impl Squeezed {
 }
 
 impl Select for Squeezed {
+    fn reads_prompts_whole(&self) -> bool {
+        self.context.is_none()
+    }
+
     fn select(&mut self, view: &SelectView<'_>) -> Result<Choice, MemoryError> {
         let Some(context) = self.context.as_ref().filter(|context| !context.heads.is_empty()) else {
             let mut all = Selection::default();

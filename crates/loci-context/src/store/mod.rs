@@ -31,7 +31,7 @@ pub(crate) use packed::Packed;
 pub(crate) use page::{Page, PageRef};
 
 /// What a store holds.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Layout {
     /// Shape of the model.
     pub shape: AttentionShape,

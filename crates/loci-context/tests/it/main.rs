@@ -18,4 +18,5 @@ mod packing;
 mod recycled_attention;
 mod squeezed_attention;
 mod squeezed_golden;
+mod take_over;
 mod watch;

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use loci_models::memory::ContextReport;
 use loci_models::template::Message;
@@ -20,6 +20,7 @@ use crate::error::EngineError;
 use crate::evidence::passages;
 use crate::generate::{GenerateOptions, Generation, OnText, generate};
 use crate::grammar::{Form, Grammar};
+use crate::language_model::readings::Readings;
 use crate::language_model::{Account, Body, Input, LanguageModel, Rating};
 use crate::layout::{Prompt, conversation_with_tools, located, plain};
 use crate::score::{Score, ScoreOptions, score};
@@ -34,6 +35,7 @@ pub struct LocalModel {
     engine: Arc<Engine>,
     context: ContextOptions,
     held: Option<Held>,
+    readings: Arc<Readings>,
 }
 
 /// A session and what it was planned for: another plan needs another memory.
@@ -51,24 +53,40 @@ struct Held {
 }
 
 impl Held {
-    /// Makes the session hold `prompt`; returns how many tokens were read.
+    /// Makes the session hold `prompt`; returns how many tokens were read, and what it took others to read those of them
+    /// that were taken over from `readings`.
     fn read(
         &mut self,
         prompt: &Prompt,
         fresh: impl FnOnce() -> Result<Session, EngineError>,
+        readings: &Readings,
         control: &mut Control<'_>,
-    ) -> Result<usize, EngineError> {
+    ) -> Result<(usize, Duration), EngineError> {
+        let started = Instant::now();
         let shared = prompt.tokens.get(..prompt.shared.min(prompt.len().saturating_sub(1))).unwrap_or(&[]);
         if shared.is_empty() || prompt.skipped > 0 {
             self.shared = None;
-            return self.session.change_to(&prompt.tokens, control);
+            let mut other = fresh()?;
+            let (mut taken, mut took) = readings.take_over(&mut other, &prompt.tokens)?;
+            match taken > self.session.shared_with(&prompt.tokens) {
+                true => self.session = other,
+                false => (taken, took) = (0, Duration::ZERO),
+            }
+            let read = taken + self.session.change_to(&prompt.tokens, control)?;
+            readings.keep(&self.session, took + started.elapsed())?;
+            return Ok((read, took));
         }
-        let mut read = 0;
+        let (mut read, mut took) = (0, Duration::ZERO);
         let base = match self.shared.take().filter(|base| base.tokens() == shared) {
             Some(base) => base,
             None => {
                 let mut base = fresh()?;
-                base.read_context(shared, shared.len(), control)?;
+                let taken;
+                (taken, took) = readings.take_over(&mut base, shared)?;
+                // Before the context ends: afterwards a method may read otherwise.
+                base.read_on(shared.get(taken..).unwrap_or(&[]), control)?;
+                readings.keep(&base, took + started.elapsed())?;
+                base.read_context(&[], 0, control)?;
                 read += shared.len();
                 base
             }
@@ -77,14 +95,21 @@ impl Held {
         self.shared = Some(base);
         let rest = prompt.tokens.get(shared.len()..).unwrap_or(&[]);
         self.session.read(rest, control)?;
-        Ok(read + rest.len())
+        Ok((read + rest.len(), took))
     }
 }
 
 impl LocalModel {
     /// `engine` with its context held as `context` says.
-    pub const fn new(engine: Arc<Engine>, context: ContextOptions) -> Self {
-        Self { engine, context, held: None }
+    pub fn new(engine: Arc<Engine>, context: ContextOptions) -> Self {
+        Self { engine, context, held: None, readings: Arc::default() }
+    }
+
+    /// The same beside others with other methods: what one of them reads as full attention does, none of those that do so
+    /// reads again.
+    #[must_use]
+    pub fn sharing(self, readings: Arc<Readings>) -> Self {
+        Self { readings, ..self }
     }
 
     /// What became of the tokens of the last prompt and answer; `None` before the first.
@@ -126,13 +151,14 @@ impl LocalModel {
         }
     }
 
-    /// The session that has read `prompt` for an answer of `answer` tokens, and how many tokens it read for it.
+    /// The session that has read `prompt` for an answer of `answer` tokens, how many tokens it read for it, and the time
+    /// that others had taken for some of them.
     fn read(
         &mut self,
         prompt: Prompt,
         answer: usize,
         control: &mut Control<'_>,
-    ) -> Result<(Held, usize), EngineError> {
+    ) -> Result<(Held, usize, Duration), EngineError> {
         if prompt.is_empty() {
             return Err(EngineError::Nothing { what: "the prompt".to_owned(), purpose: "continue" });
         }
@@ -157,8 +183,8 @@ impl LocalModel {
             },
         };
         held.skipped = prompt.skipped;
-        let read = held.read(&prompt, || open(&plan), control)?;
-        Ok((held, read))
+        let (read, took) = held.read(&prompt, || open(&plan), &self.readings, control)?;
+        Ok((held, read, took))
     }
 }
 
@@ -177,8 +203,8 @@ impl LanguageModel for LocalModel {
         let prompt = self.prompt(input)?;
         let prompt_tokens = prompt.len();
         let started = Instant::now();
-        let (mut held, read_tokens) = self.read(prompt, options.max_tokens, control)?;
-        let prefill = started.elapsed();
+        let (mut held, read_tokens, took) = self.read(prompt, options.max_tokens, control)?;
+        let prefill = started.elapsed() + took;
         if options.evidence > 0 {
             held.session.watch(Watch { weights: retrieval_weights(&self.engine)?, ..Watch::default() })?;
             held.session.record_evidence(true);
@@ -219,8 +245,8 @@ impl LanguageModel for LocalModel {
         let shared = wholes.iter().map(|whole| shared(whole, &prompt.tokens)).min().unwrap_or(prompt.len());
         let longest = wholes.iter().map(|whole| whole.len() - shared).max().unwrap_or(0);
         let (prompt_tokens, started) = (prompt.len(), Instant::now());
-        let (held, read_tokens) = self.read(prompt.first(shared), longest, control)?;
-        let (prefill, memory_bytes) = (started.elapsed(), held.session.memory_bytes());
+        let (held, read_tokens, took) = self.read(prompt.first(shared), longest, control)?;
+        let (prefill, memory_bytes) = (started.elapsed() + took, held.session.memory_bytes());
         let mut ratings = Vec::with_capacity(answers.len());
         for whole in &wholes {
             let mut session = held.session.fork()?;

@@ -1,10 +1,13 @@
 //! What several questions about one text share, and how likely answers are.
 
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
 use crate::common::{context, engine};
 use loci_engine::grammar::{Form, Quotes};
-use loci_engine::{Control, EngineError, GenerateOptions, Generation, Input, LanguageModel, LocalModel};
+use loci_engine::{
+    Control, EngineError, GenerateOptions, Generation, Input, LanguageModel, LocalModel, Progress, Readings,
+};
 use loci_models::template::Message;
 
 fn options() -> GenerateOptions {
@@ -44,6 +47,48 @@ fn a_text_is_read_once_for_all_its_questions() {
         let other = text.replace("wind", "snow");
         let changed = ask(&mut model, &other, "Who came?", "", other.len()).account;
         assert_eq!(changed.read_tokens, changed.prompt_tokens, "{method}: another text is read anew");
+    }
+}
+
+#[test]
+fn methods_that_read_alike_read_a_text_once() {
+    let text = "the wind went over the field and the gate stood open. ".repeat(30);
+    let readings = Arc::<Readings>::default();
+    let engine = engine();
+    // Tokens that went through the model for an answer.
+    let read = |model: &mut LocalModel, shared: usize| {
+        let messages = [Message::new("user", format!("{text}Who came?"))];
+        let (mut read, mut before) = (0, 0);
+        let mut watch = |progress: Progress| {
+            read += if progress.done > before { progress.done - before } else { progress.done };
+            before = progress.done;
+        };
+        let mut control = Control { progress: Some(&mut watch), ..Control::default() };
+        let input = Input { shared, ..Input::messages(&messages) };
+        let mut quiet = |_: &str| ControlFlow::Continue(());
+        let answer = model.answer(&input, &options(), &mut control, &mut quiet).unwrap();
+        (answer, read)
+    };
+    for shared in [text.len(), 0] {
+        for (method, reads_alike) in [
+            ("full", false),
+            ("snap-kv:budget=128", true),
+            ("squeezed-attention", true),
+            ("window:window=64", false),
+        ] {
+            let mut beside =
+                LocalModel::new(Arc::clone(&engine), context(method)).sharing(Arc::clone(&readings));
+            let mut alone = LocalModel::new(Arc::clone(&engine), context(method));
+            let ((own, read_beside), (expected, read_alone)) =
+                (read(&mut beside, shared), read(&mut alone, shared));
+            assert_eq!(own.tokens, expected.tokens, "{method}");
+            assert_eq!(own.account.read_tokens, expected.account.read_tokens, "{method}");
+            assert_eq!(own.account.context, expected.account.context, "{method}");
+            let (few, many) = (read_beside * 2 < read_alone, read_beside == read_alone);
+            // What had been read for the questions before lies there too.
+            let expected = if reads_alike || (shared == 0 && method == "full") { few } else { many };
+            assert!(expected, "{method}, {shared} shared: {read_beside} of {read_alone} tokens");
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! Rust neither reorders nor fuses their operations, so all instruction sets give the same bits.
 
+use super::COLUMNS;
 use crate::Isa;
 
 /// Declares a function that runs the same inlined body, compiled with the features of an instruction set.
@@ -66,6 +67,34 @@ compiled! {
     fn add(a: &mut [f32], b: &[f32]) {
         for (a, b) in a.iter_mut().zip(b) {
             *a += b;
+        }
+    }
+}
+
+/// `sums + column * number`.
+#[inline(always)]
+fn add_multiplied(sums: [f32; COLUMNS], column: &[f32; COLUMNS], number: f32) -> [f32; COLUMNS] {
+    std::array::from_fn(|index| sums[index] + column[index] * number)
+}
+
+compiled! {
+    /// Products of `numbers` with columns, as many as there is room for in `out`; lengths fit.
+    fn products(columns: &[f32], numbers: &[f32], out: &mut [f32]) {
+        let groups = columns.as_chunks::<COLUMNS>().0.chunks_exact(numbers.len().max(1));
+        for (rows, out) in groups.zip(out.as_chunks_mut::<COLUMNS>().0) {
+            // Four sums of each column: one alone would wait for itself.
+            let [mut a, mut b, mut c, mut d] = [[0.0; COLUMNS]; 4];
+            let ((rows, rows_left), (numbers, left)) = (rows.as_chunks::<4>(), numbers.as_chunks::<4>());
+            for (row, number) in rows.iter().zip(numbers) {
+                a = add_multiplied(a, &row[0], number[0]);
+                b = add_multiplied(b, &row[1], number[1]);
+                c = add_multiplied(c, &row[2], number[2]);
+                d = add_multiplied(d, &row[3], number[3]);
+            }
+            for (row, number) in rows_left.iter().zip(left) {
+                a = add_multiplied(a, row, *number);
+            }
+            *out = std::array::from_fn(|index| (a[index] + b[index]) + (c[index] + d[index]));
         }
     }
 }

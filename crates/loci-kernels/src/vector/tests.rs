@@ -38,6 +38,24 @@ proptest! {
     }
 
     #[test]
+    fn products_with_columns_are_dots(row in numbers(1..150), groups in 1_usize..4) {
+        let width = groups * COLUMNS;
+        let column = |j: usize, i: usize| row[i] * 0.7 - j as f32;
+        let of_group = |g: usize| (0..row.len()).flat_map(move |i| (0..COLUMNS).map(move |j| (g * COLUMNS + j, i)));
+        let columns: Vec<f32> = (0..groups).flat_map(of_group).map(|(j, i)| column(j, i)).collect();
+        let mut first = None;
+        for isa in Isa::available() {
+            let mut out = vec![f32::NAN; width];
+            products(isa, &columns, &row, &mut out);
+            for (j, found) in out.iter().enumerate() {
+                let terms = || (0..row.len()).map(|i| f64::from(column(j, i)) * f64::from(row[i]));
+                prop_assert!(close(*found, terms().sum(), terms().map(f64::abs).sum()));
+            }
+            prop_assert_eq!(&out, first.get_or_insert_with(|| out.clone()));
+        }
+    }
+
+    #[test]
     fn products_with_nibbles_are_those_of_f64(
         half in prop_oneof![numbers(1..90), numbers(32..33), numbers(64..65)], groups in 1_usize..5) {
         let numbers: Vec<f32> = (0..2 * groups).flat_map(|_| half.iter().copied()).collect();

@@ -210,10 +210,12 @@ pub fn prompt_then_singles(prompt: usize, n: usize) -> Vec<usize> {
     cuts
 }
 
-/// Outputs for the tokens from the last one of a prompt, at `end`, on: the prompt in one chunk, then each token alone.
+/// Outputs for the tokens from the last one of a prompt, at `end`, on: what is left of the prompt in one chunk, then each
+/// token alone.
 pub fn ask(stream: &Stream, memory: &mut dyn ContextMemory, end: usize) -> Vec<Vec<f32>> {
     let mut nowhere = vec![Vec::new(); stream.shape.layers];
-    stream.feed(memory, 0, end, &mut nowhere).unwrap();
+    let read = memory.len();
+    stream.feed(memory, read, end, &mut nowhere).unwrap();
     if memory.wants_prompt_end() {
         stream.feed(memory, end, end + 1, &mut nowhere).unwrap();
         memory.end_prompt(end).unwrap();

@@ -1,6 +1,7 @@
 //! `loci eval TASK…`: the run itself.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use loci_engine::layout::conversation;
 use loci_engine::{GenerateOptions, documents, files};
@@ -137,6 +138,7 @@ pub(crate) fn run(args: &MeasureArgs, ui: &Ui) -> Result<(), CliError> {
         Way::Strategy(values) => Some(values),
         Way::Context(_) => None,
     }))?;
+    let readings = Arc::default();
     let subjects: Vec<Subject> = match &args.endpoint.endpoint {
         // Context methods are what a local model reads by; strategies work with any model.
         Some(url) => std::iter::once(None)
@@ -148,7 +150,7 @@ pub(crate) fn run(args: &MeasureArgs, ui: &Ui) -> Result<(), CliError> {
             .collect::<Result<_, _>>()?,
         None => ways
             .into_iter()
-            .map(|(typed, way)| local(&engine, typed, way, &context, &kit))
+            .map(|(typed, way)| local(&engine, typed, way, &context, &kit, &readings))
             .collect::<Result<_, _>>()?,
     };
     // Distributions are compared with those of the method that scores are compared with; endpoints do not tell theirs.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use loci_context::MethodSpec;
 use loci_context::recipes::full;
-use loci_engine::{ContextOptions, Draft, Engine, LocalModel};
+use loci_engine::{ContextOptions, Draft, Engine, LocalModel, Readings};
 use loci_eval::run::Subject;
 use loci_models::method::Values;
 use loci_reading::Given;
@@ -60,13 +60,14 @@ pub(crate) fn ways(text: &str, parts: &PartArgs) -> Result<Vec<(String, Way)>, C
     typed.into_iter().map(way).collect()
 }
 
-/// `engine` reading in one `way`, its context otherwise held as `context` says.
+/// `engine` reading in one `way`, its context otherwise held as `context` says, beside others that share `readings`.
 pub(crate) fn local(
     engine: &Arc<Engine>,
     typed: String,
     way: Way,
     context: &ContextOptions,
     kit: &Kit,
+    readings: &Arc<Readings>,
 ) -> Result<Subject, CliError> {
     let kit = kit.clone();
     let (context, strategy) = match way {
@@ -88,7 +89,8 @@ pub(crate) fn local(
     );
     let engine = Arc::clone(engine);
     let name = engine.name().to_owned();
-    let model = move || LocalModel::new(Arc::clone(&engine), context.clone());
+    let readings = Arc::clone(readings);
+    let model = move || LocalModel::new(Arc::clone(&engine), context.clone()).sharing(Arc::clone(&readings));
     Ok(Subject {
         model: name,
         method: typed,

@@ -1,0 +1,54 @@
+//! Texts that one of several methods has read for all of them.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use crate::error::EngineError;
+use crate::session::Session;
+
+/// The last text that a method read as full attention reads. Many methods do so until a question comes, and only then drop
+/// rows or choose among them: beside each other they need not read it again.
+///
+/// It is held until the next one comes; its rows are shared with the sessions that read it, not copied.
+#[derive(Debug, Default)]
+pub struct Readings {
+    last: Mutex<Option<Reading>>,
+}
+
+#[derive(Debug)]
+struct Reading {
+    session: Session,
+    /// Time it took to read.
+    took: Duration,
+}
+
+impl Readings {
+    /// Lets `session`, if it is empty, take over what was read of `tokens`; how many tokens that were, and the share of the
+    /// time for them.
+    pub(super) fn take_over(
+        &self,
+        session: &mut Session,
+        tokens: &[u32],
+    ) -> Result<(usize, Duration), EngineError> {
+        let last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(last) = last.as_ref() else { return Ok((0, Duration::ZERO)) };
+        let taken = session.take_over(&last.session, tokens)?;
+        #[allow(clippy::cast_precision_loss)] // a share
+        let share = taken as f64 / last.session.len().max(1) as f64;
+        Ok((taken, last.took.mul_f64(share)))
+    }
+
+    /// Keeps what `session` has read in `took`, if others may take it over.
+    pub(super) fn keep(&self, session: &Session, took: Duration) -> Result<(), EngineError> {
+        if !session.has_whole_rows() {
+            return Ok(());
+        }
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        let known =
+            last.as_ref().is_some_and(|last| last.session.shared_with(session.tokens()) == session.len());
+        if !known {
+            *last = Some(Reading { session: session.fork()?, took });
+        }
+        Ok(())
+    }
+}
