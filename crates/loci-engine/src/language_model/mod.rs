@@ -72,9 +72,10 @@ impl<'a> Input<'a> {
 pub struct Account {
     /// Tokens of the prompt, what the answer begins with included.
     pub prompt_tokens: usize,
-    /// Of those, the ones that were read for this answer; the others had been read before.
+    /// Of those, the ones that were read for this answer, or taken over from another method that had read them; the others
+    /// had been read before.
     pub read_tokens: usize,
-    /// Time of the reading.
+    /// Time of the reading; for what was taken over, the time it took there.
     pub prefill: Duration,
     /// Tokens of the answer.
     pub answer_tokens: usize,

@@ -27,7 +27,8 @@ const PASSAGES: usize = 5;
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Every answer is written to FOLDER/answers.jsonl before the next question is asked; the same command \
-goes on where it was stopped. The report is made of the answers that belong to the command: FOLDER/report.html, \
+goes on where it was stopped. What one method reads as full attention does is not read again by others that do so too; its \
+time counts for each. The report is made of the answers that belong to the command: FOLDER/report.html, \
 report.md, report.json, and its figures in FOLDER/figures."
 )]
 pub(crate) struct MeasureArgs {
