@@ -23,6 +23,8 @@ pub(crate) struct Evidence {
     largest: Vec<f32>,
     recalled: Vec<bool>,
     heads: usize,
+    /// First positions whose mass does not count.
+    sinks: usize,
     /// `[layers * heads]`; `None`: all alike.
     weights: Option<Arc<[f32]>>,
     /// Queries of the present run.
@@ -42,6 +44,7 @@ impl Evidence {
     pub(crate) fn new(watch: &Watch, shape: AttentionShape) -> Self {
         Self {
             heads: shape.heads,
+            sinks: watch.sinks,
             weights: watch.weights.clone(),
             counts: vec![0.0; shape.layers],
             layers: if watch.by_layer { vec![Vec::new(); shape.layers] } else { Vec::new() },
@@ -98,7 +101,7 @@ impl Evidence {
         }
         for (position, sum) in rows.zip(sums) {
             if let Some(mass) = self.mass.get_mut(position) {
-                *mass += weight * sum;
+                *mass += if position < self.sinks { 0.0 } else { weight * sum };
                 self.recalled[position] |= position < window && sum > 0.0;
                 if let Some(row) = of_layer.as_deref_mut() {
                     row[position] += weight * sum;
@@ -203,6 +206,19 @@ mod tests {
         assert_eq!((ranges[0].tokens.clone(), ranges[1].tokens.clone()), (0..16, 48..64));
         assert!((ranges[0].mass - 0.125).abs() < 1e-6, "{}", ranges[0].mass);
         assert!((ranges[1].mass - 0.1).abs() < 1e-6, "{}", ranges[1].mass);
+    }
+
+    #[test]
+    fn the_first_tokens_do_not_count_where_they_are_sinks() {
+        let mut evidence = Evidence::new(&Watch::for_evidence(None), SHAPE);
+        evidence.grow(40);
+        evidence.count(0, 1);
+        evidence.add(0, 0, &Positions::From(0), &[0.9, 0.0, 0.0, 0.0, 0.02], 16);
+        evidence.add(0, 1, &Positions::From(32), &[0.1; 1], 16);
+        let ranges = evidence.ranges();
+        // Of two heads.
+        assert_eq!((ranges[0].tokens.clone(), ranges[1].tokens.clone()), (32..40, 0..16));
+        assert!((ranges[0].mass - 0.05).abs() < 1e-6 && (ranges[1].mass - 0.01).abs() < 1e-6);
     }
 
     #[test]

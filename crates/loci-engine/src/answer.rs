@@ -77,7 +77,7 @@ pub(crate) fn answer(
     let engine = Arc::clone(session.engine());
     let weights = if asked.options.all_heads { None } else { retrieval_weights(&engine)? };
     let weighed_by = if weights.is_some() { WeighedBy::RetrievalHeads } else { WeighedBy::AllHeads };
-    session.watch(Watch { weights, by_layer: asked.by_layer, ..Watch::default() })?;
+    session.watch(Watch { by_layer: asked.by_layer, ..Watch::for_evidence(weights) })?;
     if rest.is_empty() {
         return Err(EngineError::Nothing { what: "the prompt".to_owned(), purpose: "read" });
     }

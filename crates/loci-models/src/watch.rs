@@ -9,6 +9,8 @@ use crate::memory::{AttentionShape, MemoryError};
 pub struct Watch {
     /// `[layers * heads]`: how much each query head counts in the evidence, not negative; `None`: all alike.
     pub weights: Option<Arc<[f32]>>,
+    /// First positions of the sequence that do not count in the evidence.
+    pub sinks: usize,
     /// Whether the evidence is kept layer by layer too.
     pub by_layer: bool,
     /// Whether the position that each query head looks at most is kept, for the newest token that came alone.
@@ -18,6 +20,10 @@ pub struct Watch {
     /// What switching off means.
     pub ablation: Ablation,
 }
+
+/// First tokens that heads look at when they find nothing to read, whatever stands there (Xiao et al., Efficient Streaming
+/// Language Models with Attention Sinks, 2023): no evidence of anything.
+const SINKS: usize = 4;
 
 /// How a query head is switched off.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -31,6 +37,11 @@ pub enum Ablation {
 }
 
 impl Watch {
+    /// For telling what an answer was read from: heads count by `weights`, attention sinks do not.
+    pub fn for_evidence(weights: Option<Arc<[f32]>>) -> Self {
+        Self { weights, sinks: SINKS, ..Self::default() }
+    }
+
     /// Whether it fits a model.
     ///
     /// # Errors

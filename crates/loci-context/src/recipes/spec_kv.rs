@@ -76,7 +76,9 @@ pub const INFO: MethodInfo = MethodInfo {
                   the most that a draft can give. The draft never stays in the memory. What neither question nor draft \
                   looked at is gone: a second question about another part of the text finds nothing. Early layers as \
                   the draft, their first token from the whole model, and a look-ahead of 64 tokens are ours; the paper uses \
-                  another model and as many tokens as may be written. Distances are true ones: beyond the trained window \
+                  another model and as many tokens as may be written. Its sparse reading of prompts above 4,096 tokens is not \
+                  offered: which columns a layer then reads follows from the prompt's last tokens, and here a prompt goes \
+                  through all layers piece by piece, so that its end comes last. Distances are true ones: beyond the trained window \
                   combine it with a RoPE schedule.",
 };
 

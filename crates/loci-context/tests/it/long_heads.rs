@@ -3,6 +3,7 @@
 use crate::common::{Stream, Weights, build, context, largest_difference};
 use loci_context::MethodSpec;
 use loci_models::memory::AttentionShape;
+use loci_models::watch::Watch;
 
 const SHAPE: AttentionShape = AttentionShape { layers: 2, heads: 4, kv_heads: 2, head_dim: 16 };
 const CHUNK: usize = 16;
@@ -111,6 +112,25 @@ fn reading_at_once_equals_token_by_token() {
     let stream = Stream::new(SHAPE, 200, 6, 3.0);
     let whole = run(SPEC, &stream, &[200]);
     assert!(largest_difference(&whole, &run(SPEC, &stream, &(1..=200).collect::<Vec<_>>())) < 1e-4);
+}
+
+#[test]
+fn queries_that_choose_together_give_what_each_gives_alone() {
+    let stream = Stream::new(SHAPE, 200, 8, 3.0);
+    let alone: Vec<usize> = (1..=200).collect();
+    let looked_at = |cuts: &[usize]| {
+        let mut memory = build(SPEC, context(SHAPE, 2));
+        memory.watch(Watch { by_layer: true, ..Watch::default() }).unwrap();
+        memory.record_evidence(true);
+        let out = stream.run(&mut *memory, cuts);
+        (out, memory.evidence_by_layer())
+    };
+    let ((out, sums), (out_alone, sums_alone)) = (looked_at(&[200]), looked_at(&alone));
+    // From where they choose on; before it, queries of a chunk read everything as one group.
+    assert!(stream.difference(&out, &out_alone, 80..200) == 0.0);
+    assert!(stream.difference(&out, &run(SPEC, &stream, &[200]), 0..200) == 0.0, "nobody watches");
+    assert!(largest_difference(&sums, &sums_alone) < 1e-4);
+    assert!(sums.iter().all(|layer| layer.iter().sum::<f32>() > 0.9));
 }
 
 /// `row` turned to `position`, in f64.

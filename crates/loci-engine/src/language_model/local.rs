@@ -206,7 +206,7 @@ impl LanguageModel for LocalModel {
         let (mut held, read_tokens, took) = self.read(prompt, options.max_tokens, control)?;
         let prefill = started.elapsed() + took;
         if options.evidence > 0 {
-            held.session.watch(Watch { weights: retrieval_weights(&self.engine)?, ..Watch::default() })?;
+            held.session.watch(Watch::for_evidence(retrieval_weights(&self.engine)?))?;
             held.session.record_evidence(true);
         }
         let mut generation = generate(&mut held.session, options, control, on_text)?;

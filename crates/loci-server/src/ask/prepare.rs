@@ -121,7 +121,7 @@ fn about(
     let weights = model.weights.clone();
     let begin: Begin = Box::new(move |_, _| {
         let mut session = reading.session()?;
-        session.watch(Watch { weights, ..Watch::default() })?;
+        session.watch(Watch::for_evidence(weights))?;
         let cached = session.len();
         let prefill = Prefill::prompt(&tail.tokens).with_evidence();
         Ok(Begun { session, prefill, cached, key: None, cells: ranges })
