@@ -2,7 +2,7 @@
 //! questions whose answers nobody knows.
 //!
 //! All needles of all depths are planted in one reading, and each question is asked of a fork of it: a text is read once
-//! for each method and length, however many needles there are.
+//! for each method and length, however many needles there are, and once for all methods that read as full attention does.
 
 mod needles;
 
@@ -18,6 +18,7 @@ use crate::engine::Engine;
 use crate::error::EngineError;
 use crate::generate::{GenerateOptions, generate};
 use crate::layout::{Headings, Prompt, question_about};
+use crate::readings::Readings;
 use crate::session::{Control, per_second, shared};
 use needles::{Needle, plant};
 
@@ -126,6 +127,7 @@ pub fn probe(
     let depths: Vec<f64> =
         (0..request.depths).map(|depth| (depth as f64 + 0.5) / request.depths as f64).collect();
     let mut results = Vec::new();
+    let readings = Readings::default();
     for length in lengths {
         let end = tokens.get(length - 1).map_or(request.text.len(), |token| token.end);
         let part = request.text.get(..end).unwrap_or(request.text);
@@ -137,7 +139,7 @@ pub fn probe(
             .map(|needle| question_about(engine, &document, &needle.question, None, Headings::Never, false))
             .collect::<Result<Vec<_>, _>>()?;
         for method in &request.methods {
-            let outcome = probe_one(engine, request, method, &prompts, &needles, control);
+            let outcome = probe_one(engine, request, method, (&prompts, &needles), &readings, control);
             let mut probed = match outcome {
                 Ok(probed) => probed,
                 Err(error @ EngineError::Interrupted { .. }) => return Err(error),
@@ -171,8 +173,8 @@ fn probe_one(
     engine: &Arc<Engine>,
     request: &ProbeRequest<'_>,
     method: &MethodSpec,
-    prompts: &[Prompt],
-    needles: &[Needle],
+    (prompts, needles): (&[Prompt], &[Needle]),
+    readings: &Readings,
     control: &mut Control<'_>,
 ) -> Result<Probed, EngineError> {
     if method.shortening().is_some() {
@@ -195,8 +197,8 @@ fn probe_one(
     let mut reading = options.session(engine, &plan)?;
     let started = Instant::now();
     let text = prompts.first().and_then(|prompt| prompt.tokens.get(..shared)).unwrap_or(&[]);
-    reading.read_context(text, shared, control)?;
-    let prefill_tokens_per_s = per_second(shared, started.elapsed());
+    let took = readings.read_context(&mut reading, text, control)?;
+    let prefill_tokens_per_s = per_second(shared, took + started.elapsed());
     let memory_bytes = reading.memory_bytes();
 
     let mut right_by_depth = vec![0; request.depths];

@@ -20,9 +20,9 @@ use crate::error::EngineError;
 use crate::evidence::passages;
 use crate::generate::{GenerateOptions, Generation, OnText, generate};
 use crate::grammar::{Form, Grammar};
-use crate::language_model::readings::Readings;
 use crate::language_model::{Account, Body, Input, LanguageModel, Rating};
 use crate::layout::{Prompt, conversation_with_tools, located, plain};
+use crate::readings::Readings;
 use crate::score::{Score, ScoreOptions, score};
 use crate::session::{Control, Session, shared};
 use crate::shorten::shorten;
@@ -81,12 +81,7 @@ impl Held {
             Some(base) => base,
             None => {
                 let mut base = fresh()?;
-                let taken;
-                (taken, took) = readings.take_over(&mut base, shared)?;
-                // Before the context ends: afterwards a method may read otherwise.
-                base.read_on(shared.get(taken..).unwrap_or(&[]), control)?;
-                readings.keep(&base, took + started.elapsed())?;
-                base.read_context(&[], 0, control)?;
+                took = readings.read_context(&mut base, shared, control)?;
                 read += shared.len();
                 base
             }

@@ -1,12 +1,10 @@
 //! The seam that reading strategies, evaluation and memory extraction see.
 
 mod local;
-mod readings;
 #[cfg(feature = "remote")]
 mod remote;
 
 pub use local::LocalModel;
-pub use readings::Readings;
 #[cfg(feature = "remote")]
 pub use remote::{RemoteModel, RemoteOptions};
 

@@ -1,12 +1,16 @@
 //! What several questions about one text share, and how likely answers are.
 
+use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use crate::common::{context, engine};
+use loci_context::MethodSpec;
 use loci_engine::grammar::{Form, Quotes};
+use loci_engine::probe::{ProbeRequest, probe};
 use loci_engine::{
-    Control, EngineError, GenerateOptions, Generation, Input, LanguageModel, LocalModel, Progress, Readings,
+    ContextOptions, Control, EngineError, GenerateOptions, Generation, Input, LanguageModel, LocalModel,
+    Progress, Readings,
 };
 use loci_models::template::Message;
 
@@ -90,6 +94,42 @@ fn methods_that_read_alike_read_a_text_once() {
             assert!(expected, "{method}, {shared} shared: {read_beside} of {read_alone} tokens");
         }
     }
+}
+
+#[test]
+fn a_probe_reads_once_for_all_methods_that_read_alike() {
+    let text = "the wind went over the field and the gate stood open. ".repeat(80);
+    let probed = |methods: &[&str]| {
+        let mut read = BTreeMap::new();
+        // What each of its readings has read so far; another one begins anew.
+        let (mut readings, mut before) = (0, 0);
+        let mut watch = |progress: Progress| {
+            readings += usize::from(progress.done <= before);
+            before = progress.done;
+            read.insert(readings, progress.done);
+        };
+        let request = ProbeRequest {
+            text: &text,
+            methods: methods.iter().map(|method| MethodSpec::parse(method).unwrap()).collect(),
+            lengths: Vec::new(),
+            depths: 2,
+            needles: 1,
+            seed: 3,
+            context: ContextOptions::default(),
+        };
+        let mut control = Control { progress: Some(&mut watch), ..Control::default() };
+        let report = probe(&engine(), &request, &mut control).unwrap();
+        assert!(
+            report.results.iter().all(|result| result.error.is_none() && result.prefill_tokens_per_s > 0.0)
+        );
+        (report.results, read.into_values().sum::<usize>())
+    };
+    let (alone, once) = probed(&["full"]);
+    let (beside, read) = probed(&["full", "recycled-attention", "full"]);
+    assert!(read < 2 * once, "{read} tokens read for three methods, {once} for one");
+    assert_eq!(beside[2].right_by_depth, alone[0].right_by_depth);
+    let (_, twice) = probed(&["full", "window:window=64"]);
+    assert_eq!(twice, 2 * once);
 }
 
 #[test]

@@ -1,10 +1,10 @@
 //! Texts that one of several methods has read for all of them.
 
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::error::EngineError;
-use crate::session::Session;
+use crate::session::{Control, Session};
 
 /// The last text that a method read as full attention reads. Many methods do so until a question comes, and only then drop
 /// rows or choose among them: beside each other they need not read it again.
@@ -23,9 +23,26 @@ struct Reading {
 }
 
 impl Readings {
+    /// Lets the empty `session` read `text`, a context that questions are asked about, as far as it need not take it over;
+    /// returns the time that what it took over had taken to read.
+    pub(crate) fn read_context(
+        &self,
+        session: &mut Session,
+        text: &[u32],
+        control: &mut Control<'_>,
+    ) -> Result<Duration, EngineError> {
+        let started = Instant::now();
+        let (taken, took) = self.take_over(session, text)?;
+        session.read_on(text.get(taken..).unwrap_or(&[]), control)?;
+        // Before the context ends: afterwards a method may read otherwise.
+        self.keep(session, took + started.elapsed())?;
+        session.read_context(&[], 0, control)?;
+        Ok(took)
+    }
+
     /// Lets `session`, if it is empty, take over what was read of `tokens`; how many tokens that were, and the share of the
     /// time for them.
-    pub(super) fn take_over(
+    pub(crate) fn take_over(
         &self,
         session: &mut Session,
         tokens: &[u32],
@@ -39,7 +56,7 @@ impl Readings {
     }
 
     /// Keeps what `session` has read in `took`, if others may take it over.
-    pub(super) fn keep(&self, session: &Session, took: Duration) -> Result<(), EngineError> {
+    pub(crate) fn keep(&self, session: &Session, took: Duration) -> Result<(), EngineError> {
         if !session.has_whole_rows() {
             return Ok(());
         }
