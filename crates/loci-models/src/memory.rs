@@ -66,7 +66,7 @@ pub struct TokenEvidence {
     /// Positions in the sequence.
     pub tokens: Range<usize>,
     /// Share of the attention mass, averaged over layers, heads (each with its weight, see [`Watch`]) and answer tokens:
-    /// all of them, or some in a row, those that gave it most; between 0 and 1.
+    /// all of them, or some in a row, those that gave it most; between 0 and 1. What goes to [`Watch::sinks`] is not in it.
     pub mass: f32,
 }
 

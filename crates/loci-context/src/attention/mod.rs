@@ -140,7 +140,8 @@ impl Call<'_> {
             self.pool.run(tasks.len(), &|index| {
                 if let (Some(out), Some(lse)) = (out_parts.take(index), lse_parts.take(index)) {
                     let task = &tasks[index];
-                    self.attend(&units[task.unit], task, out, lse, mass_parts.take(index));
+                    let mass = mass_parts.take(index);
+                    self.attend(&units[task.unit], &task.piece, task.queries.clone(), out, lse, mass);
                 }
             });
         }
@@ -200,40 +201,41 @@ impl Call<'_> {
         }
     }
 
-    /// One task: rotates its queries for each part and calls the kernel.
+    /// Some queries, by their numbers, over some pieces: rotates them for each part and calls the kernel.
     fn attend(
         &self,
         unit: &Unit<'_>,
-        task: &Task,
+        pieces: &[Piece],
+        queries: impl ExactSizeIterator<Item = usize> + Clone,
         out: &mut [f32],
         lse: &mut [f32],
         mass: Option<&mut [f32]>,
     ) {
         let head_dim = self.shape.head_dim;
         let heads = unit.heads.len();
-        let rows = task.queries.len() * heads;
-        let tiles: Vec<Vec<TilePair<'_>>> = task.piece.iter().map(|piece| piece.pairs(unit)).collect();
+        let rows = queries.len() * heads;
+        let tiles: Vec<Vec<TilePair<'_>>> = pieces.iter().map(|piece| piece.pairs(unit)).collect();
         let bounds: Vec<Option<Vec<(u32, u32)>>> =
-            task.piece.iter().map(|piece| self.bounds(unit, piece, task, heads)).collect();
+            pieces.iter().map(|piece| self.bounds(unit, piece, queries.clone())).collect();
         SCRATCH.with_borrow_mut(|(scratch, rotated)| {
             rotated.clear();
             let mut ends = vec![0];
-            for piece in &task.piece {
+            for piece in pieces {
                 let start = rotated.len();
-                self.rotate_queries(unit, unit.parts[piece.part].standing, task, rotated);
+                self.rotate_queries(unit, unit.parts[piece.part].standing, queries.clone(), rotated);
                 if let Some(channels) = unit.channels(piece.part) {
                     cut(rotated, start, head_dim, channels);
                 }
                 ends.push(rotated.len());
             }
-            let parts: Vec<Part<'_>> = (0..task.piece.len())
+            let parts: Vec<Part<'_>> = (0..pieces.len())
                 .map(|part| Part {
                     queries: &rotated[ends[part]..ends[part + 1]],
                     tiles: &tiles[part],
                     bounds: bounds[part].as_deref(),
                 })
                 .collect();
-            let key_rows = task.key_rows();
+            let key_rows = key_rows(pieces);
             let mass = mass.map(|sums| Mass { heads, sums: &mut sums[..heads * key_rows] });
             #[allow(clippy::cast_precision_loss)] // a head has at most a few hundred numbers
             let scale = 1.0 / (head_dim as f32).sqrt();
@@ -242,8 +244,14 @@ impl Call<'_> {
         });
     }
 
-    /// Appends the task's queries, rotated so that the keys of a part stand where they should.
-    fn rotate_queries(&self, unit: &Unit<'_>, standing: Standing, task: &Task, into: &mut Vec<f32>) {
+    /// Appends queries, rotated so that the keys of a part stand where they should.
+    fn rotate_queries(
+        &self,
+        unit: &Unit<'_>,
+        standing: Standing,
+        queries: impl Iterator<Item = usize>,
+        into: &mut Vec<f32>,
+    ) {
         let head_dim = self.shape.head_dim;
         let width = self.shape.heads * head_dim;
         let pairs = head_dim / 2;
@@ -251,7 +259,7 @@ impl Call<'_> {
         let mut rotated_at = f64::NAN;
         #[allow(clippy::cast_possible_truncation)] // YaRN's scale is near 1
         let key_scale = self.schedule.attention_scale as f32;
-        for query in task.queries.clone() {
+        for query in queries {
             let position = self.first + query;
             let start = query * width + unit.heads.start * head_dim;
             let at = into.len();
@@ -280,8 +288,13 @@ impl Call<'_> {
         }
     }
 
-    /// Visible rows of a piece for each query row of the task; `None` when every query sees all of them.
-    fn bounds(&self, unit: &Unit<'_>, piece: &Piece, task: &Task, heads: usize) -> Option<Vec<(u32, u32)>> {
+    /// Visible rows of a piece for each query row; `None` when every query sees all of them.
+    fn bounds(
+        &self,
+        unit: &Unit<'_>,
+        piece: &Piece,
+        queries: impl ExactSizeIterator<Item = usize> + Clone,
+    ) -> Option<Vec<(u32, u32)>> {
         let part = &unit.parts[piece.part];
         let extent = piece.extent(unit)?;
         let visible = |query: usize| {
@@ -291,18 +304,18 @@ impl Call<'_> {
                 Standing::Far(_) => 0..(position + 1).saturating_sub(part.edge),
             }
         };
-        let all = task.queries.clone().all(|query| {
+        let all = queries.clone().all(|query| {
             let seen = visible(query);
             seen.start <= extent.start && seen.end >= extent.end
         });
         if all {
             return None;
         }
-        let mut bounds = Vec::with_capacity(task.queries.len() * heads);
-        for query in task.queries.clone() {
+        let mut bounds = Vec::with_capacity(queries.len() * unit.heads.len());
+        for query in queries {
             let seen = visible(query);
             let bound = (piece.row_of(unit, seen.start), piece.row_of(unit, seen.end));
-            bounds.extend(std::iter::repeat_n(bound, heads));
+            bounds.extend(std::iter::repeat_n(bound, unit.heads.len()));
         }
         Some(bounds)
     }
@@ -344,8 +357,13 @@ struct Task {
 
 impl Task {
     fn key_rows(&self) -> usize {
-        self.piece.iter().map(|piece| piece.tiles.len() * TILE).sum()
+        key_rows(&self.piece)
     }
+}
+
+/// Rows of keys of some pieces, as the kernel counts.
+fn key_rows(pieces: &[Piece]) -> usize {
+    pieces.iter().map(|piece| piece.tiles.len() * TILE).sum()
 }
 
 /// Receives the positions of some rows, whether they were read as near, their sums, and the share of these.

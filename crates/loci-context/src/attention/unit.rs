@@ -148,7 +148,7 @@ impl<'a> Call<'a> {
     ) -> Result<Unit<'a>, MemoryError> {
         debug_assert!(selection.is_sorted(), "spans must ascend and not overlap");
         let end = self.first + self.count();
-        let mut unit = Unit { kv_head, heads, parts: Vec::new(), sources: Vec::new() };
+        let mut unit = Unit::new(kv_head, heads);
         for span in &selection.spans {
             let stand = self.place.stand(span.role);
             // Rows that some query sees near, and rows that some query sees far: both, for those in between.
@@ -164,7 +164,8 @@ impl<'a> Call<'a> {
         Ok(unit)
     }
 
-    fn add(
+    /// Adds rows that stand so to a unit; `edge` is that of the part.
+    pub(super) fn add(
         &self,
         unit: &mut Unit<'a>,
         standing: Standing,
@@ -311,6 +312,11 @@ impl Source<'_> {
 }
 
 impl Unit<'_> {
+    /// Heads that read nothing yet.
+    pub(super) const fn new(kv_head: usize, heads: Range<usize>) -> Self {
+        Self { kv_head, heads, parts: Vec::new(), sources: Vec::new() }
+    }
+
     /// The part for keys that stand like this; made if there is none.
     fn part(&mut self, standing: Standing, edge: usize, packed: bool) -> usize {
         let same = |part: &UnitPart| part.standing == standing && part.edge == edge && part.packed == packed;

@@ -8,8 +8,9 @@ use crate::parallel;
 /// Bytes of the table of angles for each distance, beside the angles: two vectors and their place in a map.
 const ANGLES_BESIDE: usize = 64;
 
-/// Most queries that choose at the same time, each for itself: enough to occupy all threads.
-const TOGETHER: usize = 64;
+/// Most queries that choose at the same time, each for itself: enough to occupy all threads, and to find others that chose
+/// the same chunks.
+const TOGETHER: usize = 128;
 
 /// A query behind `a` blocks reads block 0, block `a - 1`, what is behind that (its own chunk) up to itself and, of the
 /// other blocks, those that the index scores highest for the unrotated query of each head: `chunks` in all. They stand side
@@ -54,8 +55,11 @@ impl HeadChunks {
             // What is left out between these rows and the query brings them nearer.
             let moved = left_out - (rows.start - placed);
             placed += rows.len();
-            let role = if chunk + 1 >= own { Role::Recent } else { Role::Recalled };
-            selection.push_moved(rows, role, moved);
+            match chunk + 1 >= own {
+                true => selection.push_moved(rows, Role::Recent, moved),
+                // Chunk by chunk, also those that follow each other: other queries may have chosen one of them only.
+                false => selection.spans.push(SelectedSpan { rows, role: Role::Recalled, moved }),
+            }
         }
         selection
     }

@@ -128,7 +128,7 @@ fn queries_that_choose_together_give_what_each_gives_alone() {
     let ((out, sums), (out_alone, sums_alone)) = (looked_at(&[200]), looked_at(&alone));
     // From where they choose on; before it, queries of a chunk read everything as one group.
     assert!(stream.difference(&out, &out_alone, 80..200) == 0.0);
-    assert!(stream.difference(&out, &run(SPEC, &stream, &[200]), 0..200) == 0.0, "nobody watches");
+    assert!(stream.difference(&out, &run(SPEC, &stream, &[200]), 0..200) < 1e-5, "nobody watches");
     assert!(largest_difference(&sums, &sums_alone) < 1e-4);
     assert!(sums.iter().all(|layer| layer.iter().sum::<f32>() > 0.9));
 }
