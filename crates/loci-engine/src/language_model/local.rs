@@ -35,7 +35,8 @@ pub struct LocalModel {
     engine: Arc<Engine>,
     context: ContextOptions,
     held: Option<Held>,
-    readings: Arc<Readings>,
+    /// What others have read, where there are others.
+    readings: Option<Arc<Readings>>,
 }
 
 /// A session and what it was planned for: another plan needs another memory.
@@ -59,13 +60,16 @@ impl Held {
         &mut self,
         prompt: &Prompt,
         fresh: impl FnOnce() -> Result<Session, EngineError>,
-        readings: &Readings,
+        readings: Option<&Readings>,
         control: &mut Control<'_>,
     ) -> Result<(usize, Duration), EngineError> {
         let started = Instant::now();
         let shared = prompt.tokens.get(..prompt.shared.min(prompt.len().saturating_sub(1))).unwrap_or(&[]);
         if shared.is_empty() || prompt.skipped > 0 {
             self.shared = None;
+            let Some(readings) = readings else {
+                return Ok((self.session.change_to(&prompt.tokens, control)?, Duration::ZERO));
+            };
             let mut other = fresh()?;
             let (mut taken, mut took) = readings.take_over(&mut other, &prompt.tokens)?;
             match taken > self.session.shared_with(&prompt.tokens) {
@@ -81,7 +85,10 @@ impl Held {
             Some(base) => base,
             None => {
                 let mut base = fresh()?;
-                took = readings.read_context(&mut base, shared, control)?;
+                match readings {
+                    Some(readings) => took = readings.read_context(&mut base, shared, control)?,
+                    None => base.read_context(shared, shared.len(), control)?,
+                }
                 read += shared.len();
                 base
             }
@@ -96,15 +103,15 @@ impl Held {
 
 impl LocalModel {
     /// `engine` with its context held as `context` says.
-    pub fn new(engine: Arc<Engine>, context: ContextOptions) -> Self {
-        Self { engine, context, held: None, readings: Arc::default() }
+    pub const fn new(engine: Arc<Engine>, context: ContextOptions) -> Self {
+        Self { engine, context, held: None, readings: None }
     }
 
     /// The same beside others with other methods: what one of them reads as full attention does, none of those that do so
     /// reads again.
     #[must_use]
     pub fn sharing(self, readings: Arc<Readings>) -> Self {
-        Self { readings, ..self }
+        Self { readings: Some(readings), ..self }
     }
 
     /// What became of the tokens of the last prompt and answer; `None` before the first.
@@ -178,7 +185,7 @@ impl LocalModel {
             },
         };
         held.skipped = prompt.skipped;
-        let (read, took) = held.read(&prompt, || open(&plan), &self.readings, control)?;
+        let (read, took) = held.read(&prompt, || open(&plan), self.readings.as_deref(), control)?;
         Ok((held, read, took))
     }
 }
