@@ -35,10 +35,10 @@ STRETCH = "ntk:factor=5"
 WINDOW = 8192
 
 TASKS = {
-    "needle": ["needle", "--haystack", "BOOK"],
+    "needle": ["needle:questions=5", "--haystack", "BOOK", "--choose"],
     "key-value": ["key-value:form=lines,kind=words,pairs=50,questions=5", "--choose"],
     "perplexity": ["perplexity", "--haystack", "BOOK"],
-    "lines": ["lines:questions=5"],
+    "lines": ["lines:questions=5", "--choose"],
     "passkey": ["passkey", "--depths", "0.1,0.5,0.9"],
     "long-bench": ["long-bench:truncate=7500", "--data", "DATA"],
 }

@@ -40,6 +40,26 @@ impl Readings {
         Ok(took)
     }
 
+    /// Lets the empty `session` begin to read a prompt whose first `shared` tokens other prompts share: it takes over what it
+    /// can, and what is shared is kept. Returns the time that what it took over had taken to read.
+    pub(crate) fn begin(
+        &self,
+        session: &mut Session,
+        prompt: &[u32],
+        shared: usize,
+        control: &mut Control<'_>,
+    ) -> Result<Duration, EngineError> {
+        let started = Instant::now();
+        let (taken, took) = self.take_over(session, prompt)?;
+        // Chunks end where they would if the prompt were read in one go.
+        let whole = shared - shared % session.chunk_tokens();
+        if taken < whole {
+            session.read_on(prompt.get(taken..whole).unwrap_or(&[]), control)?;
+            self.keep(session, took + started.elapsed())?;
+        }
+        Ok(took)
+    }
+
     /// Lets `session`, if it is empty, take over what was read of `tokens`; how many tokens that were, and the share of the
     /// time for them.
     pub(crate) fn take_over(
@@ -61,9 +81,7 @@ impl Readings {
             return Ok(());
         }
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        let known =
-            last.as_ref().is_some_and(|last| last.session.shared_with(session.tokens()) == session.len());
-        if !known {
+        if !last.as_ref().is_some_and(|last| last.session.covers(session)) {
             *last = Some(Reading { session: session.fork()?, took });
         }
         Ok(())

@@ -1,6 +1,7 @@
 //! Shortening a prompt before the model reads it: a draft looks through all of it and says what matters.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use loci_context::BuildError;
 use loci_models::method::ParameterError;
@@ -10,6 +11,7 @@ use crate::draft::Drafter;
 use crate::engine::Engine;
 use crate::error::EngineError;
 use crate::layout::Prompt;
+use crate::readings::Readings;
 use crate::session::{Control, Session};
 
 /// What the model reads of `prompt` under `plan`: all of it, or where the method shortens prompts, the tokens that a draft
@@ -27,12 +29,25 @@ pub fn shorten(
     plan: &ContextPlan,
     control: &mut Control<'_>,
 ) -> Result<Prompt, EngineError> {
+    shorten_beside(engine, prompt, options, plan, None, control).map(|(prompt, _)| prompt)
+}
+
+/// [`shorten`] where others may have read the prompt, or the part of it that is shared: early layers of the model itself
+/// need not read that again. Returns also what it took others to read what was taken over.
+pub(crate) fn shorten_beside(
+    engine: &Arc<Engine>,
+    prompt: Prompt,
+    options: &ContextOptions,
+    plan: &ContextPlan,
+    readings: Option<&Readings>,
+    control: &mut Control<'_>,
+) -> Result<(Prompt, Duration), EngineError> {
     plan.drafted.leave(None);
-    let Some(shortening) = plan.method.shortening() else { return Ok(prompt) };
+    let Some(shortening) = plan.method.shortening() else { return Ok((prompt, Duration::ZERO)) };
     // What is wrong with the request is said before anything is read.
     let all = shortening.choose(&[], &prompt.fixed)?;
     if all.len() == prompt.len() {
-        return Ok(prompt);
+        return Ok((prompt, Duration::ZERO));
     }
     let drafter = Drafter::new(engine, &plan.method, options.draft.as_ref())?;
     let (Some(drafter), Some(method)) = (drafter, plan.method.look_through()?) else {
@@ -53,6 +68,10 @@ pub fn shorten(
             Session::new(model, memory)
         }
     };
+    let took = match readings {
+        Some(readings) => readings.begin(&mut draft, &prompt.tokens, prompt.shared, control)?,
+        None => Duration::ZERO,
+    };
     let written = draft.look_through(&prompt.tokens, count, control)?;
     let importance = draft.importance();
     if importance.len() != prompt.len() {
@@ -64,7 +83,7 @@ pub fn shorten(
     }
     let left = prompt.only(&shortening.choose(importance, &prompt.fixed)?);
     plan.drafted.leave(Some(written));
-    Ok(left)
+    Ok((left, took))
 }
 
 /// Refuses a method that acts at the end of a prompt where there is none.

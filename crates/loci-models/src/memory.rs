@@ -233,8 +233,9 @@ pub trait ContextMemory: Send + Sync {
     }
 
     /// Takes over the first `tokens` tokens from the [`whole_rows`](Self::whole_rows) of another memory, where this one is
-    /// empty and would have made the same rows. Returns how many it took: fewer where it must see the newest tokens itself,
-    /// none where they read differently. Afterwards it stands where it would after reading them.
+    /// empty and would have made the same rows, or those of its first layers. Returns how many it took: fewer where it must
+    /// see the newest tokens itself, none where they read differently. Afterwards it stands where it would after reading
+    /// them.
     ///
     /// # Errors
     /// [`MemoryError`] when rows cannot be read.

@@ -276,6 +276,14 @@ impl KvStore {
         }
     }
 
+    /// The rows of the first `layers` layers.
+    pub(crate) fn fork_layers(&self, layers: usize) -> Self {
+        let mut store = self.fork();
+        store.layers.truncate(layers);
+        store.layout.shape.layers = store.layers.len();
+        store
+    }
+
     pub(crate) fn save(&self, out: &mut Writer<'_>) -> Result<(), MemoryError> {
         self.layers.iter().flatten().try_for_each(|rows| rows.save(out, &self.layout))
     }

@@ -14,7 +14,7 @@ const READ: usize = 280;
 
 /// A memory of `spec` that has read `READ` tokens.
 fn having_read(spec: &str, stream: &Stream) -> Box<dyn ContextMemory> {
-    let mut memory = build(spec, context(SHAPE, 2));
+    let mut memory = build(spec, context(stream.shape, 2));
     stream.run(&mut *memory, &[READ]);
     memory
 }
@@ -57,6 +57,21 @@ fn what_is_taken_over_equals_what_is_read() {
     ];
     takers.sort_by_key(|id| known.iter().position(|known| known == id));
     assert_eq!(takers, known);
+}
+
+#[test]
+fn early_layers_take_over_from_the_whole_model() {
+    let stream = Stream::new(SHAPE, N, 8, 3.0);
+    let full = having_read("full", &stream);
+    let early = AttentionShape { layers: 1, ..SHAPE };
+    // The first layer of the same stream.
+    let first = Stream::new(early, N, 8, 3.0);
+    let mut memory = build("full", context(early, 2));
+    assert_eq!(memory.take_over(full.whole_rows().unwrap(), READ).unwrap(), READ);
+    assert_eq!(ask(&first, &mut *memory, END), ask(&first, &mut *build("full", context(early, 2)), END));
+    // The other way round rows are missing.
+    let mut whole = build("full", context(SHAPE, 2));
+    assert_eq!(whole.take_over(having_read("full", &first).whole_rows().unwrap(), READ).unwrap(), 0);
 }
 
 #[test]

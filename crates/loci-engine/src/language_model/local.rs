@@ -25,7 +25,7 @@ use crate::layout::{Prompt, conversation_with_tools, located, plain};
 use crate::readings::Readings;
 use crate::score::{Score, ScoreOptions, score};
 use crate::session::{Control, Session, shared};
-use crate::shorten::shorten;
+use crate::shorten::shorten_beside;
 use crate::tools::{Calling, Plan, Tool, plan};
 
 /// A model on this machine. Keeps the session of the last call, so that a prompt which begins like the one
@@ -67,7 +67,8 @@ impl Held {
         let shared = prompt.tokens.get(..prompt.shared.min(prompt.len().saturating_sub(1))).unwrap_or(&[]);
         if shared.is_empty() || prompt.skipped > 0 {
             self.shared = None;
-            let Some(readings) = readings else {
+            // What is left of a shortened prompt is nobody else's.
+            let Some(readings) = readings.filter(|_| prompt.skipped == 0) else {
                 return Ok((self.session.change_to(&prompt.tokens, control)?, Duration::ZERO));
             };
             let mut other = fresh()?;
@@ -171,7 +172,9 @@ impl LocalModel {
         if let Some(held) = self.held.as_ref().filter(|held| fits(held)) {
             plan.drafted = held.drafted.clone();
         }
-        let prompt = shorten(&self.engine, prompt, &self.context, &plan, control)?;
+        let readings = self.readings.as_deref();
+        let (prompt, drafted) =
+            shorten_beside(&self.engine, prompt, &self.context, &plan, readings, control)?;
         let open = |plan: &ContextPlan| self.context.session(&self.engine, plan);
         let mut held = match self.held.take().filter(fits) {
             Some(held) => held,
@@ -185,8 +188,8 @@ impl LocalModel {
             },
         };
         held.skipped = prompt.skipped;
-        let (read, took) = held.read(&prompt, || open(&plan), self.readings.as_deref(), control)?;
-        Ok((held, read, took))
+        let (read, took) = held.read(&prompt, || open(&plan), readings, control)?;
+        Ok((held, read, drafted + took))
     }
 }
 

@@ -49,7 +49,7 @@ impl Session {
         }
     }
 
-    /// Reads a whole prompt as a draft does, writes at most `count` tokens behind it, and lets the memory weigh the
+    /// Reads what was not yet read of a prompt as a draft does, writes at most `count` tokens behind it, and lets the memory weigh the
     /// prompt's tokens by what was looked at until then. Returns what was written.
     pub(crate) fn look_through(
         &mut self,
@@ -59,12 +59,13 @@ impl Session {
     ) -> Result<Vec<u32>, EngineError> {
         let Some((&last, body)) = prompt.split_last() else { return Ok(Vec::new()) };
         let started = Instant::now();
-        let mut prefill = Prefill::part(body);
+        let mut prefill = Prefill::part(body.get(self.len()..).unwrap_or(&[]));
+        let total = prefill.total() + 1;
         while self.advance(&mut prefill, control)? {
-            control.report(prefill.done(), prompt.len(), started);
+            control.report(prefill.done(), total, started);
         }
         self.step(last)?;
-        control.report(prompt.len(), prompt.len(), started);
+        control.report(total, total, started);
         let written = write_on(self, count, control)?;
         self.memory.end_prompt(body.len())?;
         Ok(written)

@@ -78,6 +78,8 @@ fn methods_that_read_alike_read_a_text_once() {
             ("full", false),
             ("snap-kv:budget=128", true),
             ("squeezed-attention", true),
+            ("spec-pc:budget=64,window=8,from_layer=0", true),
+            ("spec-kv-pc:prompt=64,prompt_window=8,from_layer=0,budget=32,window=8", true),
             ("window:window=64", false),
         ] {
             let mut beside =
@@ -93,6 +95,31 @@ fn methods_that_read_alike_read_a_text_once() {
             let expected = if reads_alike || (shared == 0 && method == "full") { few } else { many };
             assert!(expected, "{method}, {shared} shared: {read_beside} of {read_alone} tokens");
         }
+    }
+}
+
+#[test]
+fn a_draft_reads_what_questions_share_once() {
+    let text = "the wind went over the field and the gate stood open. ".repeat(40);
+    let method = "spec-pc:budget=64,window=8,from_layer=0";
+    let mut alone = LocalModel::new(engine(), context(method));
+    let mut beside = LocalModel::new(engine(), context(method)).sharing(Arc::default());
+    for (number, question) in ["Who came?", "What stood open?", "Where did the wind go?"].iter().enumerate() {
+        let (mut read, mut before) = (0, 0);
+        let mut watch = |progress: Progress| {
+            read += if progress.done > before { progress.done - before } else { progress.done };
+            before = progress.done;
+        };
+        let mut control = Control { progress: Some(&mut watch), ..Control::default() };
+        let whole = format!("{text}{question}");
+        let input = Input { shared: text.len(), ..Input::text(&whole) };
+        let mut quiet = |_: &str| ControlFlow::Continue(());
+        let own = beside.answer(&input, &options(), &mut control, &mut quiet).unwrap();
+        let expected = alone.answer(&input, &options(), &mut Control::default(), &mut quiet).unwrap();
+        assert_eq!(own.tokens, expected.tokens, "{question}");
+        assert_eq!(own.account.context, expected.account.context, "{question}");
+        let prompt = own.account.prompt_tokens;
+        assert_eq!(read * 2 < prompt, number > 0, "{question}: {read} of {prompt} tokens");
     }
 }
 

@@ -5,14 +5,11 @@ use loci_context::random::Random;
 use super::draw::Form;
 use super::hay::{Haystack, insert};
 use super::key_value::INFO;
-use super::make::{ANY, ask, depths, example, fill};
+use super::make::{ANY, ask, choices, depths, example, fill};
 use super::pairs::{Pairs, index_at};
 use crate::error::EvalError;
 use crate::example::{Example, Turn, Wrap};
 use crate::task::Request;
-
-/// Answers that are offered to choose among.
-const CHOICES: usize = 10;
 
 /// Examples of `form=lines`, with keys of the form `key`. With `pairs=0` the text is nothing but lines; otherwise so many
 /// stand in prose.
@@ -58,15 +55,13 @@ fn turn(pairs: &[(String, String)], share: f64, shots: usize, order: &mut Random
     let (key, value) = pairs.get(asked).cloned().unwrap_or_default();
     let others: Vec<usize> = (0..pairs.len()).filter(|index| *index != asked).collect();
     let shown = order.some_of(&others, shots);
-    let rivals: Vec<usize> = others.into_iter().filter(|index| !shown.contains(index)).collect();
-    let mut choices = vec![format!(" {value}")];
-    let drawn = order.some_of(&rivals, CHOICES - 1);
-    choices.extend(drawn.iter().filter_map(|index| pairs.get(*index)).map(|(_, value)| format!(" {value}")));
-    let count = choices.len();
+    let rivals = others.into_iter().filter(|index| !shown.contains(index));
+    let rivals = rivals.filter_map(|index| pairs.get(index)).map(|(_, value)| format!(" {value}"));
+    let choices = choices(format!(" {value}"), rivals.collect(), order);
     let shown: String = shown.iter().filter_map(|index| pairs.get(*index)).map(line).collect();
     Turn {
         stop: vec!["\n".to_owned()],
-        choices: order.some_of(&choices, count),
+        choices,
         ..ask(
             format!("\nAgain:\n{shown}"),
             format!("{}:", key.replace('-', " ")),
@@ -84,6 +79,7 @@ pub(super) fn read(text: &str, key: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::make::CHOICES;
     use super::*;
     use crate::sizes::Words;
     use crate::task::Task;

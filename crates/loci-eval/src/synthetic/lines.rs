@@ -1,7 +1,9 @@
 //! Line retrieval: many lines that each name a number, one asked.
 
+use loci_context::random::Random;
+
 use super::draw::{Form, Fresh, between};
-use super::make::{ANY, Declared, QUESTIONS, ask, depths, example, fill};
+use super::make::{ANY, CHOICES, Declared, QUESTIONS, ask, choices, depths, example, fill};
 use super::pairs::index_at;
 use crate::error::EvalError;
 use crate::example::{Example, Turn};
@@ -20,7 +22,9 @@ const INFO: TaskInfo = Declared {
     invariants: &["A program that reads the text names the number", "No line's name occurs twice"],
     description: "Each line has a name of two words and a number from 1 to 50,000. Right is an answer whose \
                   last whole number is that of the line asked for; `first` looks at the first number \
-                  instead, as Giraffe does (Pal et al. 2023). Names have no digits.",
+                  instead, as Giraffe does (Pal et al. 2023). Names have no digits. With --choose the likeliest of \
+                  ten numbers is taken, those of other lines with as many digits: small models that can say none \
+                  may still know it when they see it.",
     diffusion: Level::Low,
     scope: Level::Low,
     metric: "accuracy",
@@ -30,9 +34,21 @@ const INFO: TaskInfo = Declared {
 const HEAD: &str = "Below is a record of lines. Each has a name and, as its REGISTER_CONTENT, a number. \
                     Remember the numbers: I will ask for one of them by the name of its line.\n\n";
 
-fn turn(name: &str, number: u64, share: f64) -> Turn {
+/// Asks for a line of `lines`, at a share of them.
+fn turn(lines: &[(String, u64)], share: f64, order: &mut Random) -> Turn {
+    let asked = index_at(share, lines.len());
+    let (name, number) = lines.get(asked).cloned().unwrap_or_default();
+    let answer = |number: &u64| format!("{number}>");
+    let others = || lines.iter().map(|(_, other)| other).filter(|other| **other != number);
+    // A short number is likelier than a long one, whichever stands in the text.
+    let mut rivals: Vec<u64> =
+        others().filter(|other| other.checked_ilog10() == number.checked_ilog10()).copied().collect();
+    if rivals.len() < CHOICES - 1 {
+        rivals = others().copied().collect();
+    }
     Turn {
         stop: vec!["\nline".to_owned()],
+        choices: choices(answer(&number), rivals.iter().map(answer).collect(), order),
         ..ask(
             format!("\nWhat is the <REGISTER_CONTENT> in line {name}? Answer with the number."),
             format!("The <REGISTER_CONTENT> in line {name} is <"),
@@ -51,6 +67,7 @@ impl Task for Lines {
     fn examples(&self, request: &Request<'_>) -> Result<Vec<Example>, EvalError> {
         fill(request, INFO.method.id, (2, ANY), |cell, mut random| {
             let asked = depths(cell, request.values.size("questions"), &mut random);
+            let order = random.clone();
             let (mut fresh, mut made) = (Fresh::new(), Vec::new());
             Ok(move |count| {
                 while made.len() < count {
@@ -60,10 +77,8 @@ impl Task for Lines {
                 for (name, number) in made.iter().take(count) {
                     context.push_str(&format!("line {name}: REGISTER_CONTENT is <{number}>\n"));
                 }
-                let turns = asked.iter().map(|share| {
-                    let (name, number) = made.get(index_at(*share, count)).cloned().unwrap_or_default();
-                    turn(&name, number, *share)
-                });
+                let (lines, mut order) = (made.get(..count).unwrap_or(&[]), order.clone());
+                let turns = asked.iter().map(|share| turn(lines, *share, &mut order));
                 Ok(example(INFO.method.id, cell, context, turns.collect()))
             })
         })
@@ -87,7 +102,25 @@ impl Task for Lines {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
+
     use super::*;
+    use crate::sizes::Words;
+
+    #[test]
+    fn what_is_chosen_among_stands_in_the_text() {
+        let values = crate::registry::parse("lines:questions=3").unwrap().1;
+        let request = Request { lengths: &[900], ..Request::new(&values, &Words) };
+        let made = Lines.examples(&request).unwrap();
+        for turn in &made[0].turns {
+            assert_eq!(turn.choices.len(), CHOICES);
+            let gold = format!("{}>", turn.gold[0]);
+            assert_eq!(turn.choices.iter().filter(|choice| **choice == gold).count(), 1);
+            assert!(turn.choices.iter().all(|choice| made[0].context.contains(&format!("<{choice}"))));
+            assert!(turn.choices.iter().all(|choice| choice.len() == gold.len() || gold.len() < 6));
+        }
+        assert_ne!(made[0].turns[0].choices, made[0].turns[1].choices);
+    }
 
     #[test]
     fn the_last_number_counts_and_only_as_a_whole() {

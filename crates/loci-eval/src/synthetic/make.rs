@@ -74,6 +74,17 @@ pub(super) fn ask(
     Turn { question, answer_start, gold, max_tokens, depth, ..Turn::default() }
 }
 
+/// Answers that are offered to choose among.
+pub(super) const CHOICES: usize = 10;
+
+/// `gold` and up to nine of its `rivals`, in an order that is drawn.
+pub(super) fn choices(gold: String, mut rivals: Vec<String>, random: &mut Random) -> Vec<String> {
+    rivals.retain(|rival| *rival != gold);
+    let mut choices = vec![gold];
+    choices.extend(random.some_of(&rivals, CHOICES - 1));
+    random.some_of(&choices, CHOICES)
+}
+
 /// The parameter that [`depths`] takes its number from.
 pub(super) const QUESTIONS: Parameter = counted(
     "questions",
