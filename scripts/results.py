@@ -1,11 +1,12 @@
-"""All context methods on the same tasks: runs `loci eval` and writes docs/results.md from the answers.
+"""All context methods on the same tasks: runs `loci eval` and writes docs/results.md, and each method's figures on its page in
+docs/methods, from the answers.
 
     python scripts/results.py --lengths 8k,16k,32k --n 2
     python scripts/results.py --report
 
 Answers are kept in docs/results/eval-own.jsonl and eval-stretched.jsonl and never asked twice: the script goes on where it
 was stopped, with more lengths, texts or methods as well as after an interruption. Short lengths come first. --minutes ends
-it after so long; --report only writes the page. Methods that leave keys at their true distances get, beyond the model's
+it after so long; --report only writes the pages. Methods that leave keys at their true distances get, beyond the model's
 trained window, the schedule `--rope ntk:factor=5`, under which full attention still finds a pass key at 32,000 tokens; they
 are compared with full attention under the same schedule. Nothing but Python and `scripts/fetch-book.sh`.
 """
@@ -179,10 +180,72 @@ or otherwise, is no worse for that.
 """
 
 
+# What a method's own page tells of a task.
+ON_PAGES = {
+    "passkey": "pass key in filler",
+    "needle": "sentence in prose, one of 5 phrases",
+    "key-value": "value of a line in prose, one of 10",
+    "lines": "number of a line among its like, one of 10",
+    "perplexity": "KL from `full` on prose, nats a token",
+}
+BEGIN, END = "<!-- written by scripts/results.py -->", "<!-- end of results -->"
+
+
+def figure(task, cell, full):
+    """A cell of the table on a method's page, beside full attention's in the same column."""
+    if task["id"] == "perplexity":
+        kl = cell.get("also", {}).get("kl")
+        return None if kl is None or full is cell else f"{kl:.3f}"
+    if not cell.get("score"):
+        return None
+    right = [round(one["score"]["mean"] * one["questions"]) for one in (cell, full) if one and one.get("score")]
+    beside = f" (`full` {right[1]})" if len(right) > 1 and full is not cell else ""
+    return f"{right[0]} of {cell['questions']}{beside}"
+
+
+def of_methods(all_reports):
+    """Method as typed -> task -> (length, group) -> figure."""
+    found = {}
+    for group, report in all_reports:
+        for task in report["tasks"]:
+            if task["id"] not in ON_PAGES:
+                continue
+            full = {cell["length"]: cell for cell in task["cells"] if cell["method"] == "full"}
+            for cell in task["cells"]:
+                # Beyond the window full attention with the model's own positions is lost itself.
+                lost = task["id"] == "perplexity" and group == "own" and cell["length"] > WINDOW
+                told = None if lost else figure(task, cell, full.get(cell["length"]))
+                if told:
+                    row = found.setdefault(cell["method"], {}).setdefault(task["id"], {})
+                    row[cell["length"], group] = told
+    return found
+
+
+def method_pages(all_reports):
+    """Writes each method's figures on its page."""
+    for method, tasks in of_methods(all_reports).items():
+        path = FOLDER / "docs/methods" / f"{method.split(':')[0]}.md"
+        if not path.exists():  # a control
+            continue
+        columns = sorted({column for row in tasks.values() for column in row}, key=lambda column: (column[1], column[0]))
+        rows = [["tokens", *(f"{length:,}{', stretched' * (group == 'stretched')}" for length, group in columns)]]
+        rows += [[ON_PAGES[task], *(tasks[task].get(column, "–") for column in columns)] for task in ON_PAGES if task in tasks]
+        stretched = f" Stretched: with `--rope {STRETCH}`." if any(group == "stretched" for _, group in columns) else ""
+        text = (f"{BEGIN}\nRight answers of `{method}` beside all other methods, 8-bit rows, seed 42, one text for each depth of a pass key "
+                f"and\none text with five questions for each other task, unless more are counted; intervals and tests:\n[results]"
+                f"(../results.md).{stretched}\n\n    python3 scripts/results.py\n\n{table(rows)}\n{END}\n")  # fmt: skip
+        page = path.read_text()
+        before, mark, rest = page.partition(BEGIN)
+        behind = rest.partition(f"{END}\n")[2] if mark else ""
+        path.write_text((before if mark else page.rstrip() + "\n\n") + text + behind)
+
+
 def page(arguments):
-    """Writes docs/results.md."""
+    """Writes docs/results.md and the figures on methods' pages."""
     text = HEAD
-    for group, report in reports(arguments):
+    all_reports = list(reports(arguments))
+    method_pages(all_reports)
+    for group, report in all_reports:
         text += f"\n## {TITLES[group]}\n\n{report['card']['correction']}.\n"
         for task in report["tasks"]:
             text += f"\n### {task['task']}\n\n{task['title']} Diffusion {task['diffusion']}, scope {task['scope']}.\n\n"
@@ -204,7 +267,7 @@ def main():
     parser.add_argument("--data", help="folder with data sets; without it long-bench is left out")
     parser.add_argument("--book", help="text that needles are hidden in and whose end is predicted [Moby-Dick, fetched once]")
     parser.add_argument("--minutes", type=float, default=10_000, help="ends after so long")
-    parser.add_argument("--report", action="store_true", help="runs nothing, only writes the page")
+    parser.add_argument("--report", action="store_true", help="runs nothing, only writes the pages")
     arguments = parser.parse_args()
     unknown = [task for task in arguments.tasks if task not in TASKS]
     if unknown:
