@@ -67,6 +67,21 @@ def add_common(parser, out):
     parser.add_argument("--out", type=Path, default=FOLDER / "docs/results" / out, help="continued if it exists")
 
 
+def table(rows):
+    """Markdown; the first row is the head."""
+    head, *rest = rows
+    return "\n".join("| " + " | ".join(row) + " |" for row in [head, ["---"] + ["---:"] * (len(head) - 1), *rest])
+
+
+def write_between(path, script, text):
+    """Replaces what `script` wrote on a page by `text`, or adds it at the end."""
+    begin, end = f"<!-- written by scripts/{script} -->", f"<!-- end of scripts/{script} -->\n"
+    page = path.read_text()
+    before, found, rest = page.partition(begin)
+    before, behind = (before, rest.partition(end)[2]) if found else (f"{page.rstrip()}\n\n", "")
+    path.write_text(f"{before}{begin}\n{text.strip()}\n{end}{behind}")
+
+
 def run_all(out, wanted, identity, run, say):
     """Results of the `wanted` items in their order. Those that the file has already are not run again; each new one is
     written at once, so a script may be interrupted. `say` makes a line of a result."""

@@ -20,7 +20,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from measure import FOLDER, add_common
+from measure import FOLDER, add_common, table, write_between
 
 # Positions stay within the trained window at any length; `full`, `window`, `retrieval` and `closed-book` are controls.
 OWN = [
@@ -115,12 +115,6 @@ def name(length):
     return f"{length // 1000}k" if length % 1000 == 0 else str(length)
 
 
-def table(rows):
-    """Markdown."""
-    head, *rest = rows
-    return "\n".join("| " + " | ".join(row) + " |" for row in [head, ["---"] + ["---:"] * (len(head) - 1), *rest])
-
-
 def scores(task):
     """Methods by lengths: score, its interval, and texts and questions behind it."""
     lengths = sorted({cell["length"] for cell in task["cells"]})
@@ -188,7 +182,6 @@ ON_PAGES = {
     "lines": "number of a line among its like, one of 10",
     "perplexity": "KL from `full` on prose, nats a token",
 }
-BEGIN, END = "<!-- written by scripts/results.py -->", "<!-- end of results -->"
 
 
 def figure(task, cell, full):
@@ -230,14 +223,15 @@ def method_pages(all_reports):
         columns = sorted({column for row in tasks.values() for column in row}, key=lambda column: (column[1], column[0]))
         rows = [["tokens", *(f"{length:,}{', stretched' * (group == 'stretched')}" for length, group in columns)]]
         rows += [[ON_PAGES[task], *(tasks[task].get(column, "–") for column in columns)] for task in ON_PAGES if task in tasks]
-        stretched = f" Stretched: with `--rope {STRETCH}`." if any(group == "stretched" for _, group in columns) else ""
-        text = (f"{BEGIN}\nRight answers of `{method}` beside all other methods, 8-bit rows, seed 42, one text for each depth of a pass key "
-                f"and\none text with five questions for each other task, unless more are counted; intervals and tests:\n[results]"
-                f"(../results.md).{stretched}\n\n    python3 scripts/results.py\n\n{table(rows)}\n{END}\n")  # fmt: skip
-        page = path.read_text()
-        before, mark, rest = page.partition(BEGIN)
-        behind = rest.partition(f"{END}\n")[2] if mark else ""
-        path.write_text((before if mark else page.rstrip() + "\n\n") + text + behind)
+        stretched = f"\nStretched: with `--rope {STRETCH}`." if any(group == "stretched" for _, group in columns) else ""
+        write_between(path, "results.py", f"""
+Right answers of `{method}` beside all other methods, 8-bit rows, seed 42, one text for each depth of a pass key and one text
+with five questions for each other task, unless more are counted; intervals and tests: [results](../results.md).{stretched}
+
+    python3 scripts/results.py
+
+{table(rows)}
+""")
 
 
 def page(arguments):
