@@ -39,7 +39,7 @@ TASKS = {
     "needle": ["needle:questions=5", "--haystack", "BOOK", "--choose"],
     "key-value": ["key-value:form=lines,kind=words,pairs=50,questions=5", "--choose"],
     "perplexity": ["perplexity", "--haystack", "BOOK"],
-    "lines": ["lines:questions=5", "--choose"],
+    "lines": ["lines:form=line,questions=5", "--choose"],
     "passkey": ["passkey", "--depths", "0.1,0.5,0.9"],
     "long-bench": ["long-bench:truncate=7500", "--data", "DATA"],
 }

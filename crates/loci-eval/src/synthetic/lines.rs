@@ -5,8 +5,9 @@ use loci_context::random::Random;
 use super::draw::{Form, Fresh, between};
 use super::make::{ANY, CHOICES, Declared, QUESTIONS, ask, choices, depths, example, fill};
 use super::pairs::index_at;
+use crate::declare::choice;
 use crate::error::EvalError;
-use crate::example::{Example, Turn};
+use crate::example::{Example, Turn, Wrap};
 use crate::metrics::numbers;
 use crate::task::{Level, Request, Score, Task, TaskInfo};
 
@@ -18,13 +19,21 @@ const INFO: TaskInfo = Declared {
     id: "lines",
     title: "The number of one line among many alike.",
     paper: "Li et al., How Long Can Open-Source LLMs Truly Promise on Context Length? (LongChat), 2023",
-    parameters: &[QUESTIONS],
+    parameters: &[
+        QUESTIONS,
+        choice(
+            "form",
+            "what is asked: a question, or that the model goes on with the line, written again behind the text without a chat template",
+            "question",
+            &["question", "line"],
+        ),
+    ],
     invariants: &["A program that reads the text names the number", "No line's name occurs twice"],
     description: "Each line has a name of two words and a number from 1 to 50,000. Right is an answer whose \
                   last whole number is that of the line asked for; `first` looks at the first number \
                   instead, as Giraffe does (Pal et al. 2023). Names have no digits. With --choose the likeliest of \
                   ten numbers is taken, those of other lines with as many digits: small models that can say none \
-                  may still know it when they see it.",
+                  may still know it when they see it, and with form=line they do in texts that are not too long.",
     diffusion: Level::Low,
     scope: Level::Low,
     metric: "accuracy",
@@ -35,7 +44,7 @@ const HEAD: &str = "Below is a record of lines. Each has a name and, as its REGI
                     Remember the numbers: I will ask for one of them by the name of its line.\n\n";
 
 /// Asks for a line of `lines`, at a share of them.
-fn turn(lines: &[(String, u64)], share: f64, order: &mut Random) -> Turn {
+fn turn(lines: &[(String, u64)], share: f64, again: bool, order: &mut Random) -> Turn {
     let asked = index_at(share, lines.len());
     let (name, number) = lines.get(asked).cloned().unwrap_or_default();
     let answer = |number: &u64| format!("{number}>");
@@ -46,17 +55,23 @@ fn turn(lines: &[(String, u64)], share: f64, order: &mut Random) -> Turn {
     if rivals.len() < CHOICES - 1 {
         rivals = others().copied().collect();
     }
+    let (question, start) = match again {
+        true => ("\nAgain:\n".to_owned(), beginning(&name)),
+        false => (
+            format!("\nWhat is the <REGISTER_CONTENT> in line {name}? Answer with the number."),
+            format!("The <REGISTER_CONTENT> in line {name} is <"),
+        ),
+    };
     Turn {
         stop: vec!["\nline".to_owned()],
         choices: choices(answer(&number), rivals.iter().map(answer).collect(), order),
-        ..ask(
-            format!("\nWhat is the <REGISTER_CONTENT> in line {name}? Answer with the number."),
-            format!("The <REGISTER_CONTENT> in line {name} is <"),
-            vec![number.to_string()],
-            12,
-            Some(share),
-        )
+        ..ask(question, start, vec![number.to_string()], 12, Some(share))
     }
+}
+
+/// How a line begins.
+fn beginning(name: &str) -> String {
+    format!("line {name}: REGISTER_CONTENT is <")
 }
 
 impl Task for Lines {
@@ -67,6 +82,7 @@ impl Task for Lines {
     fn examples(&self, request: &Request<'_>) -> Result<Vec<Example>, EvalError> {
         fill(request, INFO.method.id, (2, ANY), |cell, mut random| {
             let asked = depths(cell, request.values.size("questions"), &mut random);
+            let again = request.values.word("form") == "line";
             let order = random.clone();
             let (mut fresh, mut made) = (Fresh::new(), Vec::new());
             Ok(move |count| {
@@ -75,11 +91,12 @@ impl Task for Lines {
                 }
                 let mut context = HEAD.to_owned();
                 for (name, number) in made.iter().take(count) {
-                    context.push_str(&format!("line {name}: REGISTER_CONTENT is <{number}>\n"));
+                    context.push_str(&format!("{}{number}>\n", beginning(name)));
                 }
                 let (lines, mut order) = (made.get(..count).unwrap_or(&[]), order.clone());
-                let turns = asked.iter().map(|share| turn(lines, *share, &mut order));
-                Ok(example(INFO.method.id, cell, context, turns.collect()))
+                let turns = asked.iter().map(|share| turn(lines, *share, again, &mut order));
+                let wrap = if again { Wrap::Plain } else { Wrap::Chat };
+                Ok(Example { wrap, ..example(INFO.method.id, cell, context, turns.collect()) })
             })
         })
     }
@@ -92,8 +109,11 @@ impl Task for Lines {
 
     fn read(&self, example: &Example) -> Option<Vec<String>> {
         let answer = |turn: &Turn| {
-            let name = turn.question.split_once("in line ")?.1.split_once('?')?.0;
-            let (_, behind) = example.context.split_once(&format!("line {name}: REGISTER_CONTENT is <"))?;
+            let start = match turn.question.split_once("in line ") {
+                Some((_, name)) => beginning(name.split_once('?')?.0),
+                None => turn.answer_start.clone(),
+            };
+            let (_, behind) = example.context.split_once(&start)?;
             Some(behind.split_once('>')?.0.to_owned())
         };
         example.turns.iter().map(answer).collect()
@@ -109,17 +129,26 @@ mod tests {
 
     #[test]
     fn what_is_chosen_among_stands_in_the_text() {
-        let values = crate::registry::parse("lines:questions=3").unwrap().1;
-        let request = Request { lengths: &[900], ..Request::new(&values, &Words) };
-        let made = Lines.examples(&request).unwrap();
-        for turn in &made[0].turns {
-            assert_eq!(turn.choices.len(), CHOICES);
-            let gold = format!("{}>", turn.gold[0]);
-            assert_eq!(turn.choices.iter().filter(|choice| **choice == gold).count(), 1);
-            assert!(turn.choices.iter().all(|choice| made[0].context.contains(&format!("<{choice}"))));
-            assert!(turn.choices.iter().all(|choice| choice.len() == gold.len() || gold.len() < 6));
+        for (spec, wrap) in [("lines:questions=3", Wrap::Chat), ("lines:questions=3,form=line", Wrap::Plain)]
+        {
+            let values = crate::registry::parse(spec).unwrap().1;
+            let request = Request { lengths: &[900], ..Request::new(&values, &Words) };
+            let made = Lines.examples(&request).unwrap().remove(0);
+            assert_eq!(made.wrap, wrap);
+            let read = Lines.read(&made).unwrap();
+            for (turn, read) in made.turns.iter().zip(&read) {
+                assert_eq!(turn.gold, [read.as_str()]);
+                let gold = format!("{read}>");
+                assert!(
+                    wrap == Wrap::Chat || made.context.contains(&format!("\n{}{gold}\n", turn.answer_start))
+                );
+                assert_eq!(turn.choices.len(), CHOICES);
+                assert_eq!(turn.choices.iter().filter(|choice| **choice == gold).count(), 1);
+                assert!(turn.choices.iter().all(|choice| made.context.contains(&format!("<{choice}"))));
+                assert!(turn.choices.iter().all(|choice| choice.len() == gold.len() || gold.len() < 6));
+            }
+            assert_ne!(made.turns[0].choices, made.turns[1].choices);
         }
-        assert_ne!(made[0].turns[0].choices, made[0].turns[1].choices);
     }
 
     #[test]
