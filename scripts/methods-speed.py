@@ -68,7 +68,7 @@ def main():
             gates = Path(folder) / "gates.tsv"
             if "duo-attention" in methods:
                 loci(arguments.loci, "inspect", "heads", "-m", arguments.model, "--lengths", "512,1024", "--probes", 2,
-                     "--gates", gates, "-o", folder, "--no-keep")  # fmt: skip
+                     "--gates", gates, "--out", folder, "--no-keep")  # fmt: skip
             run_all(
                 arguments.out,
                 [{"length": length, "requested": method} for length in arguments.lengths for method in methods],
