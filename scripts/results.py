@@ -7,8 +7,8 @@ docs/methods, from the answers.
 Answers are kept in docs/results/eval-own.jsonl and eval-stretched.jsonl and never asked twice: the script goes on where it
 was stopped, with more lengths, texts or methods as well as after an interruption. Short lengths come first. --minutes ends
 it after so long; --report only writes the pages. Methods that leave keys at their true distances get, beyond the model's
-trained window, the schedule `--rope ntk:factor=5`, under which full attention still finds a pass key at 32,000 tokens; they
-are compared with full attention under the same schedule. Nothing but Python and `scripts/fetch-book.sh`.
+trained window, a schedule under which full attention still finds a pass key: `--rope ntk:factor=5` up to 16,000 tokens,
+`yarn:factor=4` up to 32,000; they are compared with full attention under the same schedule. Nothing but Python and `scripts/fetch-book.sh`.
 """
 
 import argparse
@@ -32,8 +32,9 @@ TRUE_DISTANCE = [
     "full", "window", "random-rows", "duo-attention", "hip-attention", "recycled-attention", "squeezed-attention", "snap-kv",
     "spec-kv", "spec-kv-pc", "think",
 ]  # fmt: skip
-STRETCH = "ntk:factor=5"
 WINDOW = 8192
+# By the most tokens that it is good for.
+STRETCH = {16_000: "ntk:factor=5", 32_000: "yarn:factor=4"}
 
 TASKS = {
     "needle": ["needle:questions=5", "--haystack", "BOOK", "--choose"],
@@ -49,6 +50,11 @@ PARTS = 21  # of LongBench: an example of each counts as one text
 def tokens(text):
     """A number of tokens as it is typed."""
     return int(float(text[:-1]) * 1000) if text.endswith("k") else int(text)
+
+
+def stretch(length):
+    """The schedule for so many tokens; none for more than any is good for."""
+    return next((rope for most, rope in STRETCH.items() if length <= most), None)
 
 
 def steps(arguments):
@@ -69,7 +75,7 @@ def steps(arguments):
                     ]
                     texts = n * PARTS if task == "long-bench" else n
                     yield group, [*typed, "--lengths", length, "--n", texts, "--methods", ",".join(methods),
-                                  *(["--rope", STRETCH] if group == "stretched" else [])]  # fmt: skip
+                                  *(["--rope", stretch(tokens(length))] if group == "stretched" else [])]  # fmt: skip
 
 
 def run(arguments, deadline):
@@ -153,9 +159,10 @@ def against(task):
     return table(rows)
 
 
+ROPES = ", ".join(f"`--rope {rope}` up to {most:,} tokens" for most, rope in STRETCH.items())
 TITLES = {
     "own": "With the model's own positions",
-    "stretched": f"With stretched positions (`--rope {STRETCH}`)",
+    "stretched": f"With stretched positions ({ROPES})",
 }
 HEAD = """<!-- written by scripts/results.py; run it to change this page -->
 # Results
@@ -223,7 +230,7 @@ def method_pages(all_reports):
         columns = sorted({column for row in tasks.values() for column in row}, key=lambda column: (column[1], column[0]))
         rows = [["tokens", *(f"{length:,}{', stretched' * (group == 'stretched')}" for length, group in columns)]]
         rows += [[ON_PAGES[task], *(tasks[task].get(column, "–") for column in columns)] for task in ON_PAGES if task in tasks]
-        stretched = f"\nStretched: with `--rope {STRETCH}`." if any(group == "stretched" for _, group in columns) else ""
+        stretched = f"\nStretched: {ROPES}." if any(group == "stretched" for _, group in columns) else ""
         write_between(path, "results.py", f"""
 Right answers of `{method}` beside all other methods, 8-bit rows, seed 42, one text for each depth of a pass key and one text
 with five questions for each other task, unless more are counted; intervals and tests: [results](../results.md).{stretched}
@@ -266,6 +273,9 @@ def main():
     unknown = [task for task in arguments.tasks if task not in TASKS]
     if unknown:
         parser.error(f"there is no task {', '.join(unknown)}; there are {', '.join(TASKS)}")
+    longest = max(STRETCH)
+    if any(tokens(length) > longest for length in arguments.lengths):
+        parser.error(f"no schedule is known that is good for more than {longest:,} tokens")
     if not arguments.report:
         if arguments.book is None:
             arguments.book = subprocess.check_output([FOLDER / "scripts/fetch-book.sh"], text=True).strip()
