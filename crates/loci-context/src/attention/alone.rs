@@ -30,10 +30,9 @@ impl Call<'_> {
         mut readers: MassReaders<'_>,
     ) -> Result<(), MemoryError> {
         let width = self.shape.heads * self.shape.head_dim;
-        let everywhere = Stand { near: usize::MAX, far: None };
         let by_distance = [Role::Sink, Role::Recalled, Role::Recent]
             .iter()
-            .any(|role| self.place.stand(*role) != everywhere);
+            .any(|role| self.place.stand(*role) != Stand::TRUE);
         if readers.is_empty() && !by_distance {
             return self.run_together(choices, buffers, out);
         }

@@ -12,6 +12,11 @@ pub struct Stand {
     pub far: Option<f64>,
 }
 
+impl Stand {
+    /// Every key at its true distance.
+    pub const TRUE: Self = Self { near: usize::MAX, far: None };
+}
+
 /// Places keys: maps the role of a span to distances.
 pub trait Place: Send + Sync {
     /// How keys chosen in this role stand.

@@ -123,9 +123,8 @@ impl Recipe {
     /// Whether a prompt of at most `tokens` tokens is read as full attention reads it, so that rows are the same, and its
     /// end is seen before anything is done with them.
     pub(crate) fn reads_prompts_whole(&self, shape: AttentionShape, tokens: usize) -> bool {
-        let everywhere = Stand { near: usize::MAX, far: None };
         self.select.reads_prompts_whole()
-            && self.place.stand(Role::Recent) == everywhere
+            && self.place.stand(Role::Recent) == Stand::TRUE
             && self.segment.most(tokens) == 0
             && !self.keep.is_stateful()
             && !self.keep.wants_signals()
