@@ -198,7 +198,9 @@ def figure(task, cell, full):
         return None if kl is None or full is cell else f"{kl:.3f}"
     if not cell.get("score"):
         return None
-    right = [round(one["score"]["mean"] * one["questions"]) for one in (cell, full) if one and one.get("score")]
+    # Words of a phrase may be right where the phrase is not.
+    share = lambda one: one.get("also", {}).get("phrase", one["score"]["mean"])
+    right = [round(share(one) * one["questions"]) for one in (cell, full) if one and one.get("score")]
     beside = f" (`full` {right[1]})" if len(right) > 1 and full is not cell else ""
     return f"{right[0]} of {cell['questions']}{beside}"
 
