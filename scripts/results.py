@@ -8,7 +8,8 @@ Answers are kept in docs/results/eval-own.jsonl and eval-stretched.jsonl and nev
 was stopped, with more lengths, texts or methods as well as after an interruption. Short lengths come first. --minutes ends
 it after so long; --report only writes the pages. Methods that leave keys at their true distances get, beyond the model's
 trained window, a schedule under which full attention still finds a pass key: `--rope ntk:factor=5` up to 16,000 tokens,
-`yarn:factor=4` up to 32,000; they are compared with full attention under the same schedule. Nothing but Python and `scripts/fetch-book.sh`.
+`yarn:factor=4` up to 32,000; they are compared with full attention under the same schedule. Nothing but Python and
+`scripts/fetch-book.sh`.
 """
 
 import argparse
@@ -275,9 +276,8 @@ def main():
     unknown = [task for task in arguments.tasks if task not in TASKS]
     if unknown:
         parser.error(f"there is no task {', '.join(unknown)}; there are {', '.join(TASKS)}")
-    longest = max(STRETCH)
-    if any(tokens(length) > longest for length in arguments.lengths):
-        parser.error(f"no schedule is known that is good for more than {longest:,} tokens")
+    if not all(stretch(tokens(length)) for length in arguments.lengths):
+        parser.error(f"no schedule is known that is good for more than {max(STRETCH):,} tokens")
     if not arguments.report:
         if arguments.book is None:
             arguments.book = subprocess.check_output([FOLDER / "scripts/fetch-book.sh"], text=True).strip()

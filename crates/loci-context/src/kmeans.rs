@@ -20,9 +20,6 @@ const TASK: usize = 64;
 /// A point whose squared distance from a centre is below this is that centre, up to rounding: it is no second one.
 const SAME: f32 = 1e-6;
 
-/// Relative error of a squared distance, generously.
-const ROUNDING: f32 = 1e-5;
-
 /// How vectors are grouped.
 #[derive(Clone, Copy, Debug)]
 pub struct KMeans {
@@ -59,74 +56,27 @@ impl KMeans {
         let count = points.len() / dim;
         let mut random = Random::new(self.seed);
         let mut centres = Vec::with_capacity(self.clusters.min(count) * dim);
-        let mut lengths_of_centres = Vec::with_capacity(self.clusters.min(count));
-        // Of each point: the squared distance from the nearest centre, and which one that is.
-        let mut nearest = vec![(f32::INFINITY, 0_u32); count];
-        let mut sums = vec![0.0_f64; count.div_ceil(TASK)];
+        let mut distances = vec![f32::INFINITY; count];
         let lengths: Vec<f32> = points.chunks_exact(dim).map(|point| dot(isa, point, point)).collect();
         let mut next = random.below(count);
         while let Some(point) = next.filter(|_| centres.len() < self.clusters * dim) {
-            let (centre, length) = (&points[point * dim..(point + 1) * dim], lengths[point]);
-            let number = lengths_of_centres.len() as u32;
-            // What is less than half as far from its centre as that is from the new one is not nearer to the new one.
-            let half_way: Vec<f32> = centres
-                .chunks_exact(dim)
-                .zip(&lengths_of_centres)
-                .map(|(other, own)| (own + length) * (1.0 - ROUNDING) - 2.0 * dot(isa, other, centre))
-                .map(|distance| distance / 4.0)
-                .collect();
-            let (parts, parts_of_sums) = (Parts::new(&mut nearest, TASK), Parts::new(&mut sums, 1));
+            let centre = &points[point * dim..(point + 1) * dim];
+            let length = lengths[point];
+            let parts = Parts::new(&mut distances, TASK);
             pool.run(count.div_ceil(TASK), &|task| {
-                let (Some(part), Some([sum])) = (parts.take(task), parts_of_sums.take(task)) else { return };
+                let Some(part) = parts.take(task) else { return };
                 let points = points[task * TASK * dim..].chunks_exact(dim);
-                let mut changed = false;
-                for ((nearest, point), own) in part.iter_mut().zip(points).zip(&lengths[task * TASK..]) {
-                    if half_way.get(nearest.1 as usize).is_some_and(|half_way| nearest.0 < *half_way) {
-                        continue;
-                    }
+                for ((distance, point), own) in part.iter_mut().zip(points).zip(&lengths[task * TASK..]) {
                     let own = own + length - 2.0 * dot(isa, point, centre);
-                    let own = if own < SAME { 0.0 } else { own };
-                    if own < nearest.0 {
-                        (*nearest, changed) = ((own, number), true);
-                    }
-                }
-                if changed {
-                    *sum = part.iter().map(|(distance, _)| f64::from(*distance)).sum();
+                    *distance = distance.min(if own < SAME { 0.0 } else { own });
                 }
             });
-            drop((parts, parts_of_sums));
+            drop(parts);
             centres.extend_from_slice(centre);
-            lengths_of_centres.push(length);
-            next = draw(&mut random, &sums, &nearest);
+            next = random.weighted(&distances);
         }
         centres
     }
-}
-
-/// The index of one of `nearest`, as likely as its distance is large; `None` when all are 0. `sums` are those of each
-/// [`TASK`] distances.
-fn draw(random: &mut Random, sums: &[f64], nearest: &[(f32, u32)]) -> Option<usize> {
-    let mut left = random.unit() * sums.iter().sum::<f64>();
-    let mut last = None;
-    for (task, sum) in sums.iter().enumerate().filter(|(_, sum)| **sum > 0.0) {
-        last = Some(task);
-        if left < *sum {
-            break;
-        }
-        left -= sum;
-    }
-    let first = last? * TASK;
-    let mut drawn = None;
-    for (index, (distance, _)) in (first..).zip(nearest.get(first..)?).take(TASK) {
-        if *distance > 0.0 {
-            drawn = Some(index);
-            left -= f64::from(*distance);
-            if left < 0.0 {
-                break;
-            }
-        }
-    }
-    drawn
 }
 
 /// Gives each point the centre nearest to it, the first of equals; whether any changed.

@@ -31,30 +31,25 @@ impl Readings {
         text: &[u32],
         control: &mut Control<'_>,
     ) -> Result<Duration, EngineError> {
-        let started = Instant::now();
-        let (taken, took) = self.take_over(session, text)?;
-        session.read_on(text.get(taken..).unwrap_or(&[]), control)?;
-        // Before the context ends: afterwards a method may read otherwise.
-        self.keep(session, took + started.elapsed())?;
+        // Kept before the context ends: afterwards a method may read otherwise.
+        let took = self.read_to(session, text, text.len(), control)?;
         session.read_context(&[], 0, control)?;
         Ok(took)
     }
 
-    /// Lets the empty `session` begin to read a prompt whose first `shared` tokens other prompts share: it takes over what it
-    /// can, and what is shared is kept. Returns the time that what it took over had taken to read.
-    pub(crate) fn begin(
+    /// Lets the empty `session` take over what it can of `tokens`, and read and keep the rest of the first `end` of them, which
+    /// others share. Returns the time that what it took over had taken to read.
+    pub(crate) fn read_to(
         &self,
         session: &mut Session,
-        prompt: &[u32],
-        shared: usize,
+        tokens: &[u32],
+        end: usize,
         control: &mut Control<'_>,
     ) -> Result<Duration, EngineError> {
         let started = Instant::now();
-        let (taken, took) = self.take_over(session, prompt)?;
-        // Chunks end where they would if the prompt were read in one go.
-        let whole = shared - shared % session.chunk_tokens();
-        if taken < whole {
-            session.read_on(prompt.get(taken..whole).unwrap_or(&[]), control)?;
+        let (taken, took) = self.take_over(session, tokens)?;
+        if taken < end {
+            session.read_on(tokens.get(taken..end).unwrap_or(&[]), control)?;
             self.keep(session, took + started.elapsed())?;
         }
         Ok(took)

@@ -299,15 +299,15 @@ impl Session {
         !self.broken && !self.is_empty() && self.memory.whole_rows().is_some()
     }
 
-    /// Whether this has read all that `other` has, through as many layers.
+    /// Whether this has read all that `other` has, through as many layers of the same model.
     pub(crate) fn covers(&self, other: &Self) -> bool {
         self.shared_with(&other.tokens) == other.len() && self.goes_as_far_as(other)
     }
 
-    /// Whether tokens go through at least as many layers here as in `other`.
+    /// Whether tokens go through at least as many layers of the same model as in `other`.
     fn goes_as_far_as(&self, other: &Self) -> bool {
         let layers = |session: &Self| session.layers.unwrap_or(usize::MAX);
-        layers(self) >= layers(other)
+        Arc::ptr_eq(&self.engine, &other.engine) && layers(self) >= layers(other)
     }
 
     /// Takes over what `other` has read of `tokens`, as far as this session is empty and would have read it alike; returns
@@ -319,7 +319,7 @@ impl Session {
         let Some(rows) = other.memory.whole_rows().filter(|_| self.is_empty() && !other.broken) else {
             return Ok(0);
         };
-        if !Arc::ptr_eq(&self.engine, &other.engine) || !other.goes_as_far_as(self) {
+        if !other.goes_as_far_as(self) {
             return Ok(0);
         }
         let alike = other.shared_with(tokens).min(tokens.len().saturating_sub(1));

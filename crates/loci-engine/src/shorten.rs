@@ -69,7 +69,11 @@ pub(crate) fn shorten_beside(
         }
     };
     let took = match readings {
-        Some(readings) => readings.begin(&mut draft, &prompt.tokens, prompt.shared, control)?,
+        Some(readings) => {
+            // Chunks end where they would if the prompt were read in one go.
+            let end = prompt.shared - prompt.shared % draft.chunk_tokens();
+            readings.read_to(&mut draft, &prompt.tokens, end, control)?
+        }
         None => Duration::ZERO,
     };
     let written = draft.look_through(&prompt.tokens, count, control)?;

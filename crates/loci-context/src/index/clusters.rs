@@ -157,11 +157,11 @@ impl Clusters {
 
     /// The most bytes of scratch while `keys` keys are clustered.
     pub fn scratch_bytes(how: &Clustering, keys: usize, dim: usize) -> usize {
-        // Normalised keys, their lengths, distances, centres and labels; centres four times (as they are, as bytes, packed,
-        // summed), and products with some of the keys, twice over.
+        // Normalised keys, their lengths, distances and labels; centres four times (as they are, as bytes, packed, summed),
+        // and products with some of the keys, twice over.
         let clusters = how.clusters(keys);
         let centres = 4 * (clusters + 16) * (dim + 4) * size_of::<f32>();
-        keys * (dim + 4) * size_of::<f32>() + centres + 512 * (clusters + 2 * dim) * size_of::<f32>()
+        keys * (dim + 3) * size_of::<f32>() + centres + 512 * (clusters + 2 * dim) * size_of::<f32>()
     }
 
     pub(crate) fn save(&self, out: &mut Writer<'_>) -> Result<(), MemoryError> {

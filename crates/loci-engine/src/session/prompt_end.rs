@@ -49,8 +49,8 @@ impl Session {
         }
     }
 
-    /// Reads what was not yet read of a prompt as a draft does, writes at most `count` tokens behind it, and lets the memory weigh the
-    /// prompt's tokens by what was looked at until then. Returns what was written.
+    /// Reads what was not yet read of a prompt as a draft does, writes at most `count` tokens behind it, and lets the memory
+    /// weigh the prompt's tokens by what was looked at until then. Returns what was written.
     pub(crate) fn look_through(
         &mut self,
         prompt: &[u32],
