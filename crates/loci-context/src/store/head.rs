@@ -10,6 +10,7 @@ use loci_models::rope::RopeSchedule;
 use super::cold::{ColdPlace, ColdSlot};
 use super::packed::{HeadPacking, Packed, Packer};
 use super::page::Forms;
+use super::spare::Spare;
 use super::{Layout, PAGE, Page, PageRef, Rotations, missing};
 use crate::saved::{Reader, Writer};
 
@@ -39,6 +40,7 @@ pub(super) struct HeadRows {
     rows: usize,
     /// Pages in front whose rotated keys are gone (where unrotated ones remain).
     unrotated: usize,
+    spare: Spare,
     /// What is left of the rows before `packed_end`, once they were packed; their pages are empty.
     packed: Option<Arc<Packed>>,
     packed_end: usize,
@@ -51,7 +53,7 @@ impl HeadRows {
 
     pub(super) fn bytes(&self) -> usize {
         let packed = self.packed.as_ref().map_or(0, |packed| packed.bytes());
-        packed + self.hot.iter().flatten().map(|page| page.bytes()).sum::<usize>()
+        packed + self.spare.bytes() + self.hot.iter().flatten().map(|page| page.bytes()).sum::<usize>()
     }
 
     /// What is left of the rows before the returned position; the others are gone.
@@ -104,9 +106,10 @@ impl HeadRows {
         let width = layout.shape.kv_heads * head_dim;
         let own = head * head_dim..(head + 1) * head_dim;
         let mut rotated = vec![0.0; head_dim];
+        self.spare.expect(k.len() / width);
         for (key, value) in k.chunks_exact(width).zip(v.chunks_exact(width)) {
             if self.rows.is_multiple_of(PAGE) {
-                self.hot.push(Some(Arc::new(Page::new(layout))));
+                self.hot.push(Some(Arc::new(self.spare.page(layout))));
                 self.cold.push(Cold::default());
             }
             let position = self.rows;
@@ -193,23 +196,25 @@ impl HeadRows {
                 page.store_far(&mut bytes);
                 *copy = Some(Arc::new(Copied::Slot(place.file()?.write(&bytes)?)));
             }
-            self.hot[number] = None;
+            self.spare.put(self.hot[number].take(), place.layout);
         }
         Ok(())
     }
 
-    pub(super) fn release(&mut self, unreachable: &Range<usize>, near_from: usize, raw: bool) {
+    pub(super) fn release(&mut self, unreachable: &Range<usize>, near_from: usize, layout: &Layout) {
         let droppable = unreachable.start.div_ceil(PAGE)..unreachable.end / PAGE;
         for number in (droppable.start..droppable.end.min(self.hot.len())).rev() {
             // Pages in front of one that is gone already were dropped in earlier calls.
             if self.is_dropped(number) {
                 break;
             }
+            self.spare.put(self.hot[number].take(), layout);
             self.drop_page(number);
         }
-        while raw && (self.unrotated + 1) * PAGE <= near_from {
-            if let Some(page) = self.hot[self.unrotated].as_mut().filter(|page| page.rotated.is_some()) {
-                Arc::make_mut(page).rotated = None;
+        while layout.raw && (self.unrotated + 1) * PAGE <= near_from {
+            let page = self.hot[self.unrotated].as_mut().filter(|page| page.rotated.is_some());
+            if let Some(keys) = page.and_then(|page| Arc::make_mut(page).rotated.take()) {
+                self.spare.put_keys(keys, layout);
             }
             self.unrotated += 1;
         }
@@ -300,6 +305,6 @@ impl HeadRows {
             }
             hot.push(Some(Arc::new(page)));
         }
-        Ok(Self { hot, cold, rows, unrotated, packed, packed_end })
+        Ok(Self { hot, cold, rows, unrotated, spare: Spare::default(), packed, packed_end })
     }
 }

@@ -9,6 +9,7 @@ mod cold;
 mod head;
 mod packed;
 mod page;
+mod spare;
 
 pub use packed::HeadPacking;
 pub use page::PAGE;
@@ -53,12 +54,17 @@ impl Layout {
 
     /// Bytes of a page beyond the rotated reach.
     pub fn far_page_bytes(&self) -> usize {
-        self.keys_bytes() + PAGE * self.row_type.value_bytes(self.shape.head_dim)
+        self.keys_bytes() + self.values_bytes()
     }
 
     /// Bytes of the keys of a page in one form.
     fn keys_bytes(&self) -> usize {
         PAGE * self.row_type.key_bytes(self.shape.head_dim)
+    }
+
+    /// Bytes of the values of a page.
+    fn values_bytes(&self) -> usize {
+        PAGE * self.row_type.value_bytes(self.shape.head_dim)
     }
 }
 
@@ -214,7 +220,7 @@ impl KvStore {
     /// longer near.
     pub(crate) fn release(&mut self, head: KvHead, unreachable: &std::ops::Range<usize>) {
         let near_from = self.len(head.layer).saturating_sub(self.layout.rotated_reach);
-        self.layers[head.layer][head.head].release(unreachable, near_from, self.layout.raw);
+        self.layers[head.layer][head.head].release(unreachable, near_from, &self.layout);
     }
 
     /// Keeps, of the rows of a kv head before `end`, only those that `packing` names.

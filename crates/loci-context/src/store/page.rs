@@ -77,15 +77,6 @@ impl Deref for PageRef<'_> {
 }
 
 impl Page {
-    pub(super) fn new(layout: &Layout) -> Self {
-        let keys = || KeyTiles::new(layout.row_type, layout.shape.head_dim, PAGE);
-        Self {
-            raw: layout.raw.then(keys),
-            rotated: (layout.rotated_reach > 0).then(keys),
-            values: ValueTiles::new(layout.row_type, layout.shape.head_dim, PAGE),
-        }
-    }
-
     pub(super) fn bytes(&self) -> usize {
         let keys = |tiles: &Option<KeyTiles>| tiles.as_ref().map_or(0, KeyTiles::bytes);
         keys(&self.raw) + keys(&self.rotated) + self.values.bytes()
