@@ -30,6 +30,8 @@ METHODS = {
     "spec-kv-pc": "spec-kv-pc:budget={budget},prompt={twice}",
     "think": "think:budget={budget}",
     "sir-llm": "sir-llm:surprising={surprising},turn=64",
+    "sir-llm-near": "sir-llm:surprising={surprising},turn=64,neighbours=2",
+    "sir-llm-recent": "sir-llm:surprising={half},recent={half},turn=64,neighbours=2",
     # The control of `sir-llm`, which drops while it reads, not at the end of the prompt as the others do.
     "sir-llm-random": "sir-llm:surprising={surprising},turn=64,score=random,seed={seed}",
     "full": "full",
@@ -38,7 +40,7 @@ METHODS = {
 
 def spec(method, budget, seed):
     """The method as typed."""
-    return METHODS[method].format(budget=budget, seed=seed, surprising=budget - 4, twice=2 * budget)
+    return METHODS[method].format(budget=budget, seed=seed, surprising=budget - 4, half=budget // 2 - 2, twice=2 * budget)
 
 
 def pass_key(arguments, item, text, folder):

@@ -37,6 +37,9 @@ pub struct Signals<'a> {
     pub surprise: &'a [f32],
     /// Per token, entropy in nats of the distribution it was drawn against. Empty like `surprise`.
     pub entropy: &'a [f32],
+    /// Per token, how unexpected it would be once more right behind itself, in nats: `-ln p(token | all up to it)`.
+    /// Empty like `surprise`.
+    pub repetition: &'a [f32],
 }
 
 /// What became of the tokens, in numbers of tokens. `kept + compressed + dropped = read` and `read + skipped = given`.

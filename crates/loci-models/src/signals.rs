@@ -1,5 +1,7 @@
 //! Surprise and entropy of the tokens a model reads.
 
+use crate::memory::Signals;
+
 /// What the softmax of one row of logits looks like.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Distribution {
@@ -22,6 +24,7 @@ pub struct SignalState {
     recording: bool,
     surprise: Vec<f32>,
     entropy: Vec<f32>,
+    repetition: Vec<f32>,
 }
 
 impl SignalState {
@@ -62,6 +65,16 @@ impl SignalState {
         &self.entropy
     }
 
+    /// How unexpected each token of the last step would be once more right behind itself, in nats.
+    pub fn repetition(&self) -> &[f32] {
+        &self.repetition
+    }
+
+    /// All signals of the last step.
+    pub(crate) fn signals(&self) -> Signals<'_> {
+        Signals { surprise: &self.surprise, entropy: &self.entropy, repetition: &self.repetition }
+    }
+
     /// A step without signals: what was known before it says nothing about the token after it.
     pub(crate) fn skip(&mut self) {
         self.begin(0);
@@ -70,10 +83,10 @@ impl SignalState {
 
     /// Starts a step with signals.
     pub(crate) fn begin(&mut self, tokens: usize) {
-        self.surprise.clear();
-        self.entropy.clear();
-        self.surprise.reserve(tokens);
-        self.entropy.reserve(tokens);
+        for signal in [&mut self.surprise, &mut self.entropy, &mut self.repetition] {
+            signal.clear();
+            signal.reserve(tokens);
+        }
     }
 
     /// Takes in the next token and the logits behind it.
@@ -89,6 +102,8 @@ impl SignalState {
                 self.entropy.push(0.0);
             }
         }
+        self.repetition
+            .push(logits.get(index).map_or(0.0, |logit| (distribution.log_sum_exp - logit).max(0.0)));
         self.previous.clear();
         self.previous.extend_from_slice(logits);
         self.distribution = distribution;

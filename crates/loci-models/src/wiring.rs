@@ -167,7 +167,7 @@ pub fn forward_layers<O: Ops>(
     }
     for (index, span) in spans.iter_mut().enumerate().filter(|(_, span)| !span.tokens.is_empty()) {
         let signals = match span.memory.wants_signals() {
-            true => Signals { surprise: span.state.surprise(), entropy: span.state.entropy() },
+            true => span.state.signals(),
             false => Signals::default(),
         };
         span.memory.end_chunk(signals).map_err(|source| ForwardError::Memory { span: index, source })?;

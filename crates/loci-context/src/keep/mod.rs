@@ -13,7 +13,7 @@ pub use looks::Looks;
 pub use observed::{ObservedRows, pool_largest, window_scores};
 pub use random::RandomRows;
 pub use ranges::{Everything, FullOrStreaming, SinksAndWindow};
-pub use surprising::Surprising;
+pub use surprising::{Score, Surprising};
 pub use thin_keys::ThinKeys;
 
 use std::ops::Range;

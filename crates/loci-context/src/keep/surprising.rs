@@ -1,6 +1,6 @@
 //! The most surprising tokens stay, and fade (SirLLM).
 
-use loci_models::memory::{AttentionShape, MemoryError};
+use loci_models::memory::{AttentionShape, MemoryError, Signals};
 
 use super::Keep;
 use crate::random::Random;
@@ -13,6 +13,9 @@ use crate::store::HeadPacking;
 /// They close up, so that distances count what is held. A token's score is its surprise, `-ln p`, when it was read;
 /// the first one of a turn that is read at once gets the highest of its turn. All scores are multiplied by `decay` at
 /// every turn.
+///
+/// With `neighbours`, a token counts as much as the highest score among those that stand at most so far from it in the
+/// text and are held: words around a surprise stay with it.
 ///
 /// Source: Yao et al., "SirLLM: Streaming Infinite Retentive LLM", 2024.
 #[derive(Clone, Debug)]
@@ -27,27 +30,63 @@ pub struct Surprising {
     pub turn: usize,
     /// By what scores are multiplied at each turn.
     pub decay: f32,
-    /// Seed, when scores are drawn instead: the control.
-    pub chance: Option<u64>,
+    /// Whose surprise a token's score is.
+    pub score: Score,
+    /// Tokens on each side that stay with one that surprises.
+    pub neighbours: usize,
+    /// How unexpected a repetition of the newest token would be.
+    repetition: f32,
     /// Positions of the tokens held, and their scores.
     held: Vec<(usize, f32)>,
     /// Tokens of the turn so far.
     turned: usize,
 }
 
+/// What a token's score is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Score {
+    /// Its own surprise.
+    Surprise,
+    /// How unexpected a repetition of the token before it would be: what the published code computes, by a shift of one.
+    Released,
+    /// Drawn with this seed: the control.
+    Chance(u64),
+}
+
 impl Surprising {
     /// Nothing is held yet.
     pub const fn new(sinks: usize, surprising: usize, recent: usize, turn: usize, decay: f32) -> Self {
-        Self { sinks, surprising, recent, turn, decay, chance: None, held: Vec::new(), turned: 0 }
+        Self {
+            sinks,
+            surprising,
+            recent,
+            turn,
+            decay,
+            score: Score::Surprise,
+            neighbours: 0,
+            repetition: 0.0,
+            held: Vec::new(),
+            turned: 0,
+        }
     }
 
     const fn capacity(&self) -> usize {
         self.sinks + self.surprising + self.recent
     }
 
+    /// The highest score among a held token and its neighbours.
+    fn score_around(&self, token: usize) -> f32 {
+        let (at, own) = self.held[token];
+        let near = |(position, _): &&(usize, f32)| position.abs_diff(at) <= self.neighbours;
+        let before = self.held[..token].iter().rev().take_while(near);
+        before
+            .chain(self.held[token + 1..].iter().take_while(near))
+            .fold(own, |highest, (_, score)| highest.max(*score))
+    }
+
     /// Indices of the held tokens that stay when there must be room for `coming` more; ascending.
     fn choose(&self, coming: usize) -> Vec<usize> {
-        let scores: Vec<f32> = self.held.iter().map(|(_, score)| *score).collect();
+        let scores: Vec<f32> = (0..self.held.len()).map(|token| self.score_around(token)).collect();
         let mut stays = vec![false; scores.len()];
         let best = crate::select::largest(&scores, self.surprising.saturating_sub(coming));
         best.into_iter().chain(0..self.sinks.min(scores.len())).for_each(|token| stays[token] = true);
@@ -96,17 +135,23 @@ impl Keep for Surprising {
     }
 
     fn after_chunk(&mut self, chunk: &ChunkView<'_>) {
-        let surprise = chunk.signals.surprise;
-        let highest = surprise.iter().copied().fold(0.0, f32::max);
-        for (offset, position) in (chunk.first..chunk.end).enumerate() {
-            let own = match self.chance {
-                Some(seed) => chance_of(seed, position),
-                None => surprise.get(offset).copied().unwrap_or(0.0),
-            };
-            let first_of_turn = self.chance.is_none() && self.turned == 0 && chunk.end - chunk.first > 1;
-            self.held.push((position, if first_of_turn { highest } else { own }));
-            self.turned += 1;
+        let Signals { surprise, repetition, .. } = chunk.signals;
+        let mut scores: Vec<f32> = match self.score {
+            Score::Surprise => surprise.to_vec(),
+            Score::Released => std::iter::once(self.repetition).chain(repetition.iter().copied()).collect(),
+            Score::Chance(seed) => {
+                (chunk.first..chunk.end).map(|position| chance_of(seed, position)).collect()
+            }
+        };
+        scores.resize(chunk.end - chunk.first, 0.0);
+        if self.turned == 0 && scores.len() > 1 && !matches!(self.score, Score::Chance(_)) {
+            // The released code knows nothing of a turn's first token; else what came before foretold it.
+            let known = usize::from(self.score == Score::Released);
+            scores[0] = scores[known..].iter().copied().fold(0.0, f32::max);
         }
+        self.repetition = repetition.last().copied().unwrap_or(0.0);
+        self.turned += scores.len();
+        self.held.extend((chunk.first..chunk.end).zip(scores));
     }
 
     fn wants_signals(&self) -> bool {
@@ -126,6 +171,9 @@ impl Keep for Surprising {
     fn save(&self, out: &mut Writer<'_>) -> Result<(), MemoryError> {
         out.numbers(&self.held.iter().map(|(position, _)| *position).collect::<Vec<_>>())?;
         out.floats(&self.held.iter().map(|(_, score)| *score).collect::<Vec<_>>())?;
+        if self.score == Score::Released {
+            out.floats(&[self.repetition])?;
+        }
         out.number(self.turned)
     }
 
@@ -135,6 +183,9 @@ impl Keep for Surprising {
             return Err(MemoryError::Saved("it has not one score for each token held".into()));
         }
         self.held = positions.into_iter().zip(scores).collect();
+        if self.score == Score::Released {
+            self.repetition = from.floats()?.first().copied().unwrap_or(0.0);
+        }
         self.turned = from.number()?;
         Ok(())
     }

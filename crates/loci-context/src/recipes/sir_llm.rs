@@ -8,8 +8,8 @@
 //!    is room for a whole turn. What stays closes up: distances count what is held.
 //!
 //! A turn is what is read at once, `turn` tokens at the most: a longer text is a row of turns, and so is a long answer.
-//! The published code scores each token by the probability of its repetition (a shift of one); here it is -ln p of the
-//! token itself, as the paper says.
+//! The published code scores each token by how unlikely a repetition of the one before it is (a shift of one); here it is
+//! -ln p of the token itself, as the paper says, and the other with `score=released`.
 //!
 //! Parts: select all that is left, distances within the memory, keep sinks + surprising + recent.
 
@@ -18,7 +18,7 @@ use loci_models::method::{
 };
 
 use super::{Entry, ModelFacts, Recipe};
-use crate::keep::Surprising;
+use crate::keep::{Score, Surprising};
 use crate::place::TrueDistance;
 use crate::select::All;
 
@@ -80,10 +80,10 @@ pub const INFO: MethodInfo = MethodInfo {
         },
         Parameter {
             name: "score",
-            meaning: "by what tokens stay; random is the control",
+            meaning: "by what tokens stay; released: as the published code computes it, by a shift of one; random: the control",
             unit: "",
             default: Value::Word("surprise"),
-            domain: Domain::Words(&["surprise", "random"]),
+            domain: Domain::Words(&["surprise", "released", "random"]),
         },
         Parameter {
             name: "seed",
@@ -92,6 +92,13 @@ pub const INFO: MethodInfo = MethodInfo {
             default: Value::Integer(0),
             domain: Domain::Integers(0, 1 << 31),
         },
+        Parameter {
+            name: "neighbours",
+            meaning: "tokens on each side that stay with one that surprises",
+            unit: "tokens",
+            default: Value::Integer(0),
+            domain: Domain::Integers(0, 64),
+        },
     ],
     cost: "time n*(sinks + recent + surprising) and the logits of every token; sinks + recent + surprising rows",
     composes_with: &["rope", "rows"],
@@ -99,10 +106,11 @@ pub const INFO: MethodInfo = MethodInfo {
         "what is read equals plain attention over sinks, surprising and newest tokens, closed up",
         "with `surprising=0` the sinks and the newest tokens stay",
         "multiplying all scores changes no choice; of equal scores the older token stays",
+        "with `neighbours` the words around a surprise stay with it; with `score=released` others do",
     ],
     description: "Names, numbers and turns of events surprise a model; filler does not. Keeping what surprised lets a \
                   fixed memory remember a fact that a window of the same size has long lost. Words are kept one by one, \
-                  so the grammar around them is lost, and rare but useless tokens take room. With `decay` below 1 newer \
+                  so the grammar around them is lost (`neighbours` keeps some of it), and rare but useless tokens take room. With `decay` below 1 newer \
                   facts win over older ones; a turn's length sets its speed.",
 };
 
@@ -119,7 +127,12 @@ fn build(values: &Values, _facts: &ModelFacts) -> Result<Recipe, ParameterError>
     #[allow(clippy::cast_possible_truncation)] // a share
     let decay = values.number("decay") as f32;
     let mut keep = Surprising::new(sinks, surprising, recent, turn, decay);
-    keep.chance = (values.word("score") == "random").then(|| values.size("seed") as u64);
+    keep.score = match values.word("score") {
+        "random" => Score::Chance(values.size("seed") as u64),
+        "released" => Score::Released,
+        _ => Score::Surprise,
+    };
+    keep.neighbours = values.size("neighbours");
     Ok(Recipe {
         queries: turn,
         chunk_multiple: turn,

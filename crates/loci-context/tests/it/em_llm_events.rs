@@ -25,7 +25,7 @@ fn observe(events: &mut Events, surprise: &[f32], chunks: &[usize]) {
     let store = no_rows();
     let mut first = 0;
     for end in chunks.iter().copied() {
-        let signals = Signals { surprise: &surprise[first..end], entropy: &[] };
+        let signals = Signals { surprise: &surprise[first..end], ..Signals::default() };
         events.observe(&ChunkView { first, end, signals, store: &store }).unwrap();
         first = end;
     }
@@ -247,7 +247,7 @@ fn events_sinks_and_the_rest_partition_the_stream() {
 }
 
 fn observe_next(events: &mut Events, surprise: &[f32], first: usize, end: usize) {
-    let signals = Signals { surprise: &surprise[first..end], entropy: &[] };
+    let signals = Signals { surprise: &surprise[first..end], ..Signals::default() };
     events.observe(&ChunkView { first, end, signals, store: &no_rows() }).unwrap();
 }
 

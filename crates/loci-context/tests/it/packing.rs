@@ -229,6 +229,7 @@ struct Surprised {
     capacity: usize,
     sinks: usize,
     surprising: usize,
+    neighbours: usize,
 }
 
 impl Surprised {
@@ -236,7 +237,11 @@ impl Surprised {
         if self.held.len() + coming <= self.capacity {
             return;
         }
-        let scores: Vec<f64> = self.held.iter().map(|(_, score)| *score).collect();
+        let around = |(at, _): &(usize, f64)| {
+            let near = self.held.iter().filter(|(position, _)| position.abs_diff(*at) <= self.neighbours);
+            near.map(|(_, score)| *score).fold(0.0, f64::max)
+        };
+        let scores: Vec<f64> = self.held.iter().map(around).collect();
         let mut stays: Vec<usize> = top(&scores, self.surprising.saturating_sub(coming));
         stays.extend((0..self.sinks).filter(|token| !stays.contains(token)).collect::<Vec<_>>());
         for token in (0..self.held.len()).rev() {
@@ -252,44 +257,56 @@ impl Surprised {
 #[test]
 fn sir_llm_reads_sinks_surprises_and_the_newest_closed_up() {
     let stream = Stream::new(SHAPE, N, 6, 3.0);
+    let released: Vec<f32> = std::iter::once(0.0).chain(stream.repetition.iter().copied()).collect();
     let (sinks, surprising, recent, turn, decay) = (3, 40, 10, 16, 0.9);
-    let spec =
-        format!("sir-llm:sinks={sinks},surprising={surprising},recent={recent},turn={turn},decay={decay}");
-    let mut memory = build(&spec, context(SHAPE, 2));
-    let out = stream.run(&mut *memory, &prompt_then_singles(PROMPT, N));
-    let mut plain = Surprised { held: vec![], capacity: sinks + surprising + recent, sinks, surprising };
-    // What each token sees: the rows of its turn's memory, and those of the turn up to itself.
-    let mut seen: Vec<(f64, Vec<Row>)> = Vec::new();
-    let mut turned = 0;
-    let mut at = 0;
-    while at < N {
-        // The prompt is read in chunks of a turn, its last token and all later ones alone.
-        let chunk = if at < PROMPT - 1 { turn.min(PROMPT - 1 - at) } else { 1 };
-        if turned == 0 || turned + chunk > turn {
-            turned = 0;
-            plain.make_room(turn);
-            plain.held.iter_mut().for_each(|(_, score)| *score *= decay);
+    let mut held = Vec::new();
+    for (variant, scores, neighbours) in
+        [("", &stream.surprise, 0), (",score=released", &released, 0), (",neighbours=2", &stream.surprise, 2)]
+    {
+        let spec = format!(
+            "sir-llm:sinks={sinks},surprising={surprising},recent={recent},turn={turn},decay={decay}{variant}"
+        );
+        let mut memory = build(&spec, context(SHAPE, 2));
+        let out = stream.run(&mut *memory, &prompt_then_singles(PROMPT, N));
+        let mut plain =
+            Surprised { held: vec![], capacity: sinks + surprising + recent, sinks, surprising, neighbours };
+        // What each token sees: the rows of its turn's memory, and those of the turn up to itself.
+        let mut seen: Vec<(f64, Vec<Row>)> = Vec::new();
+        let mut turned = 0;
+        let mut at = 0;
+        while at < N {
+            // The prompt is read in chunks of a turn, its last token and all later ones alone.
+            let chunk = if at < PROMPT - 1 { turn.min(PROMPT - 1 - at) } else { 1 };
+            if turned == 0 || turned + chunk > turn {
+                turned = 0;
+                plain.make_room(turn);
+                plain.held.iter_mut().for_each(|(_, score)| *score *= decay);
+            }
+            // By the released code the turn says nothing of its first token.
+            let known = at + usize::from(variant == ",score=released");
+            let highest = scores[known..at + chunk].iter().copied().fold(0.0, f32::max);
+            for token in at..at + chunk {
+                let score = if turned == 0 && chunk > 1 { highest } else { scores[token] };
+                turned += 1;
+                plain.held.push((token, f64::from(score)));
+                let rows: Vec<Row> = plain
+                    .held
+                    .iter()
+                    .enumerate()
+                    .map(|(place, (token, _))| Row { token: *token, at: place as f64, channels: None })
+                    .collect();
+                seen.push(((rows.len() - 1) as f64, rows));
+            }
+            at += chunk;
         }
-        let highest = stream.surprise[at..at + chunk].iter().copied().fold(0.0, f32::max);
-        for token in at..at + chunk {
-            let score = if turned == 0 && chunk > 1 { highest } else { stream.surprise[token] };
-            turned += 1;
-            plain.held.push((token, f64::from(score)));
-            let rows: Vec<Row> = plain
-                .held
-                .iter()
-                .enumerate()
-                .map(|(place, (token, _))| Row { token: *token, at: place as f64, channels: None })
-                .collect();
-            seen.push(((rows.len() - 1) as f64, rows));
-        }
-        at += chunk;
+        assert!(seen.iter().all(|(_, rows)| rows.len() <= sinks + surprising + recent));
+        check(&stream, &out, 0, |_, token, _| seen[token].clone());
+        let report = memory.report();
+        assert_eq!(report.dropped, N - plain.held.len());
+        assert_eq!(report.kept, plain.held.len());
+        held.push(plain.held.iter().map(|(token, _)| *token).collect::<Vec<_>>());
     }
-    assert!(seen.iter().all(|(_, rows)| rows.len() <= sinks + surprising + recent));
-    check(&stream, &out, 0, |_, token, _| seen[token].clone());
-    let report = memory.report();
-    assert_eq!(report.dropped, N - plain.held.len());
-    assert_eq!(report.kept, plain.held.len());
+    assert!(held[0] != held[1] && held[0] != held[2], "the variants hold other tokens");
 }
 
 #[test]

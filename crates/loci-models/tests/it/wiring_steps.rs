@@ -110,6 +110,7 @@ fn signals_are_those_of_the_logits_before_each_token() {
     let logits = read(&model, &mut memory(&model), &tokens, LogitsFor::All).unwrap();
     let mut memory = ReferenceMemory::with_signals(model.shape(), schedule(&model, 0));
     let mut state = SignalState::default();
+    let mut repetition = Vec::new();
     for chunk in [&tokens[..1], &tokens[1..130], &tokens[130..]] {
         model
             .forward(&mut [Span {
@@ -119,7 +120,8 @@ fn signals_are_those_of_the_logits_before_each_token() {
                 logits: LogitsFor::None,
             }])
             .unwrap();
-        assert_eq!(state.surprise().len(), chunk.len());
+        assert_eq!((state.surprise().len(), state.repetition().len()), (chunk.len(), chunk.len()));
+        repetition.extend_from_slice(state.repetition());
     }
     assert_eq!((memory.surprise()[0], memory.entropy()[0]), (0.0, 0.0));
     for token in 1..tokens.len() {
@@ -130,6 +132,11 @@ fn signals_are_those_of_the_logits_before_each_token() {
         let surprise = total - row[tokens[token] as usize];
         assert!((f64::from(memory.surprise()[token]) - surprise).abs() < 1e-3, "surprise of token {token}");
         assert!((f64::from(memory.entropy()[token]) - entropy).abs() < 1e-3, "entropy of token {token}");
+        let again = total - row[tokens[token - 1] as usize];
+        assert!(
+            (f64::from(repetition[token - 1]) - again).abs() < 1e-3,
+            "token {token} as the one before it"
+        );
     }
 }
 

@@ -25,6 +25,7 @@ pub struct Stream {
     pub v: Vec<Vec<f32>>,
     pub surprise: Vec<f32>,
     pub entropy: Vec<f32>,
+    pub repetition: Vec<f32>,
 }
 
 /// Surprise and entropy of `n` tokens, from numbers of their own, so that the others do not depend on them: mostly between
@@ -57,7 +58,8 @@ impl Stream {
     pub fn new(shape: AttentionShape, n: usize, seed: u64, query_scale: f32) -> Self {
         let mut numbers = Numbers::new(seed);
         let (surprise, entropy) = signals(n, seed);
-        let mut stream = Self { shape, n, q: vec![], k: vec![], v: vec![], surprise, entropy };
+        let (repetition, _) = signals(n, !seed);
+        let mut stream = Self { shape, n, q: vec![], k: vec![], v: vec![], surprise, entropy, repetition };
         for _ in 0..shape.layers {
             let (mut q, mut k, mut v) = (vec![], vec![], vec![]);
             for _ in 0..n {
@@ -155,7 +157,9 @@ impl Stream {
                 &mut out[start..],
             )?;
         }
-        let signals = Signals { surprise: &self.surprise[from..to], entropy: &self.entropy[from..to] };
+        let [surprise, entropy, repetition] =
+            [&self.surprise, &self.entropy, &self.repetition].map(|signal| &signal[from..to]);
+        let signals = Signals { surprise, entropy, repetition };
         memory.end_chunk(if memory.wants_signals() { signals } else { Signals::default() })
     }
 

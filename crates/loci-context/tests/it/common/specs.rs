@@ -3,7 +3,7 @@
 use loci_context::registry::METHODS;
 use loci_models::method::MethodInfo;
 
-/// Methods with parts of others, each of which shows what the parts do with few tokens.
+/// Methods with parts of others, and variants, each of which shows what the parts do with few tokens.
 pub const EXCHANGED: &[&str] = &[
     "inf-llm:window=50,sinks=5,queries=16,top_k=3+segment=surprise:min_block_size=4,max_block_size=12,refine=modularity,refine_from_layer=1",
     "act-qkv:window=50,sinks=5,queries=16,top_k=6,history=4,temperature=0.05+segment=surprise:min_block_size=4,max_block_size=12",
@@ -12,6 +12,7 @@ pub const EXCHANGED: &[&str] = &[
     "em-llm:window=50,sinks=5,queries=16,min_block_size=4,max_block_size=12+select=top-blocks:top_k=3",
     "long-heads:chunk_size=16,attention=80+segment=surprise:min_block_size=4,max_block_size=16",
     "inf-llm:window=50,sinks=5,queries=16+segment=surprise:min_block_size=4,max_block_size=12+select=activation:top_k=6,history=4,temperature=0.05",
+    "sir-llm:surprising=60,turn=16,score=released,neighbours=2",
 ];
 
 /// All registered methods and [`EXCHANGED`] with small parameters.
@@ -22,9 +23,11 @@ pub fn all_small() -> Vec<String> {
 
 /// All registered methods and [`EXCHANGED`] with room for everything.
 pub fn all_unbounded() -> Vec<String> {
-    let exchanged = EXCHANGED
-        .iter()
-        .map(|spec| spec.replace("window=50", "window=4096").replace("attention=80", "attention=4096"));
+    let exchanged = EXCHANGED.iter().map(|spec| {
+        spec.replace("window=50", "window=4096")
+            .replace("attention=80", "attention=4096")
+            .replace("surprising=60", "surprising=4096")
+    });
     METHODS.iter().map(|info| unbounded(info)).chain(exchanged).collect()
 }
 
