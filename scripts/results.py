@@ -159,6 +159,26 @@ def scores(task):
     return table(rows)
 
 
+def glance(tasks, methods):
+    """Methods by tasks: the means alone, one for each length."""
+    lengths = sorted({cell["length"] for task in tasks for cell in task["cells"] if cell["length"]})
+
+    def mean(task, cell):
+        if cell is None or cell.get("score") is None:
+            return "–"
+        return f"{cell['also']['perplexity']:.0f}" if task["id"] == "perplexity" else f"{cell['score']['mean']:.2f}"
+
+    rows = [["method", *(task["id"] for task in tasks)]]
+    for method in methods:
+        row = [f"`{method}`"]
+        for task in tasks:
+            cells = {cell["length"]: cell for cell in task["cells"] if cell["method"] == method}
+            own = lengths if any(cell["length"] for cell in task["cells"]) else [0]
+            row.append(" / ".join(mean(task, cells.get(length)) for length in own))
+        rows.append(row)
+    return f"Means at {' / '.join(map(name, lengths))} tokens, of `perplexity` the perplexity:\n\n" + table(rows)
+
+
 def against(task):
     """Each method against full attention, all lengths together."""
     rows = [["method", "texts", "difference", "95 %", "p", "p (Holm)", "p (BH)", "Cliff's delta"]]
@@ -189,7 +209,8 @@ what is counted: Wilson intervals for right and wrong, else a percentile bootstr
 others, and its interval is all there is. Differences are to full attention on the same texts, all lengths together, by a
 paired permutation test; p-values are corrected over all comparisons of the section. A dash was not run. The model was
 trained for 8,192 tokens. Beyond them `full` with the model's own positions is lost itself: what differs from it there, in kl
-or otherwise, is no worse for that.
+or otherwise, is no worse for that. Where `full` scores as `closed-book` does, which sees no text, the model cannot do the task
+at all, and its numbers tell nothing of methods.
 """
 
 
@@ -262,7 +283,10 @@ def page(arguments):
     method_pages(all_reports)
     for group, report in all_reports:
         text += f"\n## {TITLES[group]}\n\n{report['card']['correction']}.\n"
-        for task in report["tasks"]:
+        tasks = sorted(report["tasks"], key=lambda task: list(TASKS).index(task["id"]))
+        held = {cell["method"] for task in tasks for cell in task["cells"]}
+        text += "\n" + glance(tasks, [method for method in dict.fromkeys(OWN + TRUE_DISTANCE) if method in held]) + "\n"
+        for task in tasks:
             text += f"\n### {task['task']}\n\n{task['title']} Diffusion {task['diffusion']}, scope {task['scope']}.\n\n"
             text += scores(task) + "\n"
             if any(one["n"] > 1 for one in task["comparisons"]):
