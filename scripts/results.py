@@ -104,11 +104,13 @@ def run(arguments, deadline):
 def without_others_texts(path):
     """Takes what is right and what was answered out of the answers over data sets of others, which are not ours to keep."""
     answers = [json.loads(line) for line in path.read_text().splitlines()]
-    for answer in answers:
-        if "DATA" in TASKS.get(answer["task"].split(":")[0], []):
-            answer.update(gold=[], answer="")
+    others = [one for one in answers if "DATA" in TASKS.get(one["task"].split(":")[0], []) and (one["gold"] or one["answer"])]
+    if not others:
+        return
+    for one in others:
+        one.update(gold=[], answer="")
     new = path.with_suffix(".new")
-    new.write_text("".join(json.dumps(answer, ensure_ascii=False, separators=(",", ":")) + "\n" for answer in answers))
+    new.write_text("".join(json.dumps(one, ensure_ascii=False, separators=(",", ":")) + "\n" for one in answers))
     new.replace(path)
 
 

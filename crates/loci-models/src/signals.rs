@@ -11,6 +11,13 @@ pub struct Distribution {
     pub entropy: f32,
 }
 
+impl Distribution {
+    /// `-ln p` in nats of a token by the logits that this is of; `None` where they do not have it.
+    fn unexpected(&self, logits: &[f32], token: usize) -> Option<f32> {
+        logits.get(token).map(|logit| (self.log_sum_exp - logit).max(0.0))
+    }
+}
+
 /// What a sequence carries from one forward step to the next so that the first token of a chunk, too, has a
 /// surprise: the logits behind the newest token. A session keeps one beside each memory.
 ///
@@ -92,18 +99,10 @@ impl SignalState {
     /// Takes in the next token and the logits behind it.
     pub(crate) fn push(&mut self, token: u32, logits: &[f32], distribution: Distribution) {
         let index = usize::try_from(token).unwrap_or(usize::MAX);
-        match self.previous.get(index) {
-            Some(logit) => {
-                self.surprise.push((self.distribution.log_sum_exp - logit).max(0.0));
-                self.entropy.push(self.distribution.entropy);
-            }
-            None => {
-                self.surprise.push(0.0);
-                self.entropy.push(0.0);
-            }
-        }
-        self.repetition
-            .push(logits.get(index).map_or(0.0, |logit| (distribution.log_sum_exp - logit).max(0.0)));
+        let before = self.distribution.unexpected(&self.previous, index);
+        self.surprise.push(before.unwrap_or(0.0));
+        self.entropy.push(before.map_or(0.0, |_| self.distribution.entropy));
+        self.repetition.push(distribution.unexpected(logits, index).unwrap_or(0.0));
         self.previous.clear();
         self.previous.extend_from_slice(logits);
         self.distribution = distribution;

@@ -184,7 +184,12 @@ impl Keep for Surprising {
         }
         self.held = positions.into_iter().zip(scores).collect();
         if self.score == Score::Released {
-            self.repetition = from.floats()?.first().copied().unwrap_or(0.0);
+            let [repetition] = from.floats()?[..] else {
+                return Err(MemoryError::Saved(
+                    "it does not say how unexpected a repetition would be".into(),
+                ));
+            };
+            self.repetition = repetition;
         }
         self.turned = from.number()?;
         Ok(())

@@ -110,8 +110,8 @@ pub const INFO: MethodInfo = MethodInfo {
     ],
     description: "Names, numbers and turns of events surprise a model; filler does not. Keeping what surprised lets a \
                   fixed memory remember a fact that a window of the same size has long lost. Words are kept one by one, \
-                  so the grammar around them is lost (`neighbours` keeps some of it), and rare but useless tokens take room. With `decay` below 1 newer \
-                  facts win over older ones; a turn's length sets its speed.",
+                  so the grammar around them is lost (`neighbours` keeps some of it), and rare but useless tokens take \
+                  room. With `decay` below 1 newer facts win over older ones; a turn's length sets its speed.",
 };
 
 fn build(values: &Values, _facts: &ModelFacts) -> Result<Recipe, ParameterError> {
