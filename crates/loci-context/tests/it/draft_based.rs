@@ -105,6 +105,18 @@ fn spec_kv_equals_its_reference() {
     }
 }
 
+#[test]
+fn think_equals_its_reference() {
+    for case in fixture("think.json")["cases"].as_array().unwrap() {
+        let layers = case["layers"].as_array().unwrap();
+        let shape = shape_of(case, layers.len());
+        let stream = stream_of(case, shape, number(case, "tokens"), 0);
+        let spec = format!("think:ratio={},recent={}", case["ratio"], case["recent"]);
+        let out = answer(&mut *build(&spec, context(shape, 2)), &stream, number(case, "prompt"), None);
+        compare_outputs(&case["name"], layers, &out);
+    }
+}
+
 fn compare_outputs(name: &Value, layers: &[Value], out: &[Vec<f32>]) {
     for (layer, found) in out.iter().enumerate() {
         let rows =
